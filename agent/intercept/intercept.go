@@ -1,0 +1,98 @@
+// Package intercept holds what every mechanism that sees an attempt shares: how
+// to find out what would run ([Observe]), how to talk with the person who waits
+// ([Person]), and the flow that answers ([Elevator], implemented by agent).
+//
+// A mechanism (sudo and later others, one folder each; `assent run` through
+// agent/local) holds the attempt, calls Elevate, applies the permit and lets
+// the attempt go on. It never decides anything itself: whatever is not a permit
+// is a refusal.
+package intercept
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// Elevator turns an attempt into a permit, or into one of the errors below.
+// When ctx ends with cause [ErrWithdrawn] the request is taken back; when it
+// ends with any other cause (a lost terminal) the request is kept.
+type Elevator interface {
+	Elevate(ctx context.Context, ask Ask, p Person) (Permit, error)
+}
+
+// Ask is one attempt with how it may be answered.
+type Ask struct {
+	Attempt       elevation.Attempt
+	Justification string // given ahead, "" = ask the person if needed
+	Ticket        string
+	RulesOnly     bool          // never ask a person: only a rule or a waiting grant may answer
+	NoWait        bool          // queue it and return *Kept at once
+	Wait          time.Duration // give up waiting after this, 0 = until the request expires
+	AtTerminal    bool          // somebody sees the answer at once
+}
+
+// Permit is a verified, unused grant that the caller may apply now, once. It is
+// in the ledger as held; the caller arms it before any effect.
+type Permit struct {
+	Grant elevation.Grant
+	Raw   []byte // as signed
+}
+
+// Person is how a held attempt talks with whoever waits for it.
+type Person interface {
+	// Ask asks for what need demands. [ErrNobody] when there is no way to ask,
+	// [ErrWithdrawn] when the person gave up.
+	Ask(ctx context.Context, need wire.Need) (justification, ticket string, err error)
+	// Waiting shows the one waiting line, or renews it.
+	Waiting(Waiting)
+	// Say prints one line.
+	Say(text string)
+}
+
+// Waiting is what the waiting line tells.
+type Waiting struct {
+	Request   elevation.RequestID
+	Since     time.Time
+	Position  int           // 0 = not known, 101 = beyond the first hundred
+	UsualWait time.Duration // 0 = not known
+	CanAnswer []string
+	Offline   bool // the controller can not be reached at the moment
+}
+
+// Why an attempt got no permit.
+var (
+	ErrWithdrawn   = errors.New("withdrawn")
+	ErrNobody      = errors.New("there is no terminal to ask for the reason")
+	ErrUnreachable = errors.New("the Assent controller can not be reached")
+	ErrNeedsPerson = errors.New("a person must approve this")
+	ErrExpired     = errors.New("nobody answered in time")
+	ErrCancelled   = errors.New("the request was cancelled")
+	ErrWaitOver    = errors.New("waited long enough")
+)
+
+// Refused says that a person or a rule denied, or that the input was refused.
+type Refused struct {
+	By   string
+	Rule bool
+	Text string
+}
+
+func (r *Refused) Error() string {
+	if r.Text == "" {
+		return "denied by " + r.By
+	}
+	return fmt.Sprintf("denied by %s: %s", r.By, r.Text)
+}
+
+// Kept says that the request goes on without anybody waiting for it: the same
+// command typed again joins it or uses its grant.
+type Kept struct{ Request elevation.RequestID }
+
+func (k *Kept) Error() string {
+	return "kept as " + string(k.Request) + ", run the same command again"
+}

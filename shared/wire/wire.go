@@ -1,0 +1,355 @@
+// Package wire is the protocol between agents and the controller: every
+// message, its limits and its encoding.
+//
+// A message is one binary websocket frame holding a [Frame]: a type, a body in
+// deterministic CBOR, and, for durable messages from the controller, a sequence
+// number without gaps per endpoint. Frames are decoded strictly; a type that
+// [Frame.Seq] marks durable and that the reader does not know ends the session,
+// an unknown type without a sequence is ignored.
+//
+// Each message has a golden file in testdata; a change of one is a change of
+// the protocol and belongs into the history of [Version].
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+)
+
+// Version is the newest protocol this build speaks.
+//
+//	1  2026-11-21  first protocol
+const Version = 1
+
+// MaxFrame is the largest frame either side reads, in bytes.
+const MaxFrame = 256 << 10
+
+// ErrFrame is returned for bytes that are no valid frame.
+var ErrFrame = errors.New("not a valid protocol frame")
+
+// Type names a message.
+type Type string
+
+// From the agent.
+const (
+	THello      Type = "hello"
+	TAttempt    Type = "attempt"
+	TComplete   Type = "complete"
+	TWithdraw   Type = "withdraw"
+	TAnswer     Type = "answer"
+	TReport     Type = "report"
+	TAck        Type = "ack"
+	TRenew      Type = "renew"
+	TPortalLink Type = "portal_link"
+	TExtend     Type = "extend"
+	TPing       Type = "ping"
+)
+
+// From the controller, durable and in sequence.
+const (
+	TDecision Type = "decision"
+	TClosed   Type = "closed"
+	TQuestion Type = "question"
+	TRevoke   Type = "revoke"
+	TAmend    Type = "amend"
+	TPolicy   Type = "policy"
+	TBundle   Type = "bundle"
+	TKeySet   Type = "keyset"
+	TLock     Type = "lock"
+)
+
+// From the controller, only for the live session.
+const (
+	TWelcome  Type = "welcome"
+	TNeed     Type = "need"
+	TProgress Type = "progress"
+	TAccepted Type = "accepted"
+	TRenewed  Type = "renewed"
+	TError    Type = "error"
+	TDrain    Type = "drain"
+	TPong     Type = "pong"
+)
+
+// Frame is the envelope of every message.
+type Frame struct {
+	Type Type   `cbor:"t"`
+	Seq  uint64 `cbor:"s,omitempty"` // of durable messages from the controller, from 1
+	Body []byte `cbor:"b"`           // the message, encoded with sign.Encode
+}
+
+// Encode makes the bytes of a frame with the given message.
+func Encode(t Type, seq uint64, message any) ([]byte, error) {
+	body, err := sign.Encode(message)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", t, err)
+	}
+	raw, err := sign.Encode(Frame{Type: t, Seq: seq, Body: body})
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", t, err)
+	}
+	if len(raw) > MaxFrame {
+		return nil, fmt.Errorf("encode %s: %w: larger than %d bytes", t, ErrFrame, MaxFrame)
+	}
+	return raw, nil
+}
+
+// Decode reads the envelope. The body is read with [Frame.Into].
+func Decode(raw []byte) (Frame, error) {
+	var f Frame
+	if len(raw) == 0 || len(raw) > MaxFrame {
+		return f, fmt.Errorf("%w: %d bytes", ErrFrame, len(raw))
+	}
+	if err := sign.Decode(raw, &f); err != nil {
+		return Frame{}, fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	if f.Type == "" || len(f.Type) > 32 {
+		return Frame{}, fmt.Errorf("%w: no type", ErrFrame)
+	}
+	return f, nil
+}
+
+// Into decodes the body strictly into the pointer message.
+func (f Frame) Into(message any) error {
+	if err := sign.Decode(f.Body, message); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrFrame, f.Type, err)
+	}
+	return nil
+}
+
+// Durable reports whether the controller keeps messages of this type until the
+// endpoint has acknowledged them.
+func (t Type) Durable() bool {
+	switch t {
+	case TDecision, TClosed, TQuestion, TRevoke, TAmend, TPolicy, TBundle, TKeySet, TLock:
+		return true
+	}
+	return false
+}
+
+// Facts are what an endpoint says of itself.
+type Facts struct {
+	Hostname     string            `cbor:"hostname"`
+	OS           string            `cbor:"os"`
+	OSVersion    string            `cbor:"os_version"`
+	Arch         string            `cbor:"arch"`
+	IP           string            `cbor:"ip"`
+	AgentVersion string            `cbor:"agent_version"`
+	Reported     map[string]string `cbor:"reported"` // shown only, never trusted
+}
+
+// Hello opens every session.
+type Hello struct {
+	Versions     []int     `cbor:"versions"`
+	LastSeq      uint64    `cbor:"last_seq"` // highest durable message applied and stored
+	Ratchet      []byte    `cbor:"ratchet"`  // from the last welcome
+	BootID       string    `cbor:"boot_id"`
+	Digest       []byte    `cbor:"digest"` // of the grants in force
+	Capabilities []string  `cbor:"capabilities"`
+	Facts        Facts     `cbor:"facts"`
+	Clock        time.Time `cbor:"clock"`
+}
+
+// Welcome answers a hello. Durable messages after Hello.LastSeq follow.
+type Welcome struct {
+	Version    int                  `cbor:"version"`
+	Endpoint   elevation.EndpointID `cbor:"endpoint"`
+	Cluster    string               `cbor:"cluster"`
+	NextSeq    uint64               `cbor:"next_seq"` // of the next durable message that will be made
+	Ratchet    []byte               `cbor:"ratchet"`
+	Clock      time.Time            `cbor:"clock"`
+	KeySet     []byte               `cbor:"keyset"`      // signed by the root key
+	Checkpoint []byte               `cbor:"checkpoint"`  // newest signed audit checkpoint
+	Ping       time.Duration        `cbor:"ping"`        // send a ping this often
+	ResyncFrom uint64               `cbor:"resync_from"` // not 0: sequence restarts here, forget LastSeq
+}
+
+// Attempt asks what is to be done with something that was seen. The same id is
+// the same attempt, however often it is sent.
+type Attempt struct {
+	Request    elevation.RequestID `cbor:"request"`
+	Attempt    elevation.Attempt   `cbor:"attempt"`
+	AtTerminal bool                `cbor:"at_terminal"` // somebody waits for the answer
+	// RulesOnly wants an answer only if a rule gives one at once; otherwise
+	// closed{needs_person} comes and nothing is stored.
+	RulesOnly bool `cbor:"rules_only"`
+}
+
+// Need says what the person must give before the draft is queued.
+type Need struct {
+	Request     elevation.RequestID `cbor:"request"`
+	ReasonMin   int                 `cbor:"reason_min"` // characters
+	Presets     []string            `cbor:"presets"`
+	Ticket      string              `cbor:"ticket"` // pattern or ""
+	MaxDuration time.Duration       `cbor:"max_duration"`
+	GoesTo      []string            `cbor:"goes_to"`
+	UsualWait   time.Duration       `cbor:"usual_wait"` // 0 = not known
+	Message     string              `cbor:"message"`
+	// Joined is set when the same thing is already waiting: this id is the one
+	// to follow, and nothing needs to be completed.
+	Joined elevation.RequestID `cbor:"joined"`
+}
+
+// Complete queues a draft.
+type Complete struct {
+	Request       elevation.RequestID `cbor:"request"`
+	Justification string              `cbor:"justification"`
+	Ticket        string              `cbor:"ticket"`
+}
+
+// Progress is sent when a request is queued and whenever its place changes.
+type Progress struct {
+	Request    elevation.RequestID `cbor:"request"`
+	Position   int                 `cbor:"position"` // 1 = next; 101 = beyond the first hundred
+	UsualWait  time.Duration       `cbor:"usual_wait"`
+	CanAnswer  []string            `cbor:"can_answer"`
+	ApprovHave int                 `cbor:"approvals_have"`
+	ApprovNeed int                 `cbor:"approvals_need"`
+}
+
+// Withdraw takes a request back: the person gave up waiting, or did not use it.
+type Withdraw struct {
+	Request elevation.RequestID `cbor:"request"`
+}
+
+// Answer replies to a question of an approver.
+type Answer struct {
+	Request elevation.RequestID `cbor:"request"`
+	Text    string              `cbor:"text"`
+}
+
+// Report says what became of a grant. The agent keeps it until accepted.
+type Report struct {
+	Seq     uint64               `cbor:"report_seq"`
+	Request elevation.RequestID  `cbor:"request"`
+	Grant   elevation.GrantID    `cbor:"grant"`
+	Kind    elevation.ReportKind `cbor:"kind"`
+	Reason  elevation.EndReason  `cbor:"reason"`
+	Failed  bool                 `cbor:"failed"` // the take-back could not be confirmed: alarm
+	Exit    *int                 `cbor:"exit"`
+	Text    string               `cbor:"text"`
+	At      time.Time            `cbor:"at"`
+}
+
+// Ack says that every durable message up to Seq is stored and applied.
+type Ack struct {
+	Seq uint64 `cbor:"seq"`
+}
+
+// Renew asks for a new client certificate; only the public key is used.
+type Renew struct {
+	CSR []byte `cbor:"csr"` // DER
+}
+
+// Renewed carries the new certificate chain.
+type Renewed struct {
+	Chain [][]byte `cbor:"chain"` // DER, leaf first
+}
+
+// PortalLink asks for a one-time link to a person's own requests.
+type PortalLink struct {
+	User elevation.User `cbor:"user"`
+}
+
+// Extend asks for more time; it becomes a linked request.
+type Extend struct {
+	Request  elevation.RequestID `cbor:"request"`
+	New      elevation.RequestID `cbor:"new"`
+	Duration time.Duration       `cbor:"duration"`
+	Reason   string              `cbor:"reason"`
+}
+
+// Ping keeps a session alive and is answered by a pong with the same number.
+type Ping struct {
+	N uint64 `cbor:"n"`
+}
+
+// Decision answers a request. Grant is there exactly when it was approved.
+type Decision struct {
+	Request elevation.RequestID `cbor:"request"`
+	Verdict elevation.Verdict   `cbor:"verdict"`
+	Text    string              `cbor:"text"`
+	By      string              `cbor:"by"`
+	Rule    bool                `cbor:"rule"`  // By is a rule, not a person
+	Grant   []byte              `cbor:"grant"` // signed
+}
+
+// CloseReason says why a request ended without a decision.
+type CloseReason string
+
+// The close reasons.
+const (
+	ClosedCancelled   CloseReason = "cancelled"
+	ClosedExpired     CloseReason = "expired"
+	ClosedRemoved     CloseReason = "removed"
+	ClosedNeedsPerson CloseReason = "needs_person" // no rule answers; sent to RulesOnly attempts, not durable
+	ClosedRefused     CloseReason = "refused"      // limit or bad input; not durable
+)
+
+// Closed ends a request without a decision.
+type Closed struct {
+	Request elevation.RequestID `cbor:"request"`
+	Why     CloseReason         `cbor:"why"`
+	Text    string              `cbor:"text"`
+	By      string              `cbor:"by"`
+}
+
+// Question is an approver's question to the requester.
+type Question struct {
+	Request elevation.RequestID `cbor:"request"`
+	Text    string              `cbor:"text"`
+	By      string              `cbor:"by"`
+}
+
+// Revoke orders the end of a grant.
+type Revoke struct {
+	Request elevation.RequestID `cbor:"request"`
+	Grant   elevation.GrantID   `cbor:"grant"`
+	Signed  []byte              `cbor:"signed"` // elevation.Revocation
+}
+
+// Signed carries a signed body: amend, policy, bundle and keyset.
+type Signed struct {
+	Raw []byte `cbor:"raw"`
+}
+
+// Lock stops all new elevation on an endpoint.
+type Lock struct {
+	Locked bool   `cbor:"locked"`
+	Text   string `cbor:"text"`
+}
+
+// Accepted says that something from the agent is stored: a request (its id) or
+// a report (its number).
+type Accepted struct {
+	Request elevation.RequestID `cbor:"request"`
+	Report  uint64              `cbor:"report_seq"`
+}
+
+// ErrorCode says what was wrong with a message.
+type ErrorCode string
+
+// The error codes.
+const (
+	CodeInvalid     ErrorCode = "invalid"
+	CodeRateLimited ErrorCode = "rate_limited"
+	CodeUnavailable ErrorCode = "unavailable" // store down: try again later
+	CodeVersion     ErrorCode = "version"
+	CodeLocked      ErrorCode = "locked"
+)
+
+// Error answers a message that was not taken.
+type Error struct {
+	Request    elevation.RequestID `cbor:"request"`
+	Code       ErrorCode           `cbor:"code"`
+	Text       string              `cbor:"text"`
+	RetryAfter time.Duration       `cbor:"retry_after"`
+}
+
+// Drain asks the agent to reconnect within Spread, at a time of its choice.
+type Drain struct {
+	Spread time.Duration `cbor:"spread"`
+}
