@@ -1,0 +1,70 @@
+package delegation
+
+import (
+	"strings"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Link is a strong link: an administrator's word, or a verified identity, that
+// an account and a user of an endpoint are one person. Endpoint "" means every
+// endpoint. One of UID and Name is enough; both must agree when both are given.
+type Link struct {
+	User     elevation.UserID
+	Endpoint elevation.EndpointID
+	UID      string
+	Name     string
+}
+
+// IsRequester reports whether any link says that who made the request.
+//
+// A weak link (the same login name as the local account, ignoring case and any
+// domain) is enough, because here links only take away. An account without an
+// id or a login is taken for the requester: what can not be told apart is
+// refused.
+func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
+	if who.ID == "" || bareName(who.Login) == "" {
+		return true
+	}
+	u := r.Attempt.User
+	if bareName(who.Login) == bareName(u.Name) {
+		return true
+	}
+	for _, l := range p.Links {
+		if l.User == who.ID && l.names(r.Endpoint, u) {
+			return true
+		}
+	}
+	return false
+}
+
+// Strong reports whether a strong link says that the account is this user of
+// this endpoint. Weak links never count: strong ones give rights.
+func (p Plan) Strong(account elevation.UserID, ep elevation.EndpointID, u elevation.User) bool {
+	for _, l := range p.Links {
+		if account != "" && l.User == account && l.names(ep, u) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l Link) names(ep elevation.EndpointID, u elevation.User) bool {
+	if l.Endpoint != "" && l.Endpoint != ep || l.UID == "" && l.Name == "" {
+		return false
+	}
+	return (l.UID == "" || l.UID == u.UID) && (l.Name == "" || strings.EqualFold(l.Name, u.Name))
+}
+
+// bareName is a login without its domain: `CORP\bo`, `bo@corp.example` and `Bo`
+// are all "bo".
+func bareName(login string) string {
+	s := strings.ToLower(strings.TrimSpace(login))
+	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
+		s = s[i+1:]
+	}
+	if i := strings.IndexByte(s, '@'); i > 0 {
+		s = s[:i]
+	}
+	return s
+}
