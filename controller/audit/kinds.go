@@ -1,0 +1,226 @@
+package audit
+
+import "fmt"
+
+// Kind says what happened. Its number is in signed leaves: it is never changed
+// and never used again for something else; new kinds take new numbers.
+type Kind uint16
+
+// The kinds by area. 2026-11-21: the first list.
+const (
+	RequestSubmitted   Kind = 1 // a person must answer
+	RequestReviewed    Kind = 2 // one vote
+	RequestApproved    Kind = 3
+	RequestDenied      Kind = 4
+	RequestUndone      Kind = 5 // a held decision was taken back
+	RequestCancelled   Kind = 6
+	RequestExpired     Kind = 7
+	RequestRemoved     Kind = 8
+	RequestResubmitted Kind = 9
+	RequestEscalated   Kind = 10
+	RequestClaimed     Kind = 11
+	RequestAsked       Kind = 12 // a question back
+	RequestAnswered    Kind = 13
+	RequestPrioritized Kind = 14
+	RequestExtended    Kind = 15
+	RequestNudged      Kind = 16
+	RequestAfterReview Kind = 17
+	EmergencyUsed      Kind = 18
+	ReviewDue          Kind = 19
+
+	GrantIssued    Kind = 40
+	GrantDelivered Kind = 41
+	GrantStarted   Kind = 42
+	GrantListed    Kind = 43 // a program ran inside what was granted
+	GrantEnded     Kind = 44
+	GrantEndFailed Kind = 45 // take-back could not be confirmed: alarm
+	GrantRevoked   Kind = 46
+	GrantCheckedIn Kind = 47
+	GrantRefused   Kind = 48 // the endpoint refused to apply it: something differed
+
+	AuthRefused     Kind = 60 // an action that its actor may not do, or came too late for
+	AuthLogin       Kind = 61
+	AuthLoginFailed Kind = 62
+	AuthLogout      Kind = 63
+	AuthLinkCreated Kind = 64 // a one-time sign-in link
+
+	UserCreated  Kind = 70
+	UserChanged  Kind = 71
+	UserDeleted  Kind = 72
+	TokenCreated Kind = 73
+	TokenDeleted Kind = 74
+
+	RuleChanged     Kind = 80
+	RightsChanged   Kind = 81
+	SettingsChanged Kind = 82
+
+	EndpointEnrolled    Kind = 90
+	EndpointRenewed     Kind = 91 // a new certificate
+	EndpointChanged     Kind = 92
+	EndpointDeleted     Kind = 93
+	EndpointRefused     Kind = 94 // unknown key, bad token, ban
+	EndpointSilent      Kind = 95
+	EndpointClone       Kind = 96 // two copies of one identity
+	EndpointAlarm       Kind = 97 // damaged ledger, gap, rollback
+	EnrollTokenCreated  Kind = 98
+	EnrollTokenDeleted  Kind = 99
+	EndpointQuarantined Kind = 100
+
+	ControllerStarted Kind = 110
+	KeysChanged       Kind = 111
+)
+
+// String is the kind's name as the outside sees it, "" if there is no such kind.
+func (k Kind) String() string {
+	switch k {
+	case RequestSubmitted:
+		return "request.submitted"
+	case RequestReviewed:
+		return "request.reviewed"
+	case RequestApproved:
+		return "request.approved"
+	case RequestDenied:
+		return "request.denied"
+	case RequestUndone:
+		return "request.undone"
+	case RequestCancelled:
+		return "request.cancelled"
+	case RequestExpired:
+		return "request.expired"
+	case RequestRemoved:
+		return "request.removed"
+	case RequestResubmitted:
+		return "request.resubmitted"
+	case RequestEscalated:
+		return "request.escalated"
+	case RequestClaimed:
+		return "request.claimed"
+	case RequestAsked:
+		return "request.asked"
+	case RequestAnswered:
+		return "request.answered"
+	case RequestPrioritized:
+		return "request.prioritized"
+	case RequestExtended:
+		return "request.extended"
+	case RequestNudged:
+		return "request.nudged"
+	case RequestAfterReview:
+		return "request.after_review"
+	case EmergencyUsed:
+		return "emergency.used"
+	case ReviewDue:
+		return "review.due"
+	}
+	return k.grantString()
+}
+
+func (k Kind) grantString() string {
+	switch k {
+	case GrantIssued:
+		return "grant.issued"
+	case GrantDelivered:
+		return "grant.delivered"
+	case GrantStarted:
+		return "grant.started"
+	case GrantListed:
+		return "grant.listed"
+	case GrantEnded:
+		return "grant.ended"
+	case GrantEndFailed:
+		return "grant.end_failed"
+	case GrantRevoked:
+		return "grant.revoked"
+	case GrantCheckedIn:
+		return "grant.checked_in"
+	case GrantRefused:
+		return "grant.refused"
+	}
+	return k.adminString()
+}
+
+func (k Kind) adminString() string {
+	switch k {
+	case AuthRefused:
+		return "auth.refused"
+	case AuthLogin:
+		return "auth.login"
+	case AuthLoginFailed:
+		return "auth.login_failed"
+	case AuthLogout:
+		return "auth.logout"
+	case AuthLinkCreated:
+		return "auth.link_created"
+	case UserCreated:
+		return "user.created"
+	case UserChanged:
+		return "user.changed"
+	case UserDeleted:
+		return "user.deleted"
+	case TokenCreated:
+		return "token.created"
+	case TokenDeleted:
+		return "token.deleted"
+	case RuleChanged:
+		return "rule.changed"
+	case RightsChanged:
+		return "rights.changed"
+	case SettingsChanged:
+		return "settings.changed"
+	case EndpointEnrolled:
+		return "endpoint.enrolled"
+	case EndpointRenewed:
+		return "endpoint.renewed"
+	case EndpointChanged:
+		return "endpoint.changed"
+	case EndpointDeleted:
+		return "endpoint.deleted"
+	case EndpointRefused:
+		return "endpoint.refused"
+	case EndpointSilent:
+		return "endpoint.silent"
+	case EndpointClone:
+		return "endpoint.clone"
+	case EndpointAlarm:
+		return "endpoint.alarm"
+	case EnrollTokenCreated:
+		return "enrollment_token.created"
+	case EnrollTokenDeleted:
+		return "enrollment_token.deleted"
+	case EndpointQuarantined:
+		return "endpoint.quarantined"
+	case ControllerStarted:
+		return "controller.started"
+	case KeysChanged:
+		return "keys.changed"
+	}
+	return ""
+}
+
+// lastKind is the highest number given so far.
+const lastKind = KeysChanged
+
+// Kinds lists every kind in the order of the numbers.
+func Kinds() []Kind {
+	var all []Kind
+	for k := Kind(1); k <= lastKind; k++ {
+		if k.String() != "" {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// ParseKind is the kind of that name. "request.created" is the same as
+// "request.submitted". Anything unknown is an error wrapping [ErrInvalid].
+func ParseKind(name string) (Kind, error) {
+	if name == "request.created" {
+		return RequestSubmitted, nil
+	}
+	for _, k := range Kinds() {
+		if k.String() == name {
+			return k, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no event kind is called %q", ErrInvalid, name)
+}
