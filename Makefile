@@ -1,0 +1,68 @@
+# Assent: build, run, test. `make` or `make help` lists the targets.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS  += --no-print-directory
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null | sed 's/^v//' | grep -E '^[0-9]+\.' || echo 0.0.0-dev)
+COMMIT    ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+STAMP     := github.com/assent-epm/assent/shared/version
+LDFLAGS   := -s -w -X $(STAMP).number=$(VERSION) -X $(STAMP).commit=$(COMMIT)
+PROGRAMS  := $(wildcard controller/cmd/assent* agent/cmd/*)
+CONSOLE   := controller/console
+SHIM      := agent/intercept/sudo/shim
+TARGETS   := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/arm64
+CC_FLAGS  := -std=c11 -O2 -g -fPIC -shared -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now
+
+.PHONY: help build run test check bench programs shim console
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+build: console programs shim ## put the programs, the console and the sudo plugin into bin/
+
+programs:
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./,$(PROGRAMS))
+	@echo "built: $(notdir $(PROGRAMS)) (version $(VERSION), commit $(COMMIT))"
+
+# The plugin needs a C compiler and the header that sudo brings; without them
+# everything else still works, only sudo is not intercepted.
+shim:
+	@if ! ls $(SHIM)/*.c >/dev/null 2>&1; then echo "not built: assent_sudo.so, its source is missing"; \
+	elif ! command -v cc >/dev/null; then echo "not built: assent_sudo.so, it needs a C compiler (Debian/Ubuntu: apt-get install gcc libc6-dev)"; \
+	elif [ ! -f /usr/include/sudo_plugin.h ] && [ ! -f /usr/local/include/sudo_plugin.h ]; then echo "not built: assent_sudo.so, it needs sudo_plugin.h (Debian/Ubuntu: apt-get install sudo)"; \
+	else mkdir -p bin; cc $(CC_FLAGS) -o bin/assent_sudo.so $(SHIM)/*.c && echo "built: assent_sudo.so"; fi
+
+# npm runs only when the lock file changed, the bundler only when a source did.
+console:
+	@if [ ! -f $(CONSOLE)/package-lock.json ]; then echo "not built: the console, its source is missing"; exit 0; fi; \
+	.ci/packages node=nodejs npm=npm || { echo "not built: the console, it needs node and npm"; exit 0; }; \
+	lock=$$(sha256sum $(CONSOLE)/package-lock.json); \
+	if [ "$$(cat $(CONSOLE)/node_modules/.lock 2>/dev/null)" != "$$lock" ]; then \
+		npm ci --prefix $(CONSOLE) --no-audit --no-fund --loglevel=error; echo "$$lock" > $(CONSOLE)/node_modules/.lock; fi; \
+	$(GO) run ./controller/cmd/webbuild && echo "built: console"
+
+run: build ## try Assent on this machine: controller, agent and sudo, all undone at the end
+	@.ci/packages sudo=sudo || true
+	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./installer/cmd/runhere
+	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere; fi
+
+test: build ## run every test this machine can run, and say which it could not
+	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm || true
+	@$(GO) run ./e2e/cmd/testall
+
+check: ## format, vet, lint, house tests, type check and cross builds
+	@echo "format"; out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted: $$out"; exit 1; }
+	@echo "vet"; $(GO) vet ./...
+	@echo "staticcheck"; $(GO) tool staticcheck ./...
+	@echo "house tests"; $(GO) test -count=1 .
+	@if [ -x $(CONSOLE)/node_modules/.bin/tsc ]; then echo "types of the console"; cd $(CONSOLE) && node_modules/.bin/tsc --noEmit; else echo "types of the console: not checked, run make build with npm first"; fi
+	@for target in $(TARGETS); do echo "build for $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./... || exit 1; done
+	@echo "check passed"
+
+bench: build ## measure, against fixed minimal programs, in one run and one table
+	@.ci/packages mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 || true
+	@$(GO) run ./bench
