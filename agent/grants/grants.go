@@ -1,0 +1,86 @@
+// Package grants holds what is in force on this endpoint: a ledger that is
+// written before every effect, the deadlines of each entry, and the ways to
+// end one and to make sure that it has ended.
+//
+// It never decides that something may begin; it only remembers, and ends. An
+// entry that can not be read, that another boot made or whose time is unknown
+// is over. [Reap] and [Watch] read the same files without the agent and without
+// a lock, so that nothing outlives its deadline when the agent is dead.
+//
+// Read deadline.go for time, ledger.go for the files, end.go and reap.go for
+// taking back.
+package grants
+
+import (
+	"errors"
+	"time"
+
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// State is how far an entry has come. It only moves forward.
+type State string
+
+// The states of an entry. The zero value is invalid.
+const (
+	Held   State = "held"   // received and verified, no effect
+	Armed  State = "armed"  // an effect may exist from now on
+	Active State = "active" // something runs, or ran
+	Ended  State = "ended"  // every effect is undone, or Abandoned says that it could not be
+)
+
+// Effect is what must be undone. It is written before it exists.
+type Effect struct {
+	Dropin string            `cbor:"dropin"` // absolute path of the sudoers drop-in, "" = none
+	Stage  string            `cbor:"stage"`  // folder with a copy of a script, "" = none
+	Tree   privilege.TreeRef `cbor:"tree"`
+}
+
+// Entry is one grant on this endpoint.
+type Entry struct {
+	ID       elevation.GrantID   `cbor:"id"`
+	Request  elevation.RequestID `cbor:"request"`
+	UID      uint32              `cbor:"uid"`       // who it is for
+	UserName string              `cbor:"user_name"` // their name when it came: a reused uid is somebody else
+	Grant    []byte              `cbor:"grant"`     // as signed
+	State    State               `cbor:"state"`
+	Received Moment              `cbor:"received"`
+	UseBy    Deadline            `cbor:"use_by"` // first use must come before
+	EndBy    Deadline            `cbor:"end_by"` // set when armed: the forced end
+	Effect   Effect              `cbor:"effect"`
+	Used     bool                `cbor:"used"` // its one use is taken; never goes back
+
+	EndReason elevation.EndReason `cbor:"end_reason"`
+	EndedAt   time.Time           `cbor:"ended_at"`
+	Exit      *int                `cbor:"exit"`
+	Reported  bool                `cbor:"reported"` // the controller's outbox has the end
+}
+
+// Errors of the ledger.
+var (
+	ErrNoEntry  = errors.New("there is no such grant on this endpoint")
+	ErrDamaged  = errors.New("the ledger entry is damaged")
+	ErrBackward = errors.New("a grant can not go back")
+	ErrNotEnded = errors.New("the grant has not ended")
+)
+
+// Due reports whether the entry's time is over at now. An entry that is not
+// armed is bound by UseBy, an active one by EndBy, an armed one by both. Ended
+// and unknown states are due.
+func (e Entry) Due(now Moment) bool {
+	switch e.State {
+	case Held:
+		return e.UseBy.Due(now)
+	case Armed:
+		return e.UseBy.Due(now) || e.EndBy.Due(now)
+	case Active:
+		return e.EndBy.Due(now)
+	}
+	return true
+}
+
+// Usable reports whether the entry may still be used for the first time.
+func (e Entry) Usable(now Moment) bool {
+	return e.State == Held && !e.Used && !e.UseBy.Due(now)
+}

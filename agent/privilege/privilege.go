@@ -1,0 +1,116 @@
+// Package privilege applies elevation and takes it back: it runs one program
+// as another user ([Start]) and keeps everything that an elevation started in
+// one place that can be ended as a whole ([Trees]).
+//
+// It never decides whether something may run: it is given a verified permit's
+// content and either does exactly that or returns an error and leaves nothing
+// behind. It keeps no state of its own; what must outlive this process is the
+// [TreeRef], plain data for the ledger in package grants.
+//
+// Read trees.go for containment, then start.go, program.go (which bytes run)
+// and environ.go (what the program sees).
+package privilege
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// TreeKind says what holds a tree of processes together. The zero value holds
+// nothing and every operation on it is refused.
+type TreeKind string
+
+// The kinds of trees, best first.
+const (
+	TreeScope    TreeKind = "scope"   // a transient systemd scope below the user's slice
+	TreeCgroup2  TreeKind = "cgroup2" // a folder of a cgroup v2 hierarchy
+	TreeCgroup1  TreeKind = "cgroup1" // a folder of a cgroup v1 freezer or pids hierarchy
+	TreeSessions TreeKind = "session" // process groups and sessions: children that hide can be missed
+)
+
+// TreeRef names a tree of processes so that any process of this machine that
+// runs as root can find it, watch it and end it, also after the agent was
+// killed. It is made by [Trees.Plan] before there is a tree, and completed by
+// [Trees.Put] or [Start].
+type TreeRef struct {
+	Kind    TreeKind `cbor:"kind"`
+	Name    string   `cbor:"name"`    // "assent-<realm>-<uuid of the grant>"
+	Dir     string   `cbor:"dir"`     // cgroup folder, "" where there is none
+	PID     int      `cbor:"pid"`     // first process, 0 = planned only
+	Started uint64   `cbor:"started"` // its start in clock ticks since boot: pids are reused
+	Front   bool     `cbor:"front"`   // PID is a front end such as sudo: it is told last, to restore the terminal
+}
+
+// Planned reports whether r names a tree at all.
+func (r TreeRef) Planned() bool { return r.Kind != "" && r.Name != "" }
+
+// Config is what [NewTrees] needs.
+type Config struct {
+	// Realm keeps the trees of several agents on one machine apart: 1 to 16
+	// lower-case letters and digits, see [Realm].
+	Realm string
+	// Kinds are the kinds that may be used, nil for all that work here.
+	Kinds []TreeKind
+	// CgroupRoot is where hierarchies are mounted, "" for /sys/fs/cgroup.
+	CgroupRoot string
+	Log        *slog.Logger
+}
+
+// Account is a user of this machine, as the kernel will know the program.
+type Account struct {
+	Name   string
+	UID    uint32
+	GID    uint32
+	Groups []uint32 // supplementary
+	Home   string
+	Shell  string
+}
+
+// Spec is one program to run. Everything in it has been checked against the
+// grant by the caller, except what [Start] checks itself: the file's bytes
+// against SHA256, the folder against the requester's rights, and the identity
+// of the child against RunAs.
+type Spec struct {
+	Grant   elevation.GrantID
+	Request elevation.RequestID
+
+	Path   string   // absolute, symlinks resolved, as in the grant
+	SHA256 string   // lower-case hex, as in the grant
+	Args   []string // real arguments without argv[0]; argv[0] is Path
+
+	Cwd       string
+	Requester Account // who asked; only UID, GID, Groups and Name are used
+	RunAs     Account
+	Env       []string // the requester's environment; only safe names are taken from it
+
+	// Files are the requester's standard descriptors. A terminal among them is
+	// never given to the program: it gets a pseudo terminal of its own in its
+	// place and Running.Master is set. Start closes them in every case.
+	Files      [3]*os.File
+	Rows, Cols uint16
+
+	TTL      time.Duration // the tree may live this long; enforced by systemd where there is one
+	StageDir string        // folder that only root can write, for copies of scripts; "" = refuse them
+}
+
+// Errors of this package. All of them mean that nothing runs.
+var (
+	// ErrNotContained: the process could not be put into a tree, or is not in it.
+	ErrNotContained = errors.New("the process can not be contained")
+	// ErrStillAlive: the tree could not be ended; the caller reports it as abandoned.
+	ErrStillAlive = errors.New("processes are still running")
+	// ErrChanged: the file is not the one that was approved.
+	ErrChanged = errors.New("the program has changed since it was approved")
+	// ErrUnsafe: the program can not be run without trusting files that users can write.
+	ErrUnsafe = errors.New("the program depends on files that users can write")
+	// ErrIdentity: the child is not exactly who it should be.
+	ErrIdentity = errors.New("the identity of the new process is wrong")
+	// ErrArguments: an argument that can not be passed on unchanged.
+	ErrArguments = errors.New("the arguments can not be passed on")
+	// ErrFolder: the requester can not enter the working folder.
+	ErrFolder = errors.New("the working folder can not be entered")
+)
