@@ -1,0 +1,253 @@
+package client
+
+import "time"
+
+// Request is a request as everybody sees it. Every field is always present;
+// what is not known is null, and lists are [].
+type Request struct {
+	ID            string      `json:"id" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
+	Origin        string      `json:"origin" enum:"endpoint,portal,resubmit,behalf"`
+	State         string      `json:"state" enum:"pending,approved,available,active,ended,expired,revoked,denied,cancelled"`
+	EndReason     *string     `json:"end_reason" example:"completed"`
+	AccessType    string      `json:"access_type" enum:"run,session,admin"`
+	User          RequestUser `json:"user"`
+	Endpoint      EndpointRef `json:"endpoint"`
+	Account       *Target     `json:"account" doc:"The account asked for, where the access type has one."`
+	Subject       Subject     `json:"subject"`
+	Justification *string     `json:"justification" example:"restart after the update, INC-4821"`
+	Ticket        *string     `json:"ticket" example:"INC-4821"`
+	Priority      Priority    `json:"priority"`
+	SubmittedAt   *time.Time  `json:"submitted_at"`
+	ExpiresAt     *time.Time  `json:"expires_at" doc:"Unanswered by then it expires."`
+	Requested     Window      `json:"requested"`
+	Granted       *Granted    `json:"granted"`
+	Approvals     Approvals   `json:"approvals"`
+	Reviews       []Review    `json:"reviews" nullable:"false"`
+	Questions     []Question  `json:"questions" nullable:"false"`
+	Decision      *Decision   `json:"decision"`
+	Grant         *Grant      `json:"grant"`
+	Rules         []string    `json:"rules" nullable:"false" doc:"Rules that shaped the request, as name@version."`
+	Caution       []Caution   `json:"caution" nullable:"false"`
+	Queue         *Queue      `json:"queue" doc:"Where it stands; null unless it is pending."`
+	PreviousID    *string     `json:"previous_id" example:"req_019aa8d2-0000-7c41-9d10-3b1f0c5f2a77"`
+	Delivery      string      `json:"delivery" enum:"none,waiting,activating,delivered,revoking,confirmed"`
+	Emergency     bool        `json:"emergency"`
+}
+
+// RequestUser is the person at the endpoint.
+type RequestUser struct {
+	Name    string   `json:"name" example:"dina"`
+	Display *string  `json:"display" example:"Dina Osei"`
+	UID     string   `json:"uid" example:"1001" doc:"Decimal uid, or a SID."`
+	Groups  []string `json:"groups" nullable:"false" example:"[\"users\"]"`
+	Account *Person  `json:"account" doc:"The account of this person, where one is linked."`
+}
+
+// Person is an account as it is named in other objects.
+type Person struct {
+	_     struct{} `nullable:"true"`
+	ID    string   `json:"id" example:"usr_019aa8d2-1111-7c41-9d10-3b1f0c5f2a77"`
+	Login string   `json:"login" example:"bo"`
+	Name  string   `json:"name" example:"Bo Chen"`
+}
+
+// EndpointRef is an endpoint as it is named in a request.
+type EndpointRef struct {
+	ID        string            `json:"id" example:"ep_019aa8d2-2222-7c41-9d10-3b1f0c5f2a77"`
+	Name      *string           `json:"name" example:"ubu-0810"`
+	OS        *string           `json:"os" example:"linux"`
+	OSVersion *string           `json:"os_version" example:"Debian GNU/Linux 12 (bookworm)"`
+	Arch      *string           `json:"arch" example:"amd64"`
+	IP        *string           `json:"ip" example:"192.0.2.17"`
+	Labels    map[string]string `json:"labels"`
+	Reported  map[string]string `json:"reported" doc:"What the endpoint says of itself."`
+}
+
+// Target is the account that is asked for.
+type Target struct {
+	_      struct{} `nullable:"true"`
+	Name   string   `json:"name" example:"svc-backup"`
+	Domain string   `json:"domain" example:"corp"`
+}
+
+// Subject is the program that shall run.
+type Subject struct {
+	Path      string     `json:"path" example:"/usr/bin/systemctl" doc:"Absolute, symlinks resolved."`
+	Args      []string   `json:"args" nullable:"false" example:"[\"restart\",\"nginx\"]" doc:"Without argv[0]; secrets are masked."`
+	Cwd       *string    `json:"cwd" example:"/home/dina"`
+	RunAs     string     `json:"run_as" example:"root"`
+	SHA256    *string    `json:"sha256" example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	Size      *int64     `json:"size" example:"268392" doc:"Bytes."`
+	Publisher *Publisher `json:"publisher"`
+	Parent    *string    `json:"parent" example:"/usr/bin/bash"`
+	Product   *string    `json:"product" example:"systemd"`
+	Version   *string    `json:"version" example:"252"`
+}
+
+// Publisher is who signed a program.
+type Publisher struct {
+	_          struct{} `nullable:"true"`
+	Name       string   `json:"name" example:"Example Ltd"`
+	Thumbprint string   `json:"thumbprint" example:"a1b2c3"`
+}
+
+// Priority is the priority and who set it.
+type Priority struct {
+	Value string  `json:"value" enum:"low,normal,high,urgent"`
+	SetBy *string `json:"set_by" example:"rule" doc:"Login or rule, null for the default."`
+}
+
+// Window is when access is wanted.
+type Window struct {
+	Start           *time.Time `json:"start" doc:"Null means now."`
+	DurationSeconds *int64     `json:"duration_seconds" example:"1800"`
+}
+
+// Granted is when access was given.
+type Granted struct {
+	_                struct{}   `nullable:"true"`
+	Start            *time.Time `json:"start"`
+	DurationSeconds  int64      `json:"duration_seconds" example:"1800"`
+	UseWithinSeconds int64      `json:"use_within_seconds" example:"14400"`
+}
+
+// Approvals counts votes. The stages are in their order.
+type Approvals struct {
+	Have   int     `json:"have"`
+	Need   int     `json:"need" example:"1"`
+	Stages []Stage `json:"stages" nullable:"false"`
+}
+
+// Stage is one team that must approve.
+type Stage struct {
+	Team   string `json:"team" example:"team_approvers"`
+	Name   string `json:"name" example:"Approvers"`
+	Have   int    `json:"have"`
+	Quorum int    `json:"quorum" example:"1"`
+}
+
+// Review is one vote.
+type Review struct {
+	By              Person    `json:"by"`
+	Verdict         string    `json:"verdict" enum:"approved,denied"`
+	At              time.Time `json:"at"`
+	Comment         *string   `json:"comment" example:"ok for today"`
+	DurationSeconds *int64    `json:"duration_seconds" example:"1800"`
+}
+
+// Question is an approver's question with its answer.
+type Question struct {
+	By         Person     `json:"by"`
+	At         time.Time  `json:"at"`
+	Text       string     `json:"text" example:"which server?"`
+	Answer     *string    `json:"answer" example:"web-3"`
+	AnsweredAt *time.Time `json:"answered_at"`
+}
+
+// Decision is the answer.
+type Decision struct {
+	_         struct{}   `nullable:"true"`
+	Verdict   string     `json:"verdict" enum:"approved,denied"`
+	By        *Person    `json:"by" doc:"Null when a rule decided."`
+	At        time.Time  `json:"at"`
+	Comment   *string    `json:"comment" example:"ok for today"`
+	Rule      *string    `json:"rule" example:"apt-update@3"`
+	HeldUntil *time.Time `json:"held_until" doc:"Until then it can be undone."`
+}
+
+// Grant is what came of an approval at the endpoint.
+type Grant struct {
+	_         struct{}   `nullable:"true"`
+	ID        string     `json:"id" example:"gr_019aa8d2-3333-7c41-9d10-3b1f0c5f2a77"`
+	StartedAt *time.Time `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	EndReason *string    `json:"end_reason" example:"completed"`
+}
+
+// Caution is one reason for care with its fact.
+type Caution struct {
+	Reason string `json:"reason" example:"unbounded"`
+	Fact   string `json:"fact" example:"bash can run anything"`
+}
+
+// Queue is where a pending request stands.
+type Queue struct {
+	_                struct{} `nullable:"true"`
+	Position         *int     `json:"position" example:"3"`
+	UsualWaitSeconds *int64   `json:"usual_wait_seconds" example:"240"`
+	CanAnswer        []string `json:"can_answer" nullable:"false" example:"[\"bo\"]"`
+}
+
+// List is one page of something.
+type List[T any] struct {
+	Items             []T    `json:"items" nullable:"false"`
+	NextCursor        string `json:"next_cursor,omitempty" example:"eyJrIjoxfQ" doc:"Absent on the last page."`
+	Total             int64  `json:"total" example:"1"`
+	TotalIsLowerBound bool   `json:"total_is_lower_bound"`
+}
+
+// Counts are the numbers for the tabs.
+type Counts struct {
+	All       int64 `json:"all" example:"23"`
+	Available int64 `json:"available" example:"2"`
+	Pending   int64 `json:"pending" example:"1"`
+	Approved  int64 `json:"approved"`
+	Revoked   int64 `json:"revoked"`
+	Expired   int64 `json:"expired" example:"4"`
+	Denied    int64 `json:"denied" example:"1"`
+}
+
+// Answer is the body of approve, deny, undo, revoke, cancel, check-in and
+// remove. A comment is read by the requester, a note by approvers only.
+type Answer struct {
+	Comment         string `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
+	DurationSeconds int64  `json:"duration_seconds,omitempty" minimum:"1" example:"1800" doc:"Shortens what was asked for."`
+}
+
+// Batch does one action to several requests, each on its own.
+type Batch struct {
+	Action          string   `json:"action" enum:"approve,deny,undo,revoke,cancel,check-in,remove"`
+	IDs             []string `json:"ids" minItems:"1" maxItems:"500" nullable:"false" example:"[\"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77\"]"`
+	Comment         string   `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
+	DurationSeconds int64    `json:"duration_seconds,omitempty" minimum:"1" example:"1800"`
+}
+
+// BatchResults are in the order of the ids.
+type BatchResults struct {
+	Results []BatchResult `json:"results" nullable:"false"`
+}
+
+// BatchResult says what came of one id.
+type BatchResult struct {
+	ID    string   `json:"id" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
+	OK    bool     `json:"ok"`
+	State string   `json:"state" example:"available" doc:"The state it is in now, empty when it is not known."`
+	Error *Problem `json:"error,omitempty"`
+}
+
+// Timeline is what happened to a request, oldest first.
+type Timeline struct {
+	Items []TimelineItem `json:"items" nullable:"false"`
+}
+
+// TimelineItem is one thing that happened.
+type TimelineItem struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind" example:"request.submitted"`
+	By   string    `json:"by" example:"dina"`
+	Text string    `json:"text" example:"asked to run /usr/bin/systemctl restart nginx"`
+}
+
+// Explanation says why rules answered as they did.
+type Explanation struct {
+	Outcome  string      `json:"outcome" enum:"ask,approve,deny"`
+	Sentence string      `json:"sentence" example:"No rule matched, so a person is asked."`
+	Trace    []TraceLine `json:"trace" nullable:"false"`
+}
+
+// TraceLine is one rule of an explanation.
+type TraceLine struct {
+	Rule    string `json:"rule" example:"apt-update"`
+	Matched bool   `json:"matched"`
+	Why     string `json:"why" example:"path is not /usr/bin/apt"`
+}
