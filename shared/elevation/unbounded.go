@@ -1,0 +1,52 @@
+package elevation
+
+import (
+	"slices"
+	"strings"
+)
+
+// Unbounded reports whether the program at path can start any other program or
+// change any file, by its name: interpreters, shells, editors, pagers, loaders
+// and programs that run others. The name is a hint only, in both directions; a
+// renamed copy is caught by the mark that the endpoint gives it, or not at all.
+func Unbounded(path string) bool {
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	name = strings.TrimSuffix(strings.ToLower(name), ".exe")
+	if strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl") || strings.HasPrefix(name, "ld-2.") || name == "ld.so" || name == "ld64.so.2" || name == "ld.so.1" {
+		return true
+	}
+	base := unversioned(name)
+	for _, table := range []string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners} {
+		known := strings.Fields(table)
+		if slices.Contains(known, name) || slices.Contains(known, base) {
+			return true
+		}
+	}
+	return false
+}
+
+// unversioned cuts what a distribution appends to a name: python3.11,
+// perl5.36-x86_64-linux-gnu, php-8.2, vim.basic. Other names stay whole.
+func unversioned(name string) string {
+	i := strings.IndexFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' })
+	if i < 0 {
+		return name
+	}
+	rest := strings.TrimPrefix(name[i:], "-")
+	if rest != "" && (rest[0] == '.' || rest[0] >= '0' && rest[0] <= '9') {
+		return name[:i]
+	}
+	return name
+}
+
+const (
+	unboundedShells       = `sh bash dash ash zsh ksh mksh fish csh tcsh rbash busybox toybox pwsh powershell cmd xonsh nu elvish`
+	unboundedInterpreters = `python pypy perl ruby irb node nodejs deno bun lua luajit php tclsh wish expect awk gawk mawk nawk original-awk
+		java jshell groovy scala ghci guile erl escript iex elixir julia r rscript octave gdb lldb jjs osascript wscript cscript mshta rundll32 regsvr32 msiexec`
+	unboundedEditors = `vi vim view vimdiff rvim ex nvim nano pico emacs emacsclient ed red joe jed mcedit mc micro helix kak ne
+		less more most pg man info bat notepad`
+	unboundedRunners = `env sudo su doas pkexec runuser setpriv setsid nohup nice ionice chrt taskset timeout time stdbuf xargs parallel find
+		chroot unshare nsenter systemd-run machinectl script screen tmux watch flock strace ltrace make cmake ssh scp sftp rsync git docker podman
+		nerdctl ctr crictl runc lxc kubectl at batch crontab start-stop-daemon ssh-agent dbus-run-session xvfb-run fakeroot proot unbuffer
+		capsh newgrp sg socat nc ncat nmap tcpdump`
+)

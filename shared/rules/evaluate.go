@@ -1,0 +1,212 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// maxTrace bounds the trace of one outcome; lines of rules that matched come
+// first when it is cut.
+const maxTrace = 64
+
+// Evaluate answers one attempt. Deny beats require, require beats approve;
+// among rules that say the same the most specific one answers, then precedence,
+// then name. Limits of all matching rules apply, the smallest wins; stages add
+// up. Rules that only observe show in the trace.
+//
+// When a rule asks for a ticket, evaluate again once the person has given one.
+func (s *Set) Evaluate(in Input, now time.Time) Outcome {
+	if s == nil {
+		return (&verdict{in: in}).outcome()
+	}
+	return s.evaluate(s.index.candidates(in.Attempt.Subject), in, now)
+}
+
+// evaluate asks every candidate; the candidates are sorted by rank.
+func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
+	v := verdict{in: in, version: s.version}
+	for _, r := range candidates {
+		if r.anchored(in.Attempt.Subject) {
+			v.hear(r, r.holds(in, now))
+		}
+	}
+	return v.outcome()
+}
+
+// verdict collects what the rules say.
+type verdict struct {
+	in                        Input
+	version                   int64
+	denies, requires, approve []*rule
+	unsure                    *rule // a denying or requiring rule that could not be evaluated
+	trace                     []elevation.TraceLine
+}
+
+func (v *verdict) hear(r *rule, a answer) {
+	matched := a.matched
+	why := a.why
+	if matched && r.Then == ThenApprove {
+		if reason := r.mayNotApprove(v.in.Attempt.Subject); reason != "" {
+			matched, why = false, reason
+		}
+	}
+	switch {
+	case r.Mode != Enforce && matched:
+		why = "it observes only: it would " + string(r.Then)
+	case r.Mode != Enforce:
+	case a.err != nil && r.Then != ThenApprove:
+		v.unsure = r
+	case !matched:
+	case r.Then == ThenDeny:
+		v.denies = append(v.denies, r)
+	case r.Then == ThenRequire:
+		v.requires = append(v.requires, r)
+	case r.Then == ThenApprove:
+		v.approve = append(v.approve, r)
+	}
+	v.trace = append(v.trace, elevation.TraceLine{Rule: r.ref(v.version), Matched: matched, Why: why})
+}
+
+func (v *verdict) outcome() Outcome {
+	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace()}
+	o.Need.Caution = cautions(v.in.Attempt.Subject)
+	v.limit(&o)
+	v.demand(&o)
+	switch {
+	case len(v.denies) > 0:
+		v.answer(&o, Deny, v.denies[0], "denies it")
+		o.Need.Stages, o.Need.Ticket = nil, ""
+	case v.unsure != nil:
+		v.answer(&o, Ask, v.unsure, "could not be evaluated, so a person is asked")
+	case len(v.requires) > 0:
+		v.answer(&o, Ask, v.requires[0], "wants a person to answer")
+	case len(v.approve) > 0 && v.needsPerson(&o) != "":
+		v.answer(&o, Ask, v.approve[0], "would approve it, but "+v.needsPerson(&o)+", so a person is asked")
+	case len(v.approve) > 0 && o.Need.Ticket != "" && !elevation.TicketMatches(o.Need.Ticket, v.in.Ticket):
+		o.ByRule = true
+		v.answer(&o, Ask, v.approve[0], "approves it once there is a ticket")
+	case len(v.approve) > 0:
+		v.answer(&o, Approve, v.approve[0], "approves it")
+	default:
+		o.Sentence = "No rule answers this, so a person is asked."
+	}
+	o.Need.Trace = o.Trace
+	return o
+}
+
+func (v *verdict) answer(o *Outcome, k Kind, r *rule, does string) {
+	o.Kind, o.Rule, o.Name, o.Message = k, r.ref(v.version), r.Name, r.Message
+	o.Sentence = fmt.Sprintf("Rule %q %s.", r.Name, does)
+	if k == Deny && len(v.approve)+len(v.requires) > 0 {
+		o.Sentence = fmt.Sprintf("Rule %q %s; a denial is stronger than the other rules that match.", r.Name, does)
+	}
+	if k == Ask && len(v.requires) > 0 && len(v.approve) > 0 {
+		o.Sentence = fmt.Sprintf("Rule %q would approve it, but rule %q %s.", v.approve[0].Name, r.Name, does)
+	}
+}
+
+// limit applies the limits of every rule that matched and does not deny.
+func (v *verdict) limit(o *Outcome) {
+	for _, r := range v.speaking() {
+		if d := r.Limits.Duration; d > 0 && (o.Limits.Duration == 0 || d < o.Limits.Duration) {
+			o.Limits.Duration = d
+		}
+		if stricter(r.Children, o.Children) {
+			o.Children = r.Children
+		}
+		if o.SetPriority == "" {
+			o.SetPriority = r.SetPriority
+		}
+		o.Need.Rules = append(o.Need.Rules, r.ref(v.version))
+	}
+	o.Need.MaxDuration = o.Limits.Duration
+}
+
+// demand collects what the rules want. Of several ticket patterns the first one
+// that the ticket does not match yet is named, so that all must match in turn.
+func (v *verdict) demand(o *Outcome) {
+	for _, r := range v.speaking() {
+		q := r.Require
+		o.Need.Stages = append(o.Need.Stages, q.Stages...)
+		o.Need.StepUp = o.Need.StepUp || q.StepUp
+		if q.AfterReview != "" && o.Need.AfterReview == "" {
+			o.Need.AfterReview = q.AfterReview
+		}
+		o.AfterComment = o.AfterComment || q.AfterComment
+		if q.Ticket == "" {
+			continue
+		}
+		if o.Need.Ticket == "" || elevation.TicketMatches(o.Need.Ticket, v.in.Ticket) && !elevation.TicketMatches(q.Ticket, v.in.Ticket) {
+			o.Need.Ticket = q.Ticket
+		}
+	}
+}
+
+// needsPerson says what no rule can give by itself; "" if there is nothing.
+func (v *verdict) needsPerson(o *Outcome) string {
+	confirm := slices.ContainsFunc(v.approve, func(r *rule) bool { return r.Require.Confirm != "" && r.Require.Confirm != "none" })
+	switch {
+	case o.Need.StepUp:
+		return "it wants an approver who proves to be there"
+	case confirm:
+		return "it wants the user to confirm, which endpoints do not do yet"
+	case o.Children == ChildrenDeny:
+		return "it allows no child programs, which endpoints do not enforce yet"
+	}
+	return ""
+}
+
+// speaking are the rules whose limits and demands count, by rank.
+func (v *verdict) speaking() []*rule {
+	all := append(append(make([]*rule, 0, len(v.requires)+len(v.approve)), v.requires...), v.approve...)
+	slices.SortFunc(all, byRank)
+	return all
+}
+
+func (v *verdict) cutTrace() []elevation.TraceLine {
+	if len(v.trace) <= maxTrace {
+		return v.trace
+	}
+	out := make([]elevation.TraceLine, 0, maxTrace)
+	for _, matched := range []bool{true, false} {
+		for _, l := range v.trace {
+			if l.Matched == matched && len(out) < maxTrace {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+func stricter(a, b Children) bool { return childrenRank(a) > childrenRank(b) }
+
+func childrenRank(c Children) int {
+	switch c {
+	case ChildrenAllow:
+		return 0
+	case ChildrenContain:
+		return 1
+	case ChildrenDeny:
+		return 2
+	}
+	return 3
+}
+
+// cautions are facts of the subject that call for care, with plain words.
+func cautions(s elevation.Subject) []elevation.Caution {
+	var out []elevation.Caution
+	for _, c := range []elevation.Caution{
+		{Reason: elevation.MarkUserWritable, Fact: "ordinary users can change this program"},
+		{Reason: elevation.MarkShell, Fact: "an interactive shell: full control of the machine"},
+		{Reason: elevation.MarkUnbounded, Fact: "this program can start any other program"},
+		{Reason: elevation.MarkScript, Fact: "a script, run by another program"},
+	} {
+		if s.HasMark(c.Reason) {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// rule is a rule made ready.
+type rule struct {
+	Rule
+	place int // in the file, from 0
+	rank  int // in the order of answering, from 0
+	text  struct{ path, product, version, parent *regexp.Regexp }
+	args  []*regexp.Regexp // nil where the element is no regular expression
+	cond  Condition        // nil = none
+	hours hours
+}
+
+// ref is the rule as decisions and audit events name it.
+func (r *rule) ref(version int64) string {
+	return string(r.Name) + "@" + strconv.FormatInt(version, 10)
+}
+
+// specificity orders rules that say the same: hash, publisher with product,
+// publisher, path, anything looser.
+func (r *rule) specificity() int {
+	m := r.Match
+	switch {
+	case len(m.SHA256) > 0:
+		return 4
+	case m.Publisher != "" && !m.Product.absent():
+		return 3
+	case m.Publisher != "":
+		return 2
+	case absolute(m.Path.Literal):
+		return 1
+	}
+	return 0
+}
+
+func byRank(a, b *rule) int { return cmp.Compare(a.rank, b.rank) }
+
+// answering is the order among rules that say the same.
+func answering(a, b *rule) int {
+	return cmp.Or(
+		cmp.Compare(b.specificity(), a.specificity()),
+		cmp.Compare(a.Precedence, b.Precedence),
+		cmp.Compare(a.Name, b.Name))
+}
+
+// answer is what one rule says of one attempt.
+type answer struct {
+	matched bool
+	why     string
+	err     error // the condition could not be evaluated
+}
+
+// anchored reports whether the rule is about this program at all. Rules about
+// other programs are left out of the trace.
+func (r *rule) anchored(s elevation.Subject) bool {
+	m := r.Match
+	if len(m.SHA256) > 0 && !slices.Contains(m.SHA256, s.SHA256) {
+		return false
+	}
+	if m.Publisher != "" && m.Publisher != s.Publisher.Thumbprint {
+		return false
+	}
+	return r.pathHolds(s.Path)
+}
+
+func (r *rule) pathHolds(path string) bool {
+	want := r.Match.Path
+	switch {
+	case want.Regex != "":
+		return r.text.path.MatchString(path)
+	case want.Literal == "":
+		return true
+	case absolute(want.Literal):
+		return pathKey(want.Literal) == pathKey(path)
+	}
+	return nameKey(want.Literal) == nameKey(path)
+}
+
+// holds says whether the rest of an anchored rule holds.
+func (r *rule) holds(in Input, now time.Time) answer {
+	if why := r.differs(in); why != "" {
+		return answer{why: why}
+	}
+	if !r.hours.cover(now) {
+		return answer{why: "it is outside its hours " + r.Limits.Hours}
+	}
+	if r.cond == nil {
+		return answer{matched: true, why: "everything it asks for holds"}
+	}
+	ok, err := r.cond.Holds(in, now)
+	switch {
+	case err != nil && r.Then == ThenApprove:
+		return answer{err: err, why: fmt.Sprintf("its condition could not be evaluated (%v), so it does not match", err)}
+	case err != nil:
+		return answer{err: err, why: fmt.Sprintf("its condition could not be evaluated (%v), so a person is asked", err)}
+	case !ok:
+		return answer{why: "its condition does not hold"}
+	}
+	return answer{matched: true, why: "everything it asks for holds"}
+}
+
+// differs names the first part of the match that does not hold, "" if all do.
+func (r *rule) differs(in Input) string {
+	m, s, u := r.Match, in.Attempt.Subject, in.Attempt.User
+	switch {
+	case len(m.AccessTypes) > 0 && !slices.Contains(m.AccessTypes, in.Attempt.AccessType):
+		return "the access type differs"
+	case !m.Product.holds(r.text.product, s.Product):
+		return "the product differs"
+	case !m.Version.holds(r.text.version, s.Version):
+		return "the version differs"
+	case !m.Parent.holds(r.text.parent, s.Parent):
+		return "the parent program differs"
+	case len(m.Users) > 0 && !slices.Contains(m.Users, u.Name):
+		return "the user differs"
+	case len(m.Groups) > 0 && !slices.ContainsFunc(m.Groups, func(g string) bool { return slices.Contains(u.Groups, g) }):
+		return "the user is in none of its groups"
+	}
+	for k, v := range m.Labels {
+		if got, ok := in.Endpoint.Labels[k]; !ok || got != v {
+			return "the endpoint's labels differ"
+		}
+	}
+	return r.argsDiffer(s.Args)
+}
+
+func (t Text) holds(re *regexp.Regexp, got string) bool {
+	switch {
+	case t.Regex != "":
+		return re != nil && re.MatchString(got)
+	case t.Literal != "":
+		return t.Literal == got
+	}
+	return true
+}
+
+// argsDiffer compares element by element. The number of arguments is fixed
+// unless the last element is a rest.
+func (r *rule) argsDiffer(args []string) string {
+	want := r.Match.Args
+	if want == nil {
+		return ""
+	}
+	rest := len(want) > 0 && want[len(want)-1].Rest
+	if rest {
+		want = want[:len(want)-1]
+	}
+	if len(args) < len(want) || !rest && len(args) > len(want) {
+		return "the number of arguments differs"
+	}
+	for i, w := range want {
+		if !w.holds(r.args[i], args[i]) {
+			return "argument " + strconv.Itoa(i+1) + " differs"
+		}
+	}
+	return ""
+}
+
+func (a Arg) holds(re *regexp.Regexp, got string) bool {
+	switch {
+	case a.Any:
+		return true
+	case a.Regex != "":
+		return re != nil && re.MatchString(got)
+	}
+	return a.Literal == got
+}
+
+// mayNotApprove says why a matching rule must not approve this subject, "" if
+// it may. It repeats what the linter refuses, with what the endpoint saw.
+func (r *rule) mayNotApprove(s elevation.Subject) string {
+	switch {
+	case s.HasMark(elevation.MarkShell):
+		return "an interactive shell is answered by a person"
+	case s.HasMark(elevation.MarkUserWritable) && !slices.Contains(r.Match.SHA256, s.SHA256):
+		return "ordinary users can change this program: only a rule with its sha256 may approve it"
+	case (s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path)) && !fixed(r.Match.Args):
+		return "this program can start any other program: only a rule with fixed arguments may approve it"
+	}
+	return ""
+}
+
+// fixed reports whether args pins every argument, and at least one.
+func fixed(args []Arg) bool {
+	return len(args) > 0 && !slices.ContainsFunc(args, func(a Arg) bool { return a.Any || a.Rest || a.Regex != "" })
+}
+
+// absolute reports whether p is an absolute path of any system.
+func absolute(p string) bool { return strings.HasPrefix(p, "/") || drive(p) }
+
+// drive reports whether p begins like a path of Windows, whose letters have no
+// case.
+func drive(p string) bool {
+	return len(p) > 2 && p[1] == ':' && (p[2] == '\\' || p[2] == '/') && (p[0]|0x20 >= 'a' && p[0]|0x20 <= 'z')
+}
+
+// pathKey is what two spellings of one path have in common.
+func pathKey(p string) string {
+	if !drive(p) {
+		return p
+	}
+	return strings.ToLower(strings.ReplaceAll(p, "/", `\`))
+}
+
+// nameKey is the last element of a path.
+func nameKey(p string) string {
+	if drive(p) {
+		p = pathKey(p)
+		return p[strings.LastIndexByte(p, '\\')+1:]
+	}
+	return p[strings.LastIndexByte(p, '/')+1:]
+}
