@@ -1,0 +1,267 @@
+package intercept
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Why something that was typed is no program that could run elevated.
+var (
+	ErrNoProgram = errors.New("command not found")
+	ErrTooLong   = errors.New("the arguments are too long for a request")
+	ErrNoUser    = errors.New("no such user")
+)
+
+// minSalt is the shortest salt that keeps digests of guessable arguments from
+// being tried out by whoever reads the controller's records.
+const minSalt = 16
+
+// Raw is an attempt as a mechanism saw it, before anything was looked up.
+type Raw struct {
+	UID        uint32 // from the kernel, never from a payload
+	GID        uint32
+	PID        int      // the process that asks (sudo, the assent client); 0 = not known
+	Command    string   // as typed: a name, or a path relative to Cwd
+	Args       []string // the real ones, without argv[0]
+	Cwd        string   // absolute
+	SearchPath string   // where a name without a slash is looked for
+	RunAs      string   // user name or #uid; "" = root
+	Mechanism  string
+	Marks      []string // what the mechanism itself has seen, such as elevation.MarkShell
+	Salt       []byte   // of this endpoint, never sent anywhere
+}
+
+// Real is what stays on the endpoint: exactly what shall run. A grant binds to
+// it by digest, and it is compared again right before the effect.
+type Real struct {
+	Found    string // absolute path as found, symlinks not resolved
+	Path     string // resolved
+	Called   string // base name of Found: programs behave differently under different names
+	Args     []string
+	Cwd      string
+	Dev, Ino uint64
+	Size     int64
+	SHA256   string
+	RootOnly bool // only root can change the file or swap it for another
+	Script   bool
+	User     Account
+	RunAs    Account
+}
+
+// Observe finds out what raw would run, for whom and as whom: it resolves the
+// path, hashes the file through one open descriptor, looks the users up and
+// masks secrets. It returns [ErrNoProgram], [ErrNoUser], [ErrTooLong] or an
+// error wrapping elevation.ErrInvalid; whatever fails is no attempt.
+func Observe(raw Raw) (elevation.Attempt, Real, error) {
+	var real Real
+	fail := func(err error) (elevation.Attempt, Real, error) {
+		return elevation.Attempt{}, Real{}, err
+	}
+	if err := checkRaw(raw); err != nil {
+		return fail(err)
+	}
+	var err error
+	if real.User, err = LookupUID(raw.UID); err != nil {
+		return fail(fmt.Errorf("look up the user: %w", err))
+	}
+	if real.RunAs, err = LookupRunAs(raw.RunAs); err != nil {
+		return fail(fmt.Errorf("look up the user to run as: %w", err))
+	}
+	if real.Found, err = Find(raw.Command, raw.Cwd, raw.SearchPath); err != nil {
+		return fail(err)
+	}
+	real.Args, real.Cwd = raw.Args, raw.Cwd
+	if err := real.identify(); err != nil {
+		return fail(err)
+	}
+	a := elevation.Attempt{
+		AccessType: elevation.Run,
+		User:       real.User.elevationUser(),
+		Mechanism:  raw.Mechanism,
+		Subject: elevation.Subject{
+			Path: real.Path, Args: Mask(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, raw.Args),
+			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
+			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
+		},
+	}
+	if err := a.Valid(); err != nil {
+		return fail(err)
+	}
+	return a, real, nil
+}
+
+func checkRaw(raw Raw) error {
+	switch {
+	case len(raw.Salt) < minSalt:
+		return fmt.Errorf("%w: the endpoint's salt is missing", elevation.ErrInvalid)
+	case raw.Command == "" || strings.IndexByte(raw.Command, 0) >= 0:
+		return fmt.Errorf("%w: no command", elevation.ErrInvalid)
+	case len(raw.Command) > elevation.MaxPath || len(raw.Cwd) > elevation.MaxPath:
+		return fmt.Errorf("%w: a path is too long", elevation.ErrInvalid)
+	case !filepath.IsAbs(raw.Cwd):
+		return fmt.Errorf("%w: the working directory is not known", elevation.ErrInvalid)
+	case len(raw.Args) > elevation.MaxArgs:
+		return ErrTooLong
+	}
+	n := 0
+	for _, a := range raw.Args {
+		n += len(a)
+	}
+	if n > elevation.MaxArgsBytes/2 { // masking may lengthen bytes that are not text
+		return ErrTooLong
+	}
+	return nil
+}
+
+// Find is where a command as typed is found: a name in the absolute folders of
+// searchPath, a path with a slash relative to cwd. Symlinks are not resolved.
+// It returns [ErrNoProgram] when no executable file is there.
+func Find(command, cwd, searchPath string) (string, error) {
+	if strings.Contains(command, "/") {
+		path := command
+		if !filepath.IsAbs(path) {
+			path = strings.TrimSuffix(cwd, "/") + "/" + path
+		}
+		if executable(path) {
+			return path, nil
+		}
+		return "", fmt.Errorf("%w: %s", ErrNoProgram, Inert(command))
+	}
+	for _, dir := range filepath.SplitList(searchPath) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if path := strings.TrimSuffix(dir, "/") + "/" + command; executable(path) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s", ErrNoProgram, Inert(command))
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+// identify resolves r.Found and fills in what file it is.
+func (r *Real) identify() error {
+	path, rootOnly, err := resolve(r.Found)
+	if err != nil {
+		return fmt.Errorf("resolve %s: %w", Inert(r.Found), err)
+	}
+	id, err := Identify(path)
+	if err != nil {
+		return err
+	}
+	r.Path, r.Called = path, filepath.Base(r.Found)
+	r.Dev, r.Ino, r.Size, r.SHA256, r.Script = id.Dev, id.Ino, id.Size, id.SHA256, id.Script
+	r.RootOnly = rootOnly && id.rootOnly
+	return nil
+}
+
+// Identity is which file something is, and its content.
+type Identity struct {
+	Dev, Ino uint64
+	Size     int64
+	SHA256   string // lower-case hex
+	Script   bool   // begins with #!
+	rootOnly bool
+}
+
+// Identify reads the regular file at an already resolved path through one
+// descriptor; a symlink, a device or a pipe at the end of path is refused.
+func Identify(path string) (Identity, error) {
+	f, id, err := openProgram(path)
+	if err != nil {
+		return Identity{}, fmt.Errorf("open %s: %w", Inert(path), err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	head := make([]byte, 2)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return Identity{}, fmt.Errorf("read %s: %w", Inert(path), err)
+	}
+	id.Script = string(head[:n]) == "#!"
+	h.Write(head[:n])
+	rest, err := io.Copy(h, f)
+	if err != nil {
+		return Identity{}, fmt.Errorf("read %s: %w", Inert(path), err)
+	}
+	id.Size, id.SHA256 = int64(n)+rest, hex.EncodeToString(h.Sum(nil))
+	return id, nil
+}
+
+// RootOnly reports whether only root can change what path names: the file, and
+// every folder and link on the way to it, belong to root and are writable by
+// nobody else. A path that leads through /proc is never root's alone.
+func RootOnly(path string) (bool, error) {
+	resolved, only, err := resolve(path)
+	if err != nil {
+		return false, fmt.Errorf("resolve %s: %w", Inert(path), err)
+	}
+	if !only {
+		return false, nil
+	}
+	ok, err := ownedByRoot(resolved)
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", Inert(path), err)
+	}
+	return ok, nil
+}
+
+// Resolve follows every symlink of an absolute path.
+func Resolve(path string) (string, error) {
+	resolved, _, err := resolve(path)
+	return resolved, err
+}
+
+// ArgsDigest binds to the exact arguments and to the name under which the
+// program is called, without telling them: HMAC-SHA-256 with the endpoint's
+// salt over the length-prefixed parts.
+func ArgsDigest(salt []byte, called string, args []string) []byte {
+	m := hmac.New(sha256.New, salt)
+	put := func(s string) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		m.Write(n[:])
+		io.WriteString(m, s)
+	}
+	put(called)
+	for _, a := range args {
+		put(a)
+	}
+	return m.Sum(nil)
+}
+
+func marks(raw Raw, real Real) []string {
+	list := append([]string(nil), raw.Marks...)
+	if !real.RootOnly {
+		list = append(list, elevation.MarkUserWritable)
+	}
+	if Unbounded(real.Path) || Unbounded(real.Called) {
+		list = append(list, elevation.MarkUnbounded)
+	}
+	if real.Script {
+		list = append(list, elevation.MarkScript)
+	}
+	if base := filepath.Base(real.Path); base != real.Called && utf8.ValidString(real.Called) {
+		list = append(list, MarkCalledAs+real.Called)
+	}
+	return list
+}
+
+// MarkCalledAs begins the mark that tells under which other name a program is
+// called: /usr/bin/systemctl called as reboot is not systemctl without arguments.
+const MarkCalledAs = "called_as:"

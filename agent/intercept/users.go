@@ -1,0 +1,145 @@
+package intercept
+
+import (
+	"bufio"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Account is a user as this machine's name services know them.
+type Account struct {
+	Name    string
+	Display string // full name, may be empty
+	UID     uint32
+	GID     uint32
+	Home    string
+	Shell   string
+	Groups  []Group // all, the primary one first
+}
+
+// Group is one group of an account. A group without a name has its number as name.
+type Group struct {
+	Name string
+	GID  uint32
+}
+
+func (a Account) elevationUser() elevation.User {
+	u := elevation.User{Name: a.Name, Display: strings.ToValidUTF8(a.Display, "?"), UID: strconv.FormatUint(uint64(a.UID), 10)}
+	for _, g := range a.Groups {
+		u.Groups = append(u.Groups, g.Name)
+	}
+	return u
+}
+
+// LookupUID finds the account of a uid. It reads passwd and group itself and
+// asks the name services by the system's own programs where other sources than
+// files are configured. Anything that fails is an error: nobody is taken for
+// somebody else, and nobody is taken for a user with fewer groups.
+func LookupUID(uid uint32) (Account, error) {
+	if uid == math.MaxUint32 { // (uid_t)-1 means "no change" to the kernel
+		return Account{}, fmt.Errorf("%w: uid -1", ErrNoUser)
+	}
+	return lookupUID(uid)
+}
+
+// LookupName finds an account by its name, as [LookupUID].
+func LookupName(name string) (Account, error) {
+	if name == "" || strings.ContainsAny(name, ":\n\x00") || strings.HasPrefix(name, "-") {
+		return Account{}, ErrNoUser
+	}
+	return lookupName(name)
+}
+
+// LookupRunAs finds whom to run as: a name, #uid, or "" for root.
+func LookupRunAs(s string) (Account, error) {
+	if s == "" {
+		s = "#0"
+	}
+	if digits, ok := strings.CutPrefix(s, "#"); ok {
+		uid, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil {
+			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, Inert(s))
+		}
+		return LookupUID(uint32(uid))
+	}
+	return LookupName(s)
+}
+
+// parsePasswd finds the first line that match accepts.
+func parsePasswd(text string, match func(Account) bool) (Account, bool) {
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), ":")
+		if len(f) != 7 || f[0] == "" || strings.HasPrefix(f[0], "+") || strings.HasPrefix(f[0], "-") || strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(f[2], 10, 32)
+		gid, err2 := strconv.ParseUint(f[3], 10, 32)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		full, _, _ := strings.Cut(f[4], ",")
+		a := Account{Name: f[0], Display: full, UID: uint32(uid), GID: uint32(gid), Home: f[5], Shell: f[6]}
+		if match(a) {
+			return a, true
+		}
+	}
+	return Account{}, false
+}
+
+// parseGroups lists the groups in text that name is a member of, and gid's own.
+func parseGroups(text, name string, gid uint32) []Group {
+	var primary, others []Group
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Buffer(nil, 1<<20) // groups with thousands of members
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), ":")
+		if len(f) != 4 || f[0] == "" {
+			continue
+		}
+		id, err := strconv.ParseUint(f[2], 10, 32)
+		if err != nil {
+			continue
+		}
+		g := Group{Name: f[0], GID: uint32(id)}
+		switch {
+		case g.GID == gid:
+			primary = append(primary, g)
+		case slices.Contains(strings.Split(f[3], ","), name):
+			others = append(others, g)
+		}
+	}
+	return append(orNumber(primary, gid), others...)
+}
+
+func orNumber(list []Group, gid uint32) []Group {
+	if len(list) > 0 {
+		return list[:1]
+	}
+	return []Group{{Name: strconv.FormatUint(uint64(gid), 10), GID: gid}}
+}
+
+// onlyFiles reports whether nsswitch.conf names no source for database but
+// plain files. Without a line the C library's own choice is files, too.
+func onlyFiles(nsswitch, database string) bool {
+	lines := bufio.NewScanner(strings.NewReader(nsswitch))
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		name, sources, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) != database {
+			continue
+		}
+		for _, s := range strings.Fields(sources) {
+			// systemd only adds users made up for services and root, nobody.
+			if s != "files" && s != "systemd" && !strings.HasPrefix(s, "[") && !strings.HasSuffix(s, "]") {
+				return false
+			}
+		}
+	}
+	return true
+}
