@@ -189,6 +189,7 @@ func (k *Keys) serverCertificate() (*tls.Certificate, error) {
 		return nil, err
 	}
 	leaf := k.template(now, serverLife)
+	leaf.NotBefore = k.ca.NotBefore // endpoints' clocks may be far behind
 	leaf.Subject = pkix.Name{CommonName: "Assent gateway"}
 	leaf.DNSNames = []string{wire.ServerName(k.cluster)}
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
