@@ -59,7 +59,7 @@ type SignInLink struct {
 
 // Note is what happened, for the audit log.
 type Note struct {
-	Kind    string // "auth.signed_in", "auth.login_failed", …
+	Kind    string // "auth.login", "auth.login_failed", …
 	User    elevation.UserID
 	Login   string
 	Address string
@@ -292,7 +292,7 @@ func (a *Accounts) open(ctx context.Context, u Account, address, how string) (st
 	now := a.now()
 	cookie, hash := newSecret(sessionPrefix)
 	s := WebSession{Hash: hash, User: u.ID, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(SessionLife)}
-	n := Note{Kind: "auth.signed_in", User: u.ID, Login: u.Login, Address: address, Why: how}
+	n := Note{Kind: "auth.login", User: u.ID, Login: u.Login, Address: address, Why: how}
 	if err := a.store.InsertSession(ctx, s, n); err != nil {
 		return "", Actor{}, fmt.Errorf("open session: %w", err)
 	}
@@ -306,7 +306,7 @@ func (a *Accounts) SignOut(ctx context.Context, act Actor, cookie string) error 
 	if !ok {
 		return nil
 	}
-	n := Note{Kind: "auth.signed_out", User: act.User, Login: act.Login}
+	n := Note{Kind: "auth.logout", User: act.User, Login: act.Login}
 	if err := a.store.DeleteSession(ctx, hash, n); err != nil && !errors.Is(err, elevation.ErrNotFound) {
 		return fmt.Errorf("end session: %w", err)
 	}
