@@ -1,0 +1,80 @@
+package privilege
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// treeWatch waits for a tree to change. It is only an alarm: whoever waits
+// reads the tree again afterwards.
+type treeWatch struct {
+	events *os.File // inotify on cgroup.events, nil where there is none
+	pause  time.Duration
+}
+
+// The kernel tells when a v2 tree is emptied, but may leave out the last change
+// of a folder that is removed at once. Other trees are looked at, more and more
+// seldom.
+const (
+	firstLook  = 2 * time.Millisecond
+	seldomLook = 200 * time.Millisecond
+	safetyLook = time.Second
+)
+
+func (o osTrees) watch(ref TreeRef) *treeWatch {
+	w := &treeWatch{pause: firstLook}
+	if ref.Kind == TreeSessions || ref.Kind == TreeCgroup1 || ref.Dir == "" {
+		return w
+	}
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return w
+	}
+	if _, err := unix.InotifyAddWatch(fd, ref.Dir+"/cgroup.events", unix.IN_MODIFY); err != nil {
+		_ = unix.Close(fd)
+		return w
+	}
+	w.events = os.NewFile(uintptr(fd), "cgroup.events")
+	return w
+}
+
+func (w *treeWatch) close() {
+	if w.events != nil {
+		_ = w.events.Close()
+	}
+}
+
+func (w *treeWatch) wait(ctx context.Context) error {
+	if w.events == nil {
+		timer := time.NewTimer(w.pause)
+		defer timer.Stop()
+		w.pause = min(2*w.pause, seldomLook)
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.events.SetReadDeadline(time.Now().Add(safetyLook)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.events.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var buf [4096]byte
+	_, err := w.events.Read(buf[:])
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
+}
