@@ -1,0 +1,123 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// GrantRow is a signed grant as it was given out.
+type GrantRow struct {
+	ID       elevation.GrantID
+	Request  elevation.RequestID
+	Endpoint elevation.EndpointID
+	FrameSeq uint64 // of the frame that carries it
+	Raw      []byte // as signed
+}
+
+// InsertGrant keeps a signed grant verbatim.
+func (tx *Tx) InsertGrant(g GrantRow) error {
+	tx.audited("grant " + string(g.ID))
+	if _, err := tx.exec("INSERT INTO grants(id, request, endpoint, frame_seq, raw) VALUES (?,?,?,?,?)",
+		string(g.ID), string(g.Request), string(g.Endpoint), int64(g.FrameSeq), g.Raw); err != nil {
+		return fmt.Errorf("insert grant %s: %w", g.ID, err)
+	}
+	return nil
+}
+
+// Grant reads a signed grant; [elevation.ErrNotFound] when there is none.
+func (tx *Tx) Grant(id elevation.GrantID) (GrantRow, error) {
+	var g GrantRow
+	var seq int64
+	err := tx.row([]any{&g.ID, &g.Request, &g.Endpoint, &seq, &g.Raw},
+		"SELECT id, request, endpoint, frame_seq, raw FROM grants WHERE id = ?", string(id))
+	if err != nil {
+		return GrantRow{}, fmt.Errorf("grant %s: %w", id, err)
+	}
+	g.FrameSeq = uint64(seq)
+	return g, nil
+}
+
+// Frame is one durable message for an endpoint.
+type Frame struct {
+	Seq uint64
+	Raw []byte // the encoded wire frame
+}
+
+// Enqueue gives a durable message the next number of the endpoint, without gaps,
+// and keeps it until it is acknowledged. The endpoint must exist.
+func (tx *Tx) Enqueue(ep elevation.EndpointID, t wire.Type, message any) (uint64, error) {
+	if !t.Durable() {
+		return 0, fmt.Errorf("enqueue %s: %w: it is not a durable message", t, elevation.ErrInvalid)
+	}
+	if err := tx.writable(); err != nil {
+		return 0, err
+	}
+	var seq int64
+	if err := tx.row([]any{&seq}, "UPDATE endpoint_seqs SET next_seq = next_seq + 1 WHERE endpoint = ? RETURNING next_seq - 1", string(ep)); err != nil {
+		return 0, fmt.Errorf("enqueue %s for %s: %w", t, ep, err)
+	}
+	raw, err := wire.Encode(t, uint64(seq), message)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.exec("INSERT INTO frames(endpoint, seq, raw) VALUES (?,?,?)", string(ep), seq, raw); err != nil {
+		return 0, fmt.Errorf("enqueue %s for %s: %w", t, ep, err)
+	}
+	return uint64(seq), nil
+}
+
+// ReplaceFrame puts another message in the place of one that was not
+// acknowledged yet, and reports whether it was there.
+func (tx *Tx) ReplaceFrame(ep elevation.EndpointID, seq uint64, t wire.Type, message any) (bool, error) {
+	if !t.Durable() {
+		return false, fmt.Errorf("replace by %s: %w: it is not a durable message", t, elevation.ErrInvalid)
+	}
+	raw, err := wire.Encode(t, seq, message)
+	if err != nil {
+		return false, err
+	}
+	n, err := tx.exec("UPDATE frames SET raw = ? WHERE endpoint = ? AND seq = ?", raw, string(ep), int64(seq))
+	return n == 1, err
+}
+
+// Frames are the messages after a number, in order, at most limit.
+func (tx *Tx) Frames(ep elevation.EndpointID, after uint64, limit int) ([]Frame, error) {
+	var out []Frame
+	err := tx.rows(func(scan func(...any) error) error {
+		var f Frame
+		var seq int64
+		if err := scan(&seq, &f.Raw); err != nil {
+			return err
+		}
+		f.Seq = uint64(seq)
+		out = append(out, f)
+		return nil
+	}, "SELECT seq, raw FROM frames WHERE endpoint = ? AND seq > ? ORDER BY seq LIMIT ?", string(ep), int64(after), limit)
+	return out, err
+}
+
+// Acked deletes messages up to a number that the endpoint has stored and
+// applied. A number that was never given is refused, an older one changes
+// nothing. It is bookkeeping and needs no audit event.
+func (tx *Tx) Acked(ep elevation.EndpointID, seq uint64) error {
+	n, err := tx.exec("UPDATE endpoint_seqs SET acked = max(acked, ?1) WHERE endpoint = ?2 AND next_seq > ?1", int64(seq), string(ep))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: frame %d was never sent", elevation.ErrInvalid, seq)
+	}
+	if err == nil {
+		_, err = tx.exec("DELETE FROM frames WHERE endpoint = ? AND seq <= ?", string(ep), int64(seq))
+	}
+	if err != nil {
+		return fmt.Errorf("acknowledge frames of %s: %w", ep, err)
+	}
+	return nil
+}
+
+// Reported notes that a report of an endpoint was taken and says whether it is
+// new: numbers only grow. It is bookkeeping and needs no audit event.
+func (tx *Tx) Reported(ep elevation.EndpointID, seq uint64) (fresh bool, err error) {
+	n, err := tx.exec("UPDATE endpoint_seqs SET report_seq = ?1 WHERE endpoint = ?2 AND report_seq < ?1", int64(seq), string(ep))
+	return n == 1, err
+}

@@ -1,0 +1,173 @@
+package store
+
+// migrations are the steps of the schema, in order; a step that was released is
+// never edited. The number of steps done is SQLite's user_version.
+//
+// 2026-11-21: the first step.
+func migrations() []string {
+	return []string{schema1}
+}
+
+const schema1 = `
+CREATE TABLE requests (
+  id           TEXT NOT NULL UNIQUE,
+  version      INTEGER NOT NULL,
+  endpoint     TEXT NOT NULL,
+  uid          TEXT NOT NULL,
+  user         TEXT NOT NULL,
+  access_type  TEXT NOT NULL,
+  program      TEXT NOT NULL,
+  team         TEXT NOT NULL,
+  state        TEXT NOT NULL,
+  waiting      INTEGER NOT NULL,
+  priority     INTEGER NOT NULL,
+  submitted_ms INTEGER NOT NULL,
+  sort_key     INTEGER NOT NULL,
+  expires_ms   INTEGER NOT NULL,
+  next_due     INTEGER NOT NULL,
+  denied_ms    INTEGER NOT NULL,
+  decided_ms   INTEGER NOT NULL,
+  removed      INTEGER NOT NULL,
+  removed_team INTEGER NOT NULL,
+  same         BLOB NOT NULL,
+  search       TEXT NOT NULL,
+  body         BLOB NOT NULL
+);
+CREATE INDEX requests_queue   ON requests(sort_key, id) WHERE waiting = 2;
+CREATE INDEX requests_newest  ON requests(submitted_ms, id) WHERE submitted_ms > 0;
+CREATE INDEX requests_state   ON requests(state, submitted_ms, id);
+CREATE INDEX requests_due     ON requests(next_due) WHERE next_due > 0;
+CREATE INDEX requests_same    ON requests(same) WHERE waiting = 2;
+CREATE INDEX requests_open    ON requests(endpoint, uid) WHERE waiting > 0;
+CREATE INDEX requests_denied  ON requests(same, denied_ms) WHERE denied_ms > 0;
+CREATE INDEX requests_decided ON requests(decided_ms) WHERE decided_ms > 0;
+
+CREATE TABLE grants (
+  id        TEXT PRIMARY KEY,
+  request   TEXT NOT NULL,
+  endpoint  TEXT NOT NULL,
+  frame_seq INTEGER NOT NULL,
+  raw       BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE frames (
+  endpoint TEXT NOT NULL,
+  seq      INTEGER NOT NULL,
+  raw      BLOB NOT NULL,
+  PRIMARY KEY (endpoint, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE endpoints (
+  id             TEXT PRIMARY KEY,
+  name           TEXT NOT NULL,
+  spki           BLOB NOT NULL UNIQUE,
+  labels         BLOB NOT NULL,
+  accept_labels  BLOB NOT NULL,
+  facts          BLOB NOT NULL,
+  mode           TEXT NOT NULL,
+  enrolled_at    INTEGER NOT NULL,
+  last_seen      INTEGER NOT NULL,
+  cert_not_after INTEGER NOT NULL,
+  locked         INTEGER NOT NULL,
+  quarantined    INTEGER NOT NULL,
+  deleted_at     INTEGER NOT NULL,
+  ratchet        BLOB,
+  prev_ratchet   BLOB
+);
+CREATE INDEX endpoints_name ON endpoints(name);
+CREATE TABLE endpoint_seqs (
+  endpoint   TEXT PRIMARY KEY,
+  next_seq   INTEGER NOT NULL,
+  acked      INTEGER NOT NULL,
+  report_seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE endpoint_labels (
+  key      TEXT NOT NULL,
+  value    TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  PRIMARY KEY (key, value, endpoint)
+) WITHOUT ROWID;
+
+CREATE TABLE enroll_tokens (
+  id            TEXT PRIMARY KEY,
+  hash          BLOB NOT NULL UNIQUE,
+  expires_at    INTEGER NOT NULL,
+  max_uses      INTEGER NOT NULL,
+  uses          INTEGER NOT NULL,
+  labels        BLOB NOT NULL,
+  accept_labels BLOB NOT NULL,
+  mode          TEXT NOT NULL,
+  created_by    BLOB NOT NULL,
+  created_at    INTEGER NOT NULL,
+  revoked_at    INTEGER NOT NULL
+);
+CREATE TABLE api_tokens (
+  id           TEXT PRIMARY KEY,
+  hash         BLOB NOT NULL UNIQUE,
+  name         TEXT NOT NULL,
+  owner        TEXT NOT NULL,
+  scopes       BLOB NOT NULL,
+  full_rights  INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL
+);
+CREATE TABLE users (
+  id            TEXT PRIMARY KEY,
+  login         TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  name          TEXT NOT NULL,
+  email         TEXT NOT NULL,
+  roles         BLOB NOT NULL,
+  scope         BLOB NOT NULL,
+  password_hash TEXT NOT NULL,
+  created_at    INTEGER NOT NULL,
+  disabled_at   INTEGER NOT NULL
+);
+CREATE TABLE web_sessions (
+  hash         BLOB PRIMARY KEY,
+  user         TEXT NOT NULL,
+  created_at   INTEGER NOT NULL,
+  last_seen_at INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL
+);
+CREATE TABLE sign_in_links (
+  hash       BLOB PRIMARY KEY,
+  user       TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at    INTEGER NOT NULL
+);
+CREATE TABLE rulesets (
+  version INTEGER PRIMARY KEY,
+  yaml    TEXT NOT NULL,
+  made_by BLOB NOT NULL,
+  made_at INTEGER NOT NULL
+);
+CREATE TABLE settings (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL);
+CREATE TABLE idempotency (
+  key      TEXT NOT NULL,
+  actor    TEXT NOT NULL,
+  body     BLOB NOT NULL,
+  response BLOB NOT NULL,
+  at       INTEGER NOT NULL,
+  PRIMARY KEY (actor, key)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_at ON idempotency(at);
+
+CREATE TABLE events (
+  pos      INTEGER PRIMARY KEY AUTOINCREMENT,
+  seq      INTEGER NOT NULL DEFAULT 0,
+  id       TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  kind     INTEGER NOT NULL,
+  request  TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  leaf     BLOB NOT NULL,
+  text     BLOB
+);
+CREATE INDEX events_waiting ON events(pos) WHERE seq = 0;
+CREATE UNIQUE INDEX events_seq ON events(seq) WHERE seq > 0;
+CREATE INDEX events_request ON events(request, pos) WHERE request <> '';
+CREATE TABLE audit_hashes (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note BLOB NOT NULL);
+`

@@ -1,0 +1,323 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+)
+
+// A request is one row: its facts as CBOR, and columns derived from them at the
+// time of writing, for indexes only. Whoever reads a request derives its state
+// from the facts; what has become due since is at most one sweep late in the
+// columns.
+
+// The column waiting.
+const (
+	notWaiting = 0
+	drafting   = 1 // the agent has not completed it
+	queued     = 2 // in the approvers' queue: pending or held
+)
+
+// place is where the counters have a request.
+type place struct {
+	state   elevation.State
+	removed bool
+}
+
+// requestRow is what the columns say.
+type requestRow struct {
+	r         *elevation.Request
+	state     elevation.State
+	waiting   int
+	sortKey   int64
+	nextDue   int64
+	deniedMS  int64
+	decidedMS int64
+	team      elevation.TeamID
+	search    string
+	body      []byte
+}
+
+func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
+	body, err := sign.Encode(r)
+	if err != nil {
+		return requestRow{}, fmt.Errorf("encode request %s: %w", r.ID, err)
+	}
+	row := requestRow{r: r, state: r.State(now), nextDue: ms(r.NextDue(now)), body: body}
+	switch row.state {
+	case elevation.StateDraft:
+		row.waiting = drafting
+	case elevation.StatePending, elevation.StateHeld:
+		row.waiting = queued
+	}
+	row.sortKey = tx.Settings().HeadStart.SortKey(r.SubmittedAt, r.Priority)
+	if d := r.Decision; d != nil && d.By.Kind == elevation.ByUser {
+		row.decidedMS = ms(d.At)
+		if d.Verdict == elevation.Denied {
+			row.deniedMS = ms(d.At)
+		}
+	}
+	for i, s := range r.Need.Stages {
+		if row.team == "" || r.StageOpen(i) {
+			row.team = s.Team
+		}
+		if r.StageOpen(i) {
+			break
+		}
+	}
+	a := r.Attempt
+	row.search = strings.ToLower(strings.Join(append([]string{string(r.ID), a.User.Name, a.User.Display, a.Subject.Path,
+		r.Justification, r.Ticket, a.Subject.RunAs}, a.Subject.Args...), "\n"))
+	return row, nil
+}
+
+// SameKey is equal for attempts on one endpoint that [elevation.Attempt.Same]
+// calls the same.
+func SameKey(ep elevation.EndpointID, a elevation.Attempt) []byte {
+	h := sha256.New()
+	s := a.Subject
+	for _, part := range []string{string(ep), string(a.AccessType), a.User.UID, s.Path, s.SHA256, s.Cwd, s.RunAs, string(s.ArgsDigest)} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return h.Sum(nil)[:16]
+}
+
+// InsertRequest stores a new request and sets its Version to 1. [ErrExists] when
+// the id is taken. A draft needs no audit event: nobody but its endpoint knows
+// of it.
+func (tx *Tx) InsertRequest(r *elevation.Request, now time.Time) error {
+	r.Version = 1
+	row, err := tx.derive(r, now)
+	if err != nil {
+		return err
+	}
+	a := r.Attempt
+	_, err = tx.exec(`INSERT INTO requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
+submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
+		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, ms(r.ExpiresAt), row.nextDue, row.deniedMS,
+		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), SameKey(r.Endpoint, a), row.search, row.body)
+	if err != nil {
+		return fmt.Errorf("insert request %s: %w", r.ID, err)
+	}
+	tx.move(place{}, place{row.state, !r.RemovedByTeamAt.IsZero()})
+	if !neverSeen(r) {
+		tx.audited("request " + string(r.ID))
+	}
+	return nil
+}
+
+// PutRequest writes a changed request and increments its Version. [ErrStale]
+// when the stored version is another one.
+func (tx *Tx) PutRequest(r *elevation.Request, now time.Time) error {
+	if !neverSeen(r) {
+		tx.audited("request " + string(r.ID))
+	}
+	return tx.putRequest(r, now)
+}
+
+// TouchRequest writes the columns of a request anew because time has passed. Its
+// facts are the same, so it needs no audit event.
+func (tx *Tx) TouchRequest(r *elevation.Request, now time.Time) error {
+	return tx.putRequest(r, now)
+}
+
+func (tx *Tx) putRequest(r *elevation.Request, now time.Time) error {
+	old, err := tx.placeOf(r.ID)
+	if err != nil {
+		return fmt.Errorf("write request %s: %w", r.ID, err)
+	}
+	was := r.Version
+	r.Version++
+	row, err := tx.derive(r, now)
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(`UPDATE requests SET version=?, team=?, state=?, waiting=?, priority=?, submitted_ms=?, sort_key=?, expires_ms=?,
+next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=? WHERE id=? AND version=?`,
+		r.Version, string(row.team), string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, ms(r.ExpiresAt),
+		row.nextDue, row.deniedMS, row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), row.search, row.body,
+		string(r.ID), was)
+	if err == nil && n == 0 {
+		err = ErrStale
+	}
+	if err != nil {
+		r.Version = was
+		return fmt.Errorf("write request %s: %w", r.ID, err)
+	}
+	now2 := place{row.state, !r.RemovedByTeamAt.IsZero()}
+	tx.move(old, now2)
+	tx.remember(r.ID, now2)
+	return nil
+}
+
+// Request reads one request; [elevation.ErrNotFound] when there is none.
+func (tx *Tx) Request(id elevation.RequestID) (elevation.Request, error) {
+	var body []byte
+	var p place
+	if err := tx.row([]any{&body, &p.state, &p.removed}, "SELECT body, state, removed_team FROM requests WHERE id = ?", string(id)); err != nil {
+		return elevation.Request{}, fmt.Errorf("request %s: %w", id, err)
+	}
+	tx.remember(id, p)
+	return decodeRequest(body)
+}
+
+func decodeRequest(body []byte) (elevation.Request, error) {
+	var r elevation.Request
+	if err := sign.Decode(body, &r); err != nil {
+		return elevation.Request{}, fmt.Errorf("decode request: %w", err)
+	}
+	return r, nil
+}
+
+// SameWaiting finds the request in the queue that asks for the same thing on the
+// same endpoint; [elevation.ErrNotFound] when none waits.
+func (tx *Tx) SameWaiting(ep elevation.EndpointID, a elevation.Attempt) (elevation.Request, error) {
+	var found *elevation.Request
+	err := tx.rows(func(scan func(...any) error) error {
+		var body []byte
+		if err := scan(&body); err != nil {
+			return err
+		}
+		r, err := decodeRequest(body)
+		if err != nil {
+			return err
+		}
+		if found == nil && r.Endpoint == ep && r.Attempt.Same(a) {
+			found = &r
+		}
+		return nil
+	}, "SELECT body FROM requests WHERE same = ? AND waiting = 2 ORDER BY sort_key LIMIT 8", SameKey(ep, a))
+	if err != nil {
+		return elevation.Request{}, err
+	}
+	if found == nil {
+		return elevation.Request{}, elevation.ErrNotFound
+	}
+	return *found, nil
+}
+
+// QueuePosition is the place of a request in the queue, 1 for the next one, 101
+// for all beyond the first hundred, 0 when it does not wait.
+func (tx *Tx) QueuePosition(id elevation.RequestID) (int, error) {
+	var n int
+	err := tx.row([]any{&n}, `SELECT CASE WHEN r.waiting <> 2 THEN 0 ELSE 1 + (SELECT count(*) FROM
+(SELECT 1 FROM requests q WHERE q.waiting = 2 AND (q.sort_key, q.id) < (r.sort_key, r.id) ORDER BY q.sort_key, q.id LIMIT 100)) END
+FROM requests r WHERE r.id = ?`, string(id))
+	if err != nil {
+		return 0, fmt.Errorf("position of request %s: %w", id, err)
+	}
+	return n, nil
+}
+
+// DueRequests are requests that time has changed, the longest due first.
+func (tx *Tx) DueRequests(now time.Time, limit int) ([]elevation.Request, error) {
+	return tx.requests("WHERE next_due > 0 AND next_due <= ? ORDER BY next_due LIMIT ?", now.UnixMilli(), limit)
+}
+
+// NextDue is when time changes the next request, the zero time when none waits
+// for that.
+func (tx *Tx) NextDue() (time.Time, error) {
+	var n int64
+	err := tx.row([]any{&n}, "SELECT coalesce(min(next_due), 0) FROM requests WHERE next_due > 0")
+	return at(n), err
+}
+
+// OpenCounts is how many requests are drafted or wait: of the user of the
+// endpoint, and of the endpoint.
+func (tx *Tx) OpenCounts(ep elevation.EndpointID, uid string) (ofUser, ofEndpoint int, err error) {
+	err = tx.row([]any{&ofUser, &ofEndpoint},
+		"SELECT coalesce(sum(uid = ?), 0), count(*) FROM requests WHERE endpoint = ? AND waiting > 0", uid, string(ep))
+	return ofUser, ofEndpoint, err
+}
+
+// LastDenied is when a person last denied the same attempt, the zero time if
+// nobody did.
+func (tx *Tx) LastDenied(ep elevation.EndpointID, a elevation.Attempt) (time.Time, error) {
+	var n int64
+	err := tx.row([]any{&n}, "SELECT coalesce(max(denied_ms), 0) FROM requests WHERE same = ? AND denied_ms > 0", SameKey(ep, a))
+	return at(n), err
+}
+
+// RecentWaits are how long the last requests that a person answered had waited,
+// at most limit, the newest first.
+func (tx *Tx) RecentWaits(limit int) ([]time.Duration, error) {
+	var out []time.Duration
+	err := tx.rows(func(scan func(...any) error) error {
+		var n int64
+		if err := scan(&n); err != nil {
+			return err
+		}
+		out = append(out, time.Duration(max(n, 0))*time.Millisecond)
+		return nil
+	}, "SELECT decided_ms - submitted_ms FROM requests WHERE decided_ms > 0 ORDER BY decided_ms DESC LIMIT ?", limit)
+	return out, err
+}
+
+func (tx *Tx) requests(tail string, args ...any) ([]elevation.Request, error) {
+	var out []elevation.Request
+	err := tx.rows(func(scan func(...any) error) error {
+		var body []byte
+		var p place
+		if err := scan(&body, &p.state, &p.removed); err != nil {
+			return err
+		}
+		r, err := decodeRequest(body)
+		if err != nil {
+			return err
+		}
+		tx.remember(r.ID, p)
+		out = append(out, r)
+		return nil
+	}, "SELECT body, state, removed_team FROM requests "+tail, args...)
+	return out, err
+}
+
+func (tx *Tx) placeOf(id elevation.RequestID) (place, error) {
+	if p, ok := tx.seen[id]; ok {
+		return p, nil
+	}
+	var p place
+	err := tx.row([]any{&p.state, &p.removed}, "SELECT state, removed_team FROM requests WHERE id = ?", string(id))
+	return p, err
+}
+
+func (tx *Tx) remember(id elevation.RequestID, p place) {
+	if !tx.write {
+		return
+	}
+	if tx.seen == nil {
+		tx.seen = map[elevation.RequestID]place{}
+	}
+	tx.seen[id] = p
+}
+
+// move keeps the counters of what approvers find.
+func (tx *Tx) move(from, to place) {
+	if tx.moved == nil {
+		tx.moved = map[elevation.State]int{}
+	}
+	if from.state != "" && !from.removed {
+		tx.moved[from.state]--
+	}
+	if !to.removed {
+		tx.moved[to.state]++
+	}
+}
+
+// neverSeen reports whether nobody but the endpoint ever saw the request.
+func neverSeen(r *elevation.Request) bool { return r.SubmittedAt.IsZero() && r.Decision == nil }
+
+// program is the last part of a path.
+func program(path string) string {
+	return path[strings.LastIndexAny(path, `/\`)+1:]
+}

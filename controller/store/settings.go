@@ -1,0 +1,209 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Settings are what administrators can set; see CONTRACT "Settings".
+type Settings struct {
+	PendingTTL           time.Duration
+	UseWithin            time.Duration
+	Hold                 time.Duration // a dialog is held this long
+	HeadStart            elevation.HeadStarts
+	MaxRequesterPriority elevation.Priority
+	Undo                 time.Duration
+	Quota                Quota
+	HistoryDays          int
+	MinDuration          time.Duration
+}
+
+// Quota are the limits against floods; 0 = off.
+type Quota struct {
+	PendingPerUser     int
+	PendingPerEndpoint int
+	Cooldown           time.Duration // after a denial of the same thing
+}
+
+// DefaultSettings are those of a new installation.
+func DefaultSettings() Settings {
+	t := elevation.DefaultTimes()
+	return Settings{PendingTTL: t.PendingTTL, UseWithin: t.UseWithin, Hold: 10 * time.Minute, HeadStart: elevation.DefaultHeadStarts(),
+		MaxRequesterPriority: elevation.High, Undo: t.Undo, Quota: Quota{PendingPerUser: 20, PendingPerEndpoint: 200, Cooldown: time.Minute},
+		HistoryDays: 400, MinDuration: t.MinDuration}
+}
+
+// Times are the periods that transitions of a request need.
+func (s Settings) Times() elevation.Times {
+	t := elevation.DefaultTimes()
+	t.PendingTTL, t.UseWithin, t.Undo, t.MinDuration = s.PendingTTL, s.UseWithin, s.Undo, s.MinDuration
+	return t
+}
+
+// Settings are the present settings. They are kept in memory.
+func (s *Store) Settings() Settings { return *s.settings.Load() }
+
+// Settings are the settings as this transaction sees them.
+func (tx *Tx) Settings() Settings {
+	if tx.settings != nil {
+		return *tx.settings
+	}
+	if p := tx.s.settings.Load(); p != nil {
+		return *p
+	}
+	return DefaultSettings()
+}
+
+// PutSettings writes all settings. New head starts put waiting requests into
+// their new order at once.
+func (tx *Tx) PutSettings(set Settings) error {
+	tx.audited("settings")
+	raw, err := json.Marshal(set)
+	if err != nil {
+		return fmt.Errorf("encode settings: %w", err)
+	}
+	if _, err := tx.exec("INSERT INTO settings(id, body) VALUES (1, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body", raw); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	tx.settings = &set
+	for _, p := range []elevation.Priority{elevation.Low, elevation.Normal, elevation.High, elevation.Urgent} {
+		if _, err := tx.exec("UPDATE requests SET sort_key = submitted_ms - ? WHERE waiting = 2 AND priority = ?",
+			set.HeadStart[p].Milliseconds(), p.Rank()); err != nil {
+			return fmt.Errorf("order the queue anew: %w", err)
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) loadSettings() (Settings, error) {
+	set := DefaultSettings()
+	var raw []byte
+	err := tx.row([]any{&raw}, "SELECT body FROM settings WHERE id = 1")
+	if errors.Is(err, elevation.ErrNotFound) {
+		return set, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &set) // what an older program did not know keeps its default
+	}
+	if err != nil {
+		return Settings{}, fmt.Errorf("read settings: %w", err)
+	}
+	return set, nil
+}
+
+// Ruleset is one version of all rules.
+type Ruleset struct {
+	Version int64
+	YAML    string
+	By      elevation.Actor
+	At      time.Time
+}
+
+// PutRuleset stores the rules as the next version, which it returns.
+func (tx *Tx) PutRuleset(r Ruleset) (int64, error) {
+	tx.audited("ruleset")
+	if err := tx.writable(); err != nil {
+		return 0, err
+	}
+	var by []byte
+	if err := pack([]packing{{&by, r.By}}); err != nil {
+		return 0, err
+	}
+	var v int64
+	err := tx.row([]any{&v}, `INSERT INTO rulesets(version, yaml, made_by, made_at)
+VALUES ((SELECT coalesce(max(version), 0) + 1 FROM rulesets), ?, ?, ?) RETURNING version`, r.YAML, by, ms(r.At))
+	if err != nil {
+		return 0, fmt.Errorf("insert ruleset: %w", err)
+	}
+	return v, nil
+}
+
+// Ruleset is the newest version; [elevation.ErrNotFound] when there is none.
+func (tx *Tx) Ruleset() (Ruleset, error) {
+	list, err := tx.rulesets("ORDER BY version DESC LIMIT 1")
+	if err == nil && len(list) == 0 {
+		err = elevation.ErrNotFound
+	}
+	if err != nil {
+		return Ruleset{}, fmt.Errorf("ruleset: %w", err)
+	}
+	return list[0], nil
+}
+
+// Rulesets are all versions, the newest first.
+func (tx *Tx) Rulesets() ([]Ruleset, error) { return tx.rulesets("ORDER BY version DESC") }
+
+func (tx *Tx) rulesets(tail string) ([]Ruleset, error) {
+	var out []Ruleset
+	err := tx.rows(func(scan func(...any) error) error {
+		var r Ruleset
+		var by []byte
+		var when int64
+		if err := scan(&r.Version, &r.YAML, &by, &when); err != nil {
+			return err
+		}
+		r.At = at(when)
+		out = append(out, r)
+		return unpack([]packing{{&by, &out[len(out)-1].By}})
+	}, "SELECT version, yaml, made_by, made_at FROM rulesets "+tail)
+	return out, err
+}
+
+// IdempotentFor is how long answers of keyed calls are kept.
+const IdempotentFor = 24 * time.Hour
+
+// ErrKeyReused means that the same key came with another body.
+var ErrKeyReused = fmt.Errorf("%w: the idempotency key was used for something else", elevation.ErrInvalid)
+
+// IdempotentGet finds the answer that was given to the same key of the same
+// actor. bodyHash must be the same too, else [ErrKeyReused].
+func (tx *Tx) IdempotentGet(key, actor string, bodyHash []byte, now time.Time) (response []byte, found bool, err error) {
+	var body []byte
+	err = tx.row([]any{&body, &response}, "SELECT body, response FROM idempotency WHERE actor = ? AND key = ? AND at > ?",
+		actor, key, now.Add(-IdempotentFor).UnixMilli())
+	switch {
+	case errors.Is(err, elevation.ErrNotFound):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("idempotency key: %w", err)
+	case string(body) != string(bodyHash):
+		return nil, false, ErrKeyReused
+	}
+	return response, true, nil
+}
+
+// IdempotentPut keeps the answer to a keyed call. [ErrExists] when another call
+// with this key was faster. It is bookkeeping and needs no audit event.
+func (tx *Tx) IdempotentPut(key, actor string, bodyHash, response []byte, now time.Time) error {
+	old := now.Add(-IdempotentFor).UnixMilli()
+	if _, err := tx.exec("DELETE FROM idempotency WHERE actor = ? AND key = ? AND at <= ?", actor, key, old); err != nil {
+		return fmt.Errorf("idempotency key: %w", err)
+	}
+	if _, err := tx.exec("INSERT INTO idempotency(key, actor, body, response, at) VALUES (?,?,?,?,?)",
+		key, actor, bodyHash, response, now.UnixMilli()); err != nil {
+		return fmt.Errorf("idempotency key: %w", err)
+	}
+	return nil
+}
+
+// Prune deletes what has ended and was never history: keyed answers, browser
+// sessions and sign-in links.
+func (tx *Tx) Prune(now time.Time) error {
+	for _, p := range []struct {
+		query string
+		until time.Time
+	}{
+		{"DELETE FROM idempotency WHERE at <= ?", now.Add(-IdempotentFor)},
+		{"DELETE FROM web_sessions WHERE expires_at <= ?", now},
+		{"DELETE FROM sign_in_links WHERE expires_at <= ?", now},
+	} {
+		if _, err := tx.exec(p.query, p.until.UnixMilli()); err != nil {
+			return fmt.Errorf("prune: %w", err)
+		}
+	}
+	return nil
+}

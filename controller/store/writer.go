@@ -1,0 +1,298 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// maxBatch is how many callers share one commit at most.
+const maxBatch = 512
+
+// Stats count what the writer did since the start.
+type Stats struct {
+	Commits int64 // transactions committed
+	Callers int64 // calls of Update that ran
+	Largest int64 // most callers in one transaction
+}
+
+// Stats says how well callers share commits.
+func (s *Store) Stats() Stats {
+	w := s.writer
+	return Stats{Commits: w.commits.Load(), Callers: w.callers.Load(), Largest: w.largest.Load()}
+}
+
+// The life of a job. A caller whose context ends takes back a job that is still
+// waiting; once it runs, its caller waits for the truth.
+const (
+	jobWaits int32 = iota
+	jobRuns
+	jobLeft
+)
+
+// job is one call of Update.
+type job struct {
+	fn    func(*Tx) error
+	state atomic.Int32
+	done  chan error // 1
+
+	tx  *Tx   // after it ran
+	err error // its own
+}
+
+// writer is the one goroutine that writes. It takes whoever waits, gives each a
+// savepoint in one transaction, commits, and then answers all of them: the disk
+// is waited for once, whatever their number. It never waits for more callers to
+// come, so a single one pays no delay.
+type writer struct {
+	s    *Store
+	c    *conn
+	jobs chan *job
+	wg   sync.WaitGroup
+
+	commits, callers, largest atomic.Int64
+
+	mu     sync.RWMutex // guards closed; held for reading while sending to jobs
+	closed bool
+}
+
+func newWriter(s *Store, c *conn) *writer {
+	w := &writer{s: s, c: c, jobs: make(chan *job, s.cfg.Queue)}
+	w.wg.Go(w.run)
+	return w
+}
+
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.closed = true
+	close(w.jobs)
+	w.mu.Unlock()
+	w.wg.Wait()
+	w.c.close()
+}
+
+func (w *writer) submit(ctx context.Context, fn func(*Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{fn: fn, done: make(chan error, 1)}
+	if err := w.send(j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(jobWaits, jobLeft) {
+			return ctx.Err()
+		}
+		return <-j.done
+	}
+}
+
+func (w *writer) send(j *job) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	select {
+	case w.jobs <- j:
+		return nil
+	default:
+		return ErrBusy
+	}
+}
+
+func (w *writer) run() {
+	batch := make([]*job, 0, maxBatch)
+	for j := range w.jobs {
+		batch = append(batch[:0], j)
+	more:
+		for len(batch) < maxBatch {
+			select {
+			case j, ok := <-w.jobs:
+				if !ok {
+					break more
+				}
+				batch = append(batch, j)
+			default:
+				break more
+			}
+		}
+		w.commit(batch)
+	}
+}
+
+// commit runs a batch and answers it.
+func (w *writer) commit(batch []*job) {
+	live := batch[:0]
+	for _, j := range batch {
+		if j.state.CompareAndSwap(jobWaits, jobRuns) {
+			live = append(live, j)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	err := w.transact(live)
+	good := 0
+	for _, j := range live {
+		switch {
+		case j.err != nil:
+			j.done <- j.err
+		case err != nil:
+			j.done <- fmt.Errorf("commit: %w", err)
+		default:
+			good++
+			j.done <- nil
+		}
+	}
+	w.callers.Add(int64(len(live)))
+	w.largest.Store(max(w.largest.Load(), int64(len(live))))
+}
+
+// transact runs the jobs in one transaction. Its error is that of all jobs that
+// did not fail by themselves.
+func (w *writer) transact(jobs []*job) error {
+	bg := context.Background()
+	if err := w.c.exec(bg, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		if err := w.c.exec(bg, "ROLLBACK"); err != nil {
+			w.s.cfg.Log.Error("roll back", "error", err)
+		}
+	}()
+	good := 0
+	for _, j := range jobs {
+		if err := w.savepoint(j, len(jobs) > 1); err != nil {
+			return err
+		}
+		if j.err == nil {
+			good++
+		}
+	}
+	if good == 0 {
+		return nil
+	}
+	var events eventRows
+	for _, j := range jobs {
+		if j.err == nil {
+			events = append(events, j.tx.events...)
+		}
+	}
+	if err := events.insert(w.c); err != nil {
+		return err
+	}
+	if err := w.fail(FailBeforeCommit); err != nil {
+		return err
+	}
+	if err := w.c.exec(bg, "COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	w.commits.Add(1)
+	w.publish(jobs)
+	if len(events) > 0 {
+		w.s.announce()
+	}
+	return w.fail(FailAfterCommit)
+}
+
+// savepoint runs one job; what it did is undone when it fails. A job that is
+// alone in its transaction needs no savepoint: the transaction is rolled back.
+// The returned error is that of the connection, not of the job.
+func (w *writer) savepoint(j *job, several bool) error {
+	bg := context.Background()
+	if several {
+		if err := w.c.exec(bg, "SAVEPOINT caller"); err != nil {
+			return err
+		}
+	}
+	j.tx = &Tx{s: w.s, c: w.c, ctx: bg, write: true}
+	j.err = w.call(j)
+	j.tx.over = true
+	if j.err == nil && j.tx.changed != "" && len(j.tx.events) == 0 {
+		j.err = fmt.Errorf("%w: %s", ErrNoEvent, j.tx.changed)
+	}
+	if !several {
+		return nil
+	}
+	if j.err != nil {
+		if err := w.c.exec(bg, "ROLLBACK TO caller"); err != nil {
+			return err
+		}
+	}
+	return w.c.exec(bg, "RELEASE caller")
+}
+
+// call runs fn. A panic is its caller's error and does not end the writer.
+func (w *writer) call(j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.s.cfg.Log.Error("panic in a change of the database", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in a change of the database: %v", p)
+		}
+	}()
+	return j.fn(j.tx)
+}
+
+// publish brings what is kept in memory up to the commit.
+func (w *writer) publish(jobs []*job) {
+	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
+		if j.tx.settings != nil {
+			w.s.settings.Store(j.tx.settings)
+		}
+		w.s.counts.add(j.tx.moved)
+	}
+}
+
+func (w *writer) fail(point string) error {
+	if w.s.cfg.Fail == nil {
+		return nil
+	}
+	return w.s.cfg.Fail(point)
+}
+
+// counters are how many requests an approver finds in each state. They follow
+// the commits, so no page counts rows.
+type counters struct {
+	mu sync.Mutex // guards the fields below
+	n  map[elevation.State]int
+}
+
+func (c *counters) add(moved map[elevation.State]int) {
+	if len(moved) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[elevation.State]int{}
+	}
+	for s, d := range moved {
+		c.n[s] += d
+	}
+}
+
+func (c *counters) all() map[elevation.State]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[elevation.State]int, len(c.n))
+	for s, n := range c.n {
+		out[s] = n
+	}
+	return out
+}
