@@ -50,3 +50,12 @@ const (
 		nerdctl ctr crictl runc lxc kubectl at batch crontab start-stop-daemon ssh-agent dbus-run-session xvfb-run fakeroot proot unbuffer
 		capsh newgrp sg socat nc ncat nmap tcpdump`
 )
+
+// Interpreter reports whether the program at path, by its name, is a shell or
+// runs a language: what it does is in its arguments or in what it reads.
+func Interpreter(path string) bool {
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	name = strings.TrimSuffix(strings.ToLower(name), ".exe")
+	known := strings.Fields(unboundedShells + " " + unboundedInterpreters)
+	return slices.Contains(known, name) || slices.Contains(known, unversioned(name))
+}
