@@ -1,5 +1,7 @@
-// Package version holds the build stamp that every program prints. The
-// Makefile sets it at link time; a plain `go build` says "0.0.0-dev".
+// Package version holds the build stamp that every program prints.
+//
+// The Makefile sets it at link time; a plain `go build` says "0.0.0-dev". It
+// never reads files or the environment.
 package version
 
 import (
