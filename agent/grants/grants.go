@@ -54,7 +54,8 @@ type Entry struct {
 	EndReason elevation.EndReason `cbor:"end_reason"`
 	EndedAt   time.Time           `cbor:"ended_at"`
 	Exit      *int                `cbor:"exit"`
-	Reported  bool                `cbor:"reported"` // the controller's outbox has the end
+	EndTries  int                 `cbor:"end_tries"` // take-backs that could not be confirmed so far
+	Reported  bool                `cbor:"reported"`  // the controller's outbox has the end
 }
 
 // Errors of the ledger.
@@ -63,12 +64,16 @@ var (
 	ErrDamaged  = errors.New("the ledger entry is damaged")
 	ErrBackward = errors.New("a grant can not go back")
 	ErrNotEnded = errors.New("the grant has not ended")
+	ErrInvalid  = errors.New("not a valid ledger entry")
 )
 
 // Due reports whether the entry's time is over at now. An entry that is not
 // armed is bound by UseBy, an active one by EndBy, an armed one by both. Ended
-// and unknown states are due.
+// and unknown states are due, and so is one whose end was begun.
 func (e Entry) Due(now Moment) bool {
+	if e.EndTries > 0 {
+		return true
+	}
 	switch e.State {
 	case Held:
 		return e.UseBy.Due(now)

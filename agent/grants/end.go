@@ -1,0 +1,118 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// DropinPrefix begins the name of every drop-in that Assent writes; nothing
+// else is ever removed from sudo's folder.
+const DropinPrefix = "zz-assent-"
+
+// triesBeforeAlarm is how often a take-back is tried before the grant is given
+// up as [elevation.Abandoned]. The reaper goes on trying.
+const triesBeforeAlarm = 3
+
+// Trees is what ending needs of containment; [privilege.Trees] has it.
+type Trees interface {
+	End(ctx context.Context, ref privilege.TreeRef, grace time.Duration) error
+}
+
+// End takes back everything that e did, makes sure that it is gone, and stores
+// the entry as ended with reason. Ending an ended entry does nothing.
+//
+// When the take-back can not be confirmed the entry is stored as it was, due
+// from now on, and the error says why: call End again. After the third time it
+// is stored as ended with [elevation.Abandoned], still with an error: the alarm.
+func (l *Ledger) End(ctx context.Context, trees Trees, e Entry, reason elevation.EndReason) (Entry, error) {
+	if now, ok := l.Get(e.ID); ok {
+		e = now
+	}
+	if e.State == Ended {
+		return e, nil
+	}
+	if !reason.Valid() {
+		return e, fmt.Errorf("end grant %s: %w: reason %q", e.ID, ErrInvalid, reason)
+	}
+	if e.EndReason != "" {
+		reason = e.EndReason // the first try's
+	}
+	undone := undo(ctx, trees, e)
+	if now, ok := l.Get(e.ID); ok {
+		e = now // an exit code may have come meanwhile
+	}
+	if e.State == Ended {
+		return e, undone
+	}
+	e.EndReason = reason
+	if undone != nil {
+		e.EndTries++
+	}
+	if undone == nil || e.EndTries >= triesBeforeAlarm {
+		e.State, e.EndedAt = Ended, time.Now().UTC().Round(0)
+	}
+	if undone != nil && e.State == Ended {
+		e.EndReason = elevation.Abandoned
+	}
+	if err := l.Put(e); err != nil {
+		return e, errors.Join(undone, err)
+	}
+	if undone != nil {
+		return e, fmt.Errorf("end grant %s: %w", e.ID, undone)
+	}
+	return e, nil
+}
+
+// undo removes what an entry did: first the permission, then what runs with it,
+// then what it ran from. Each part is tried even when another one fails.
+func undo(ctx context.Context, trees Trees, e Entry) error {
+	var errs []error
+	if e.Effect.Dropin != "" {
+		errs = append(errs, removeDropin(e.Effect.Dropin))
+	}
+	if e.Effect.Tree.Planned() {
+		errs = append(errs, trees.End(ctx, e.Effect.Tree, privilege.Grace))
+	}
+	if e.Effect.Stage != "" {
+		errs = append(errs, removeStage(e.Effect.Stage))
+	}
+	return errors.Join(errs...)
+}
+
+// removeDropin removes a drop-in and its unfinished form and looks again.
+func removeDropin(path string) error {
+	if !filepath.IsAbs(path) || !strings.HasPrefix(filepath.Base(path), DropinPrefix) {
+		return fmt.Errorf("remove %s: it is not one of ours", path)
+	}
+	for _, p := range []string{path, path + ".new"} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the rule for sudo: %w", err)
+		}
+		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the rule for sudo: %s is still there", p)
+		}
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the rule for sudo: %w", err)
+	}
+	return nil
+}
+
+func removeStage(dir string) error {
+	if !filepath.IsAbs(dir) || elevation.CheckID(elevation.GrantPrefix, filepath.Base(dir)) != nil {
+		return fmt.Errorf("remove %s: it is not one of ours", dir)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the copy of the program: %w", err)
+	}
+	return nil
+}
