@@ -1,0 +1,79 @@
+// Calls to the REST interface. Every failure is a Fault with a text that can be
+// shown; nothing is retried here, and nothing that failed is taken as done.
+import type { Decision } from "./types";
+
+const base = "/api/v1";
+const patience = 20_000; // milliseconds for one call
+
+export class Fault extends Error {
+  constructor(
+    readonly status: number, // 0: the controller was not reached
+    readonly code: string,
+    text: string,
+    readonly decision: Decision | null = null,
+  ) {
+    super(text);
+  }
+}
+
+// How far the controller's clock is ahead of this one, in milliseconds. The
+// Date header has whole seconds, which is good enough for "waiting 12 s".
+let skew = 0;
+export const serverNow = (): number => Date.now() + skew;
+
+export function learnClock(response: Response): void {
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  if (Number.isNaN(date)) return;
+  const off = date + 500 - Date.now();
+  skew = Math.abs(off) < 1500 ? 0 : off;
+}
+
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = {
+    method,
+    headers: { Accept: "application/json" },
+    credentials: "same-origin",
+    cache: "no-store",
+    redirect: "error",
+    signal: AbortSignal.timeout(patience),
+  };
+  if (body !== undefined) {
+    init.headers = { ...init.headers, "Content-Type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(base + path, init);
+  } catch {
+    throw new Fault(0, "unreachable", "The controller was not reached.");
+  }
+  learnClock(response);
+  if (!response.ok) throw await problem(response);
+  if (response.status === 204) return undefined as T;
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new Fault(0, "unreachable", "The controller's answer was cut off.");
+  }
+}
+
+export async function problem(response: Response): Promise<Fault> {
+  let code = "", detail = "";
+  let decision: Decision | null = null;
+  try {
+    const p = (await response.json()) as { code?: unknown; detail?: unknown; decision?: Decision };
+    if (typeof p.code === "string") code = p.code;
+    if (typeof p.detail === "string") detail = p.detail;
+    decision = p.decision ?? null;
+  } catch {
+    // not a problem document: the status has to do
+  }
+  return new Fault(response.status, code, sentence(detail) || `The controller answered ${response.status}.`, decision);
+}
+
+function sentence(text: string): string {
+  const t = text.trim();
+  if (t === "") return "";
+  const first = t.charAt(0).toUpperCase() + t.slice(1);
+  return /[.!?]$/.test(first) ? first : first + ".";
+}

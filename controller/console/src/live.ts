@@ -1,0 +1,142 @@
+// The live connection: server-sent events over fetch, so that the place to go
+// on from can be named and a refused session is told apart from a lost network.
+// Whatever breaks, it connects again; what was missed is read anew.
+import { Fault, learnClock, problem } from "./api";
+
+export interface LiveEvent {
+  kind: string;
+  id: string;
+  data: string;
+}
+
+interface Handlers {
+  open: () => void; // connected: read the lists now
+  event: (e: LiveEvent) => void;
+  lost: (retryAt: number) => void;
+  refused: () => void; // signed out
+}
+
+const quietFor = 40_000; // the controller sends a comment every 15 s
+const firstPause = 500;
+const longestPause = 10_000;
+
+export class Live {
+  private last = "";
+  private pause = firstPause;
+  private stopped = false;
+  private current: AbortController | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly to: Handlers) {}
+
+  start(): void {
+    this.stopped = false;
+    void this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.current?.abort();
+  }
+
+  // Try at once instead of waiting for the next time.
+  retry(): void {
+    if (this.stopped || this.current) return;
+    clearTimeout(this.timer);
+    this.pause = firstPause;
+    void this.connect();
+  }
+
+  private async connect(): Promise<void> {
+    const aborter = new AbortController();
+    this.current = aborter;
+    try {
+      await this.read(aborter);
+    } catch (e) {
+      if (e instanceof Fault && e.status === 401) {
+        this.current = null;
+        if (!this.stopped) this.to.refused();
+        return;
+      }
+      // anything else is a lost connection
+    } finally {
+      aborter.abort();
+      this.current = null;
+    }
+    if (this.stopped) return;
+    const wait = this.pause * (0.75 + Math.random() / 2);
+    this.pause = Math.min(this.pause * 2, longestPause);
+    this.to.lost(Date.now() + wait);
+    this.timer = setTimeout(() => void this.connect(), wait);
+  }
+
+  private async read(aborter: AbortController): Promise<void> {
+    let watchdog = setTimeout(() => aborter.abort(), quietFor);
+    try {
+      const headers: Record<string, string> = { Accept: "text/event-stream" };
+      if (this.last !== "") headers["Last-Event-ID"] = this.last;
+      const response = await fetch("/api/v1/events", {
+        headers, credentials: "same-origin", cache: "no-store", redirect: "error", signal: aborter.signal,
+      });
+      if (!response.ok || !response.body) throw await problem(response);
+      learnClock(response);
+      this.pause = firstPause;
+      this.to.open();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      const parser = new Parser((e) => this.take(e));
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        clearTimeout(watchdog);
+        watchdog = setTimeout(() => aborter.abort(), quietFor);
+        parser.feed(value);
+      }
+    } finally {
+      clearTimeout(watchdog);
+    }
+  }
+
+  private take(e: LiveEvent): void {
+    if (e.kind === "reset") {
+      this.last = "";
+      this.to.open();
+      return;
+    }
+    if (e.id !== "") this.last = e.id;
+    this.to.event(e);
+  }
+}
+
+// Parser cuts a stream of text into events.
+export class Parser {
+  private rest = "";
+  private kind = "";
+  private id = "";
+  private data: string[] = [];
+
+  constructor(private readonly emit: (e: LiveEvent) => void) {}
+
+  feed(text: string): void {
+    const lines = (this.rest + text).split("\n");
+    this.rest = lines.pop() ?? "";
+    for (const line of lines) this.line(line.endsWith("\r") ? line.slice(0, -1) : line);
+  }
+
+  private line(line: string): void {
+    if (line === "") {
+      if (this.kind !== "" || this.data.length > 0) this.emit({ kind: this.kind, id: this.id, data: this.data.join("\n") });
+      this.kind = "";
+      this.id = "";
+      this.data = [];
+      return;
+    }
+    const colon = line.indexOf(":");
+    if (colon === 0) return; // a comment keeps the line alive
+    const name = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (name === "event") this.kind = value;
+    else if (name === "id") this.id = value;
+    else if (name === "data") this.data.push(value);
+  }
+}
