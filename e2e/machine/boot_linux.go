@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +29,7 @@ type Machine struct {
 
 	mu     sync.Mutex // guards the fields below
 	stage  *exec.Cmd  // nil while halted
-	gone   chan struct{}
+	gone   <-chan struct{}
 	leader int // process id of the machine's init, as the host sees it
 }
 
@@ -152,9 +151,8 @@ func (m *Machine) boot(ctx context.Context) error {
 	return nil
 }
 
-// start runs the stage in new namespaces. The kernel kills it when the thread
-// that started it ends, so that thread is kept for as long as the machine runs.
-func (m *Machine) start() (*exec.Cmd, chan struct{}, *os.File, error) {
+// start runs the stage in new namespaces, where it waits until it is released.
+func (m *Machine) start() (*exec.Cmd, <-chan struct{}, *os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, nil, nil, err
@@ -170,17 +168,8 @@ func (m *Machine) start() (*exec.Cmd, chan struct{}, *os.File, error) {
 		return nil, nil, nil, errors.Join(err, write.Close())
 	}
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = console, console, []*os.File{read}
-	started, gone := make(chan error, 1), make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the machine
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // the exit code says only how the machine ended
-		}
-		close(gone)
-	}()
-	if err := <-started; err != nil {
+	gone, err := Bind(cmd)
+	if err != nil {
 		return nil, nil, nil, errors.Join(fmt.Errorf("start the stage: %w", err), write.Close())
 	}
 	return cmd, gone, write, nil

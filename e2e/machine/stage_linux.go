@@ -71,8 +71,7 @@ func enterStage(raw string) error {
 	return fmt.Errorf("become nspawn: %w", unix.Exec(p.Argv[0], p.Argv, p.Env))
 }
 
-// stageCommand is this program again, in namespaces of its own. It is killed by
-// the kernel when the thread that starts it ends.
+// stageCommand is this program again, in namespaces of its own.
 func stageCommand(m *Machine) (*exec.Cmd, error) {
 	roots, err := hierarchies()
 	if err != nil {
@@ -106,7 +105,6 @@ func stageCommand(m *Machine) (*exec.Cmd, error) {
 	cmd.Env = []string{stageEnv + "=" + string(raw)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET,
-		Pdeathsig:  syscall.SIGKILL,
 		Setsid:     true,
 	}
 	return cmd, nil
