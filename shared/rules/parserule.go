@@ -43,6 +43,9 @@ func (l *loader) rule(n *yaml.Node) {
 	}
 	l.hours(d.rule, hours, tz)
 	l.compile(d)
+	if raw, err := yaml.Marshal(n); err == nil { // a tree that was just read can be written
+		r.YAML = string(raw)
+	}
 	l.drafts = append(l.drafts, d)
 }
 

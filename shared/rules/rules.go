@@ -79,6 +79,7 @@ type Rule struct {
 	Mode        Mode
 	Message     map[string]string // by language
 	Line        int               // in the file, from 1
+	YAML        string            // as it was written, without its place in the list
 }
 
 // Match is the anchor of a rule: everything that is given must hold. A part
@@ -241,6 +242,17 @@ func (s *Set) Version() int64 {
 		return 0
 	}
 	return s.version
+}
+
+// At is the same set under another version number, which is known only once the
+// set is stored.
+func (s *Set) At(version int64) *Set {
+	if s == nil {
+		return nil
+	}
+	t := *s
+	t.version = version
+	return &t
 }
 
 // Len is the number of rules.

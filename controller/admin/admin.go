@@ -1,0 +1,216 @@
+// Package admin is what administrators do: rules, accounts, API tokens,
+// enrolment tokens, endpoints and settings.
+//
+// Every verb checks the permission of its actor, checks its input, and writes
+// the change together with its audit event in one transaction; a refused change
+// is logged as auth.refused. It never touches requests and grants, which belong
+// to queue, and recognises nobody, which is the work of auth.
+//
+// rules.go keeps the set of rules that is in force ([Admin.Set]); people.go,
+// tokens.go, enroll.go, endpoints.go and settings.go are the other verbs.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+)
+
+// ErrConflict means that the change does not fit what is there: a name that is
+// taken, the last administrator, rules that somebody else has just changed.
+var ErrConflict = errors.New("conflict")
+
+// Passwords turns a new password into what is stored; [auth.Accounts] does.
+type Passwords interface {
+	HashPassword(ctx context.Context, password string) (string, error)
+}
+
+// Config names what admin needs.
+type Config struct {
+	Store         *store.Store
+	Passwords     Passwords
+	Conditions    rules.Conditions // of `when`; nil refuses rules that have one
+	CAFingerprint []byte           // of the agents' CA, for enrolment tokens
+	OnRules       func(*rules.Set) // may be nil; called after a new set is in force
+	Now           func() time.Time
+	Log           *slog.Logger // nil discards
+}
+
+// Admin does what administrators ask. Use [New].
+type Admin struct {
+	cfg      Config
+	set      atomic.Pointer[rules.Set]
+	applying sync.Mutex // one set of rules is applied at a time, from reading to putting in force
+}
+
+// New reads the rules that are in force. Stored rules that this program can not
+// read any more are no error, or nobody could correct them: they are logged,
+// and until then no rule answers and every attempt asks a person.
+func New(ctx context.Context, cfg Config) (*Admin, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &Admin{cfg: cfg}
+	if err := a.loadRules(ctx); err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	return a, nil
+}
+
+// localUser is the actor of [Local]; no account can have this id.
+const localUser elevation.UserID = "local"
+
+// Local is the actor of commands that are run on the controller's own machine,
+// by somebody who can read its data folder anyway.
+func Local() auth.Actor {
+	return auth.Actor{User: localUser, Login: "local command", Name: "local command",
+		Roles: []auth.Role{auth.Administrator}, Full: true}
+}
+
+// by is the actor as the audit log names it.
+func by(act auth.Actor) elevation.Actor {
+	if act.User == localUser {
+		return elevation.Actor{Kind: elevation.BySystem, Name: act.Login}
+	}
+	return act.Elevation()
+}
+
+// may checks the permission for a change and logs a refusal.
+func (a *Admin) may(ctx context.Context, act auth.Actor, p auth.Permission, what string) error {
+	if err := act.Can(p); err != nil {
+		return a.refuse(ctx, act, what, err)
+	}
+	return nil
+}
+
+// refuse logs that act was not allowed to do what, and returns why.
+func (a *Admin) refuse(ctx context.Context, act auth.Actor, what string, why error) error {
+	if act.User == "" {
+		return why // nobody: the door counts those
+	}
+	e := a.event(act, audit.AuthRefused, map[string]string{"act": what, "why": audit.Clip(why.Error(), 500)})
+	if err := a.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Append(e) }); err != nil {
+		return fmt.Errorf("record a refusal: %w", err)
+	}
+	return why
+}
+
+// global refuses changes for all endpoints by somebody who may see only some.
+func (a *Admin) global(ctx context.Context, act auth.Actor, what string) error {
+	if len(act.Scope) == 0 {
+		return nil
+	}
+	return a.refuse(ctx, act, what, fmt.Errorf("%w: your account is limited to some endpoints, and this is for all of them", elevation.ErrNotAllowed))
+}
+
+func (a *Admin) event(act auth.Actor, k audit.Kind, data map[string]string) audit.Event {
+	return audit.Event{At: a.cfg.Now(), Kind: k, Actor: by(act), Data: data}
+}
+
+// change runs fn in one transaction and appends the event that it returns. An
+// event of kind 0 means that nothing changed.
+func (a *Admin) change(ctx context.Context, fn func(*store.Tx) (audit.Event, error)) error {
+	return a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		e, err := fn(tx)
+		if err != nil || e.Kind == 0 {
+			return err
+		}
+		return tx.Append(e)
+	})
+}
+
+// conflict says with [ErrConflict] that something is there already.
+func conflict(err error, format string, args ...any) error {
+	if errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("%w: %s", ErrConflict, fmt.Sprintf(format, args...))
+	}
+	return err
+}
+
+// Limits of names and labels.
+const (
+	maxLabels     = 64
+	maxLabelKey   = 63 // bytes
+	maxLabelValue = 200
+)
+
+// CheckName refuses names of things (logins, teams, tokens, values of labels)
+// that are empty, longer than limit bytes, not text, or that have characters
+// which separate names elsewhere (, ; : / \) or do not print.
+func CheckName(what, s string, limit int) error {
+	switch {
+	case s == "" || len(s) > limit:
+		return fmt.Errorf("%w: the %s needs 1 to %d bytes", elevation.ErrInvalid, what, limit)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%w: the %s is not UTF-8 text", elevation.ErrInvalid, what)
+	case strings.ContainsAny(s, `,;:/\`):
+		return fmt.Errorf(`%w: the %s may not have any of , ; : / \`, elevation.ErrInvalid, what)
+	case strings.ContainsFunc(s, unprintable):
+		return fmt.Errorf("%w: the %s has a control character", elevation.ErrInvalid, what)
+	case strings.TrimSpace(s) != s:
+		return fmt.Errorf("%w: the %s begins or ends with a space", elevation.ErrInvalid, what)
+	}
+	return nil
+}
+
+// checkText refuses free text that is too long or has control characters.
+func checkText(what, s string, limit int) error {
+	switch {
+	case len(s) > limit:
+		return fmt.Errorf("%w: the %s is longer than %d bytes", elevation.ErrInvalid, what, limit)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%w: the %s is not UTF-8 text", elevation.ErrInvalid, what)
+	case strings.ContainsFunc(s, unprintable):
+		return fmt.Errorf("%w: the %s has a control character", elevation.ErrInvalid, what)
+	}
+	return nil
+}
+
+// unprintable is true for characters that change how text around them looks.
+func unprintable(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff
+}
+
+// checkLabelKey allows letters, digits and . _ - after the first.
+func checkLabelKey(k string) error {
+	ok := k != "" && len(k) <= maxLabelKey
+	for i, r := range k {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		ok = ok && (plain || i > 0 && strings.ContainsRune("._-", r))
+	}
+	if !ok {
+		return fmt.Errorf("%w: the name of a label has 1 to %d letters and digits, and . _ - after the first", elevation.ErrInvalid, maxLabelKey)
+	}
+	return nil
+}
+
+func checkLabels(labels map[string]string) error {
+	if len(labels) > maxLabels {
+		return fmt.Errorf("%w: more than %d labels", elevation.ErrInvalid, maxLabels)
+	}
+	for k, v := range labels {
+		if err := checkLabelKey(k); err != nil {
+			return err
+		}
+		if err := CheckName("value of label "+k, v, maxLabelValue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within reports whether a scope is as narrow as that of the actor: it must
+// have every label of it.
+func within(act auth.Actor, scope map[string]string) bool { return act.Covers(scope) }

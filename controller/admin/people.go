@@ -1,0 +1,337 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// NewUser asks for an account.
+type NewUser struct {
+	Login    string
+	Name     string
+	Email    string
+	Password string // "" = none: the account signs in by links and tokens
+	Roles    []auth.Role
+	Scope    map[string]string // endpoint labels; empty = all endpoints
+}
+
+// EditUser changes an account; what is nil stays. A login never changes: the
+// audit log and the check against self-approval know people by it.
+type EditUser struct {
+	Name     *string
+	Email    *string
+	Password *string // "" takes the password away
+	Roles    *[]auth.Role
+	Scope    *map[string]string
+	Disabled *bool
+}
+
+const (
+	maxName  = 200
+	maxEmail = 254
+)
+
+func checkPerson(u store.User) error {
+	if err := checkText("name", u.Name, maxName); err != nil {
+		return err
+	}
+	if err := checkText("e-mail address", u.Email, maxEmail); err != nil {
+		return err
+	}
+	if u.Email != "" && (strings.Count(u.Email, "@") != 1 || strings.ContainsAny(u.Email, " ,;<>")) {
+		return fmt.Errorf("%w: %q is no e-mail address", elevation.ErrInvalid, u.Email)
+	}
+	if len(u.Roles) == 0 {
+		return fmt.Errorf("%w: an account needs a role, requester at least", elevation.ErrInvalid)
+	}
+	for i, r := range u.Roles {
+		if !r.Valid() {
+			return fmt.Errorf("%w: there is no role %q", elevation.ErrInvalid, audit.Clip(string(r), 40))
+		}
+		if slices.Contains(u.Roles[:i], r) {
+			return fmt.Errorf("%w: the role %s is there twice", elevation.ErrInvalid, r)
+		}
+	}
+	return checkLabels(u.Scope)
+}
+
+// mayChange checks the permission to make or change an account with these roles
+// and this scope, before and after.
+func (a *Admin) mayChange(ctx context.Context, act auth.Actor, what string, accounts ...store.User) error {
+	for _, u := range accounts {
+		p := auth.UsersWrite
+		if auth.Powerful(u.Roles) {
+			p = auth.RolesWrite
+		}
+		if err := a.may(ctx, act, p, what); err != nil {
+			return err
+		}
+		if !within(act, u.Scope) {
+			return a.refuse(ctx, act, what, fmt.Errorf("%w: the account would see more endpoints than yours", elevation.ErrNotAllowed))
+		}
+	}
+	return nil
+}
+
+// AddUser makes an account. Roles default to requester. [ErrConflict] when the
+// login is taken, in whatever case.
+func (a *Admin) AddUser(ctx context.Context, act auth.Actor, in NewUser) (store.User, error) {
+	now := a.cfg.Now()
+	u := store.User{ID: elevation.UserID(elevation.NewID(elevation.UserPrefix, now)), Login: in.Login, Name: in.Name, Email: in.Email,
+		Roles: in.Roles, Scope: in.Scope, CreatedAt: now}
+	if len(u.Roles) == 0 {
+		u.Roles = []auth.Role{auth.Requester}
+	}
+	if err := a.mayChange(ctx, act, "user.add", u); err != nil {
+		return store.User{}, err
+	}
+	if err := checkLogin(in.Login); err != nil {
+		return store.User{}, err
+	}
+	if err := checkPerson(u); err != nil {
+		return store.User{}, err
+	}
+	if in.Password != "" {
+		hash, err := a.cfg.Passwords.HashPassword(ctx, in.Password)
+		if err != nil {
+			return store.User{}, err
+		}
+		u.PasswordHash = hash
+	}
+	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		err := conflict(tx.InsertUser(u), "the login %s is taken", u.Login)
+		return a.event(act, audit.UserCreated, userData(u)), err
+	})
+	return u, err
+}
+
+func checkLogin(login string) error {
+	if err := CheckName("login", login, auth.MaxLogin); err != nil {
+		return err
+	}
+	return auth.CheckLogin(login)
+}
+
+func userData(u store.User) map[string]string {
+	data := map[string]string{"user": string(u.ID), "login": u.Login, "roles": roleList(u.Roles)}
+	if len(u.Scope) > 0 {
+		data["scope"] = labelList(u.Scope)
+	}
+	return data
+}
+
+func roleList(roles []auth.Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
+func labelList(labels map[string]string) string {
+	var out []string
+	for k, v := range labels {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return audit.Clip(strings.Join(out, ", "), 2000)
+}
+
+// Users lists all accounts by login.
+func (a *Admin) Users(ctx context.Context, act auth.Actor) (list []store.User, err error) {
+	if err := act.Can(auth.UsersRead); err != nil {
+		return nil, err
+	}
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { list, err = tx.Users(); return err })
+	return list, err
+}
+
+// User is one account, by its login or id. One's own needs no permission.
+func (a *Admin) User(ctx context.Context, act auth.Actor, who string) (u store.User, err error) {
+	if act.User == "" {
+		return u, auth.ErrUnauthenticated
+	}
+	may := act.Can(auth.UsersRead)
+	if may != nil && who != string(act.User) && !strings.EqualFold(who, act.Login) {
+		return u, may
+	}
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
+	if err == nil && may != nil && u.ID != act.User {
+		return store.User{}, may
+	}
+	return u, err
+}
+
+// account finds an account by login or id.
+func account(tx *store.Tx, who string) (store.User, error) {
+	var u store.User
+	var err error
+	if strings.HasPrefix(who, elevation.UserPrefix) {
+		u, err = tx.User(elevation.UserID(who))
+	} else {
+		u, err = tx.UserByLogin(who)
+	}
+	if err != nil {
+		return store.User{}, fmt.Errorf("account %s: %w", audit.Clip(who, 80), err)
+	}
+	return u, nil
+}
+
+// EditUser changes an account, named by login or id. A new password, and
+// disabling, end its sessions. [ErrConflict] when it is the last administrator
+// who could undo it.
+func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in EditUser) (store.User, error) {
+	if err := a.may(ctx, act, auth.UsersWrite, "user.edit"); err != nil {
+		return store.User{}, err
+	}
+	old, err := a.find(ctx, who)
+	if err != nil {
+		return store.User{}, err
+	}
+	if err := a.mayChange(ctx, act, "user.edit", old, a.edited(old, in, "")); err != nil {
+		return store.User{}, err
+	}
+	hash := ""
+	if in.Password != nil && *in.Password != "" {
+		if hash, err = a.cfg.Passwords.HashPassword(ctx, *in.Password); err != nil {
+			return store.User{}, err
+		}
+	}
+	var next store.User
+	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		now, err := tx.User(old.ID)
+		if err != nil {
+			return audit.Event{}, err
+		}
+		if roleList(now.Roles) != roleList(old.Roles) || labelList(now.Scope) != labelList(old.Scope) {
+			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
+		}
+		next = a.edited(now, in, hash)
+		if err := checkPerson(next); err != nil {
+			return audit.Event{}, err
+		}
+		data := changes(now, next)
+		if data == nil {
+			return audit.Event{}, nil
+		}
+		if err := tx.PutUser(next); err != nil {
+			return audit.Event{}, err
+		}
+		if in.Password != nil || !next.DisabledAt.IsZero() {
+			if err := tx.DeleteWebSessionsOf(next.ID); err != nil {
+				return audit.Event{}, err
+			}
+		}
+		return a.event(act, audit.UserChanged, data), administered(tx)
+	})
+	return next, err
+}
+
+func (a *Admin) find(ctx context.Context, who string) (u store.User, err error) {
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
+	return u, err
+}
+
+// edited is the account after the change.
+func (a *Admin) edited(u store.User, in EditUser, hash string) store.User {
+	if in.Name != nil {
+		u.Name = *in.Name
+	}
+	if in.Email != nil {
+		u.Email = *in.Email
+	}
+	if in.Password != nil {
+		u.PasswordHash = hash
+	}
+	if in.Roles != nil {
+		u.Roles = *in.Roles
+	}
+	if in.Scope != nil {
+		u.Scope = *in.Scope
+	}
+	if in.Disabled != nil {
+		switch {
+		case !*in.Disabled:
+			u.DisabledAt = time.Time{}
+		case u.DisabledAt.IsZero():
+			u.DisabledAt = a.cfg.Now()
+		}
+	}
+	return u
+}
+
+// changes names what differs, for the audit log; nil when nothing does.
+func changes(old, next store.User) map[string]string {
+	data := map[string]string{}
+	differ := func(what, was, is string) {
+		if was != is {
+			data[what], data[what+"_before"] = is, was
+		}
+	}
+	differ("name", old.Name, next.Name)
+	differ("email", old.Email, next.Email)
+	differ("roles", roleList(old.Roles), roleList(next.Roles))
+	differ("scope", labelList(old.Scope), labelList(next.Scope))
+	if old.PasswordHash != next.PasswordHash {
+		data["password"] = "changed"
+	}
+	if old.DisabledAt.IsZero() != next.DisabledAt.IsZero() {
+		data["disabled"] = fmt.Sprint(!next.DisabledAt.IsZero())
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	data["user"], data["login"] = string(next.ID), next.Login
+	return data
+}
+
+// administered fails with [ErrConflict] when nobody is left who can administer:
+// an account that may sign in, with the role administrator over all endpoints.
+func administered(tx *store.Tx) error {
+	all, err := tx.Users()
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if u.DisabledAt.IsZero() && len(u.Scope) == 0 && slices.Contains(u.Roles, auth.Administrator) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: this is the last administrator; make another one first", ErrConflict)
+}
+
+// DeleteUser deletes an account, named by login or id, with its tokens and
+// sessions. What it did stays in the audit log.
+func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) error {
+	if err := a.may(ctx, act, auth.UsersWrite, "user.delete"); err != nil {
+		return err
+	}
+	u, err := a.find(ctx, who)
+	if err != nil {
+		return err
+	}
+	if err := a.mayChange(ctx, act, "user.delete", u); err != nil {
+		return err
+	}
+	return a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		now, err := tx.User(u.ID)
+		if err != nil {
+			return audit.Event{}, err
+		}
+		if auth.Powerful(now.Roles) != auth.Powerful(u.Roles) {
+			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
+		}
+		if err := tx.DeleteUser(u.ID); err != nil {
+			return audit.Event{}, err
+		}
+		return a.event(act, audit.UserDeleted, userData(now)), administered(tx)
+	})
+}

@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Settings are the settings in force.
+func (a *Admin) Settings(_ context.Context, act auth.Actor) (store.Settings, error) {
+	if err := act.Can(auth.SettingsRead); err != nil {
+		return store.Settings{}, err
+	}
+	return a.cfg.Store.Settings(), nil
+}
+
+// EditSettings changes settings by edit, which gets the present ones, may run
+// again and does nothing else. The result is refused with [elevation.ErrInvalid]
+// where a value is out of bounds.
+func (a *Admin) EditSettings(ctx context.Context, act auth.Actor, edit func(*store.Settings)) (store.Settings, error) {
+	if err := a.may(ctx, act, auth.SettingsWrite, "settings.change"); err != nil {
+		return store.Settings{}, err
+	}
+	if err := a.global(ctx, act, "settings.change"); err != nil {
+		return store.Settings{}, err
+	}
+	var next store.Settings
+	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		old := tx.Settings()
+		next = old
+		next.HeadStart = elevation.HeadStarts{}
+		for p, d := range old.HeadStart {
+			next.HeadStart[p] = d
+		}
+		edit(&next)
+		if err := checkSettings(next); err != nil {
+			return audit.Event{}, err
+		}
+		data := settingChanges(old, next)
+		if len(data) == 0 {
+			return audit.Event{}, nil
+		}
+		if err := tx.PutSettings(next); err != nil {
+			return audit.Event{}, err
+		}
+		return a.event(act, audit.SettingsChanged, data), nil
+	})
+	return next, err
+}
+
+const year = 366 * 24 * time.Hour
+
+func checkSettings(s store.Settings) error {
+	within := func(what string, v, low, high int64) error {
+		if v < low || v > high {
+			return fmt.Errorf("%w: %s is %d, but must be from %d to %d", elevation.ErrInvalid, what, v, low, high)
+		}
+		return nil
+	}
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
+	top := seconds(year)
+	cap := seconds(elevation.DefaultTimes().RunCap)
+	for _, err := range []error{
+		within("pending_ttl_seconds", seconds(s.PendingTTL), 1, top),
+		within("use_within_seconds", seconds(s.UseWithin), 1, top),
+		within("hold_seconds", seconds(s.Hold), 0, top),
+		within("undo_seconds", seconds(s.Undo), 0, 3600),
+		within("quota.pending_per_user", int64(s.Quota.PendingPerUser), 0, 1_000_000),
+		within("quota.pending_per_endpoint", int64(s.Quota.PendingPerEndpoint), 0, 1_000_000),
+		within("quota.cooldown_seconds", seconds(s.Quota.Cooldown), 0, top),
+		within("history_days", int64(s.HistoryDays), 1, 36_500),
+		within("min_duration_seconds", seconds(s.MinDuration), 1, cap),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if len(s.HeadStart) != 4 {
+		return fmt.Errorf("%w: head_start_seconds has low, normal, high and urgent", elevation.ErrInvalid)
+	}
+	for p, d := range s.HeadStart {
+		if p.Rank() < 0 {
+			return fmt.Errorf("%w: there is no priority %q", elevation.ErrInvalid, audit.Clip(string(p), 40))
+		}
+		if err := within("head_start_seconds."+string(p), seconds(d), 0, top); err != nil {
+			return err
+		}
+	}
+	if s.MaxRequesterPriority.Rank() < 0 {
+		return fmt.Errorf("%w: max_requester_priority is low, normal, high or urgent", elevation.ErrInvalid)
+	}
+	return nil
+}
+
+// settingChanges names every value that differs, as "old → new".
+func settingChanges(old, next store.Settings) map[string]string {
+	data := map[string]string{}
+	was, is := settingValues(old), settingValues(next)
+	for k, v := range is {
+		if was[k] != v {
+			data[k] = was[k] + " → " + v
+		}
+	}
+	return data
+}
+
+func settingValues(s store.Settings) map[string]string {
+	seconds := func(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+	out := map[string]string{
+		"pending_ttl_seconds":        seconds(s.PendingTTL),
+		"use_within_seconds":         seconds(s.UseWithin),
+		"hold_seconds":               seconds(s.Hold),
+		"undo_seconds":               seconds(s.Undo),
+		"max_requester_priority":     string(s.MaxRequesterPriority),
+		"quota.pending_per_user":     strconv.Itoa(s.Quota.PendingPerUser),
+		"quota.pending_per_endpoint": strconv.Itoa(s.Quota.PendingPerEndpoint),
+		"quota.cooldown_seconds":     seconds(s.Quota.Cooldown),
+		"history_days":               strconv.Itoa(s.HistoryDays),
+		"min_duration_seconds":       seconds(s.MinDuration),
+	}
+	for p, d := range s.HeadStart {
+		out["head_start_seconds."+string(p)] = seconds(d)
+	}
+	return out
+}
