@@ -1,0 +1,138 @@
+package sudo
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/assent-epm/assent/agent/intercept"
+)
+
+// Times of one exchange with the plugin. The plugin gives up after 2 s without
+// a first frame and after 5 s of silence later.
+const (
+	beat      = time.Second
+	readTime  = 5 * time.Second // for the whole call
+	writeTime = 5 * time.Second // a stopped sudo fills its socket
+)
+
+// errGone is the cause when sudo or its terminal went away without a word: the
+// request is kept.
+var errGone = errors.New("sudo is gone")
+
+// conn is one exchange with the plugin.
+type conn struct {
+	c net.Conn
+	r *bufio.Reader
+
+	server  context.Context // ends with the server
+	ctx     context.Context // ends when the plugin withdraws or goes
+	cancel  context.CancelCauseFunc
+	replies chan string
+
+	mu     sync.Mutex // guards writing and what follows
+	broken bool
+	redraw func() string // the waiting line as it is now, nil = none
+}
+
+func newConn(ctx context.Context, c net.Conn) *conn {
+	k := &conn{c: c, server: ctx, r: bufio.NewReaderSize(c, 16<<10), replies: make(chan string, 1)}
+	k.ctx, k.cancel = context.WithCancelCause(ctx)
+	return k
+}
+
+// send writes one frame; a plugin that takes nothing ends the exchange.
+func (k *conn) send(kind byte, body string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sendLocked(kind, body)
+}
+
+func (k *conn) sendLocked(kind byte, body string) error {
+	if k.broken {
+		return errGone
+	}
+	k.c.SetWriteDeadline(time.Now().Add(writeTime))
+	if _, err := k.c.Write(appendFrame(nil, kind, body)); err != nil {
+		k.broken = true
+		k.cancel(errGone)
+		return err
+	}
+	return nil
+}
+
+// show sets the waiting line that every heartbeat draws anew, nil = none.
+func (k *conn) show(line func() string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.redraw = line
+	if line != nil {
+		k.sendLocked('T', line())
+	}
+}
+
+// heartbeats tells the plugin every second that we live, until the exchange ends.
+func (k *conn) heartbeats() {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		k.mu.Lock()
+		kind, body := byte('H'), ""
+		if k.redraw != nil {
+			kind, body = 'T', k.redraw()
+		}
+		err := k.sendLocked(kind, body)
+		k.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// listen takes replies and the withdrawal until the plugin closes.
+func (k *conn) listen() {
+	for {
+		kind, body, err := readFrame(k.r, maxReply)
+		switch {
+		case err != nil:
+			k.cancel(errGone)
+			return
+		case kind == 'X':
+			k.cancel(intercept.ErrWithdrawn)
+			return
+		case kind == 'R':
+			select {
+			case k.replies <- body:
+			default: // a reply that nobody asked for
+				k.cancel(errGone)
+				return
+			}
+		default:
+			k.cancel(errGone)
+			return
+		}
+	}
+}
+
+// prompt asks one line.
+func (k *conn) prompt(ctx context.Context, text string) (string, error) {
+	if err := k.send('P', text); err != nil {
+		return "", err
+	}
+	select {
+	case s := <-k.replies:
+		return s, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case <-k.ctx.Done():
+		return "", context.Cause(k.ctx)
+	}
+}

@@ -1,0 +1,151 @@
+package sudo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Where sudo is and what it reads. Names with a dot are ignored by sudo's
+// includedir, which is how a rule is checked before it counts.
+const (
+	sudoPath   = "/usr/bin/sudo"
+	visudoPath = "/usr/sbin/visudo"
+	sudoersDir = "/etc/sudoers.d"
+	dropPrefix = "zz-assent-" // also known to the plugin
+
+	toolTime = 10 * time.Second // for visudo and sudo -V
+)
+
+// DropinPath is the rule file of one grant for one user. It returns an error
+// for an id that is none: ids become file names.
+func DropinPath(dir string, uid uint32, grant elevation.GrantID) (string, error) {
+	if err := elevation.CheckID(elevation.GrantPrefix, string(grant)); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, dropPrefix+strconv.FormatUint(uint64(uid), 10)+"-"+string(grant)), nil
+}
+
+// WriteDropin puts one line into force: written beside its place, checked by
+// visudo, then renamed. A line that visudo refuses never comes near sudo. On
+// error nothing is left.
+func WriteDropin(ctx context.Context, path, line string) (err error) {
+	beside := path + ".new"
+	defer func() {
+		if err != nil {
+			os.Remove(beside)
+		}
+	}()
+	if err := writeNew(beside, []byte(line), 0o440); err != nil {
+		return fmt.Errorf("write the rule: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, toolTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, visudoPath, "-cf", beside)
+	cmd.Env = []string{"LC_ALL=C"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("check the rule: %w: %s", err, out)
+	}
+	if err := os.Rename(beside, path); err != nil {
+		return fmt.Errorf("put the rule into force: %w", err)
+	}
+	return nil
+}
+
+// RemoveDropin takes a rule out of force. One that is not there is no error.
+func RemoveDropin(path string) error {
+	err := errors.Join(gone(os.Remove(path)), gone(os.Remove(path+".new")))
+	if err != nil {
+		return fmt.Errorf("remove the rule: %w", err)
+	}
+	return nil
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// CleanDropins removes every rule of Assent from dir and names what it removed.
+// Only the holder of the lock may call it.
+func CleanDropins(dir string) (removed []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for old rules: %w", err)
+	}
+	var faults []error
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), dropPrefix) {
+			continue
+		}
+		if err := gone(os.Remove(filepath.Join(dir, e.Name()))); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		removed = append(removed, e.Name())
+	}
+	return removed, errors.Join(faults...)
+}
+
+// dropinLeft reports whether a rule for uid is in dir. What can not be looked at
+// counts as one.
+func dropinLeft(dir string, uid uint32) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	prefix := dropPrefix + strconv.FormatUint(uint64(uid), 10) + "-"
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeNew makes a file that is not there yet (one that was left behind by a
+// crash is replaced), with exactly this mode, and forces it to the disk.
+func writeNew(path string, content []byte, mode fs.FileMode) (err error) {
+	if err := gone(os.Remove(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,251 @@
+package sudo
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// pass lets sudoers decide alone: Assent adds nothing and takes nothing away.
+func pass() verdict { return verdict{allow: true} }
+
+const useRun = "use `assent run -- COMMAND` for this"
+
+// wanted is one attempt, understood.
+type wanted struct {
+	typed    typed
+	who      intercept.Account
+	runAs    intercept.Account
+	found    string   // where the program was found
+	args     []string // as the program gets them
+	ruleArgs []string // as sudoers compares them
+	cwd      string
+	path     string // where names are looked for
+}
+
+// open answers before sudoers is read.
+func (s *Server) open(k *conn, p *peer, q call) verdict {
+	uid, err := q.uid()
+	if err != nil || uid == 0 {
+		return pass()
+	}
+	t := read(q)
+	if t.pass {
+		return pass()
+	}
+	// What the plugin says must be what the kernel says.
+	if real, err := p.realUID(); err != nil || real != uid {
+		s.cfg.Log.Warn("a sudo was let through: its user is not the one it names", "uid", uid, "err", err)
+		return pass()
+	}
+	w, err := s.understand(k.ctx, t, q, uid)
+	if err != nil {
+		if !errors.Is(err, intercept.ErrNoProgram) {
+			s.cfg.Log.Info("a sudo was let through", "uid", uid, "why", err)
+		}
+		return pass() // sudo says itself what is wrong
+	}
+	u := s.of(uid)
+	allowed, err := s.entitled(k.ctx, u, w.query(q))
+	if err != nil {
+		s.cfg.Log.Warn("a sudo was let through: the rights are not known", "uid", uid, "err", err)
+		return pass()
+	}
+	if allowed {
+		return pass()
+	}
+	return s.answer(k, p, u, q, w)
+}
+
+// understand finds out what would run, for the question about rights.
+func (s *Server) understand(ctx context.Context, t typed, q call, uid uint32) (wanted, error) {
+	w := wanted{typed: t, cwd: value(q.user, "cwd")}
+	info, err := s.rights.Info(ctx)
+	if err != nil {
+		return w, err
+	}
+	if w.who, err = intercept.LookupUID(uid); err != nil {
+		return w, err
+	}
+	as := value(q.settings, "runas_user")
+	switch {
+	case as == "" && value(q.settings, "runas_group") != "":
+		as = w.who.Name // -g alone stays the same user
+	case as == "":
+		as = info.RunAs
+	}
+	if w.runAs, err = intercept.LookupRunAs(as); err != nil {
+		return w, err
+	}
+	w.path = info.SecurePath
+	search := info.SecurePath
+	if search == "" {
+		search = value(q.env, "PATH")
+	}
+	switch {
+	case t.edit:
+		w.found = "sudoedit"
+		for _, f := range q.argv[q.optind:] {
+			if !filepath.IsAbs(f) {
+				f = w.cwd + "/" + f
+			}
+			w.ruleArgs = append(w.ruleArgs, f)
+		}
+		return w, nil
+	case t.shell:
+		return w, w.shell(q)
+	}
+	w.args, w.ruleArgs = t.args, t.args
+	w.found, err = intercept.Find(t.command, w.cwd, search)
+	return w, err
+}
+
+// shell fills in what -s and -i run.
+func (w *wanted) shell(q call) (err error) {
+	name := value(q.env, "SHELL")
+	if name == "" {
+		name = w.who.Shell
+	}
+	if w.typed.login {
+		name, w.cwd = w.runAs.Shell, w.runAs.Home
+	}
+	if !filepath.IsAbs(name) {
+		return intercept.ErrNoProgram
+	}
+	if w.typed.command != "" {
+		word := shellWord(q.argv[q.optind:])
+		w.args, w.ruleArgs = []string{"-c", word}, []string{"-c", unshell(word)}
+	}
+	w.found, err = intercept.Find(name, "/", "")
+	return err
+}
+
+func (w wanted) query(q call) Query {
+	return Query{User: w.who, RunAs: w.runAs, Group: value(q.settings, "runas_group"), Path: w.found, Args: w.ruleArgs}
+}
+
+// entitled tells whether sudo alone would allow it. No rule of Assent for the
+// user is in force while sudo is asked.
+func (s *Server) entitled(ctx context.Context, u *user, q Query) (bool, error) {
+	if allowed, known := s.rights.Known(q); known {
+		return allowed, nil
+	}
+	if err := u.take(ctx); err != nil {
+		return false, err
+	}
+	defer u.give()
+	if dropinLeft(s.dir, q.User.UID) {
+		return false, errors.New("a rule of Assent for this user is still there")
+	}
+	return s.rights.Ask(ctx, q)
+}
+
+// answer has the attempt of somebody without rights answered.
+func (s *Server) answer(k *conn, p *peer, u *user, q call, w wanted) verdict {
+	switch {
+	case w.typed.edit:
+		return refuse(fault("sudoedit is not covered by an approval", "use `assent run -- EDITOR FILE`"))
+	case w.typed.refused != "":
+		return refuse(fault("sudo with "+w.typed.refused+" is not covered by an approval", "leave it away, or "+useRun))
+	case w.path == "":
+		return refuse(fault("this machine's sudo has no secure_path, so programs could be swapped", useRun))
+	}
+	raw := intercept.Raw{
+		UID: w.who.UID, GID: w.who.GID, PID: p.pid, Command: w.found, Args: w.args, Cwd: w.cwd,
+		RunAs: "#" + strconv.FormatUint(uint64(w.runAs.UID), 10), Mechanism: "sudo", Salt: s.cfg.Salt,
+	}
+	if w.typed.shell {
+		raw.Marks = []string{elevation.MarkShell}
+	}
+	attempt, real, err := intercept.Observe(raw)
+	switch {
+	case errors.Is(err, intercept.ErrTooLong):
+		return refuse(fault(err.Error(), "put them into a file, or ask for a script that does the task"))
+	case err != nil:
+		s.cfg.Log.Info("an attempt was refused", "uid", w.who.UID, "err", err)
+		return refuse(explain(err, false))
+	case !real.RootOnly:
+		return refuse(fault(shown(real.Found, 200)+" can be changed by others than root", useRun))
+	}
+	if _, err := ruleFor(w, real, s.cfg.Now()); err != nil {
+		return refuse(fault(err.Error(), useRun))
+	}
+	if !s.hold(u) {
+		return refuse(fault("too many of your commands wait for an approval", "wait for one of them, or withdraw it with Ctrl-C"))
+	}
+	defer s.release(u)
+	return s.elevate(k, p, u, q, &held{wanted: w, attempt: attempt, real: real})
+}
+
+// held is an attempt that waits for its answer.
+type held struct {
+	wanted
+	attempt elevation.Attempt
+	real    intercept.Real
+}
+
+func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
+	cols, _ := strconv.Atoi(value(q.user, "cols"))
+	who := &person{k: k, tty: value(q.user, "tty") != "", cols: cols, now: s.cfg.Now}
+	reason := strings.TrimSpace(value(q.env, "ASSENT_REASON"))
+	ticket := strings.TrimSpace(value(q.env, "ASSENT_TICKET"))
+	for name, text := range map[string]string{"reason": reason, "ticket": ticket} {
+		if err := elevation.CheckText(name, text, elevation.MaxJustification); err != nil {
+			return refuse(explain(err, false))
+		}
+	}
+	silent := h.typed.silent
+	ask := intercept.Ask{
+		Attempt: h.attempt, Justification: reason, Ticket: ticket,
+		RulesOnly: silent && reason == "", NoWait: silent && reason != "", AtTerminal: who.tty && !silent,
+	}
+	if !who.tty {
+		ask.Wait = s.cfg.Hold
+	}
+	if silent {
+		who.tty = false // -n never asks
+	}
+	began := s.cfg.Now()
+	permit, err := s.cfg.Elevator.Elevate(k.ctx, ask, who)
+	who.leave()
+	if err == nil {
+		err = s.late(k, who, began)
+	}
+	if err == nil {
+		return s.arm(k, p, u, h, permit)
+	}
+	s.cfg.Log.Info("an attempt got no permit", "uid", h.who.UID, "path", h.real.Path, "why", err)
+	if errors.Is(err, intercept.ErrWaitOver) && who.kept != "" {
+		err = &intercept.Kept{Request: who.kept}
+	}
+	return refuse(explain(err, silent))
+}
+
+// late asks for Enter when the approval took so long that nobody may sit there.
+func (s *Server) late(k *conn, who *person, began time.Time) error {
+	if !who.tty || s.cfg.Now().Sub(began) <= s.cfg.Hold {
+		return nil
+	}
+	_, err := k.prompt(k.ctx, "Approved. Press Enter to run it now (Ctrl-C keeps it for later): ")
+	if err != nil && who.kept != "" {
+		return &intercept.Kept{Request: who.kept}
+	}
+	return err
+}
+
+// ruleFor is the line that sudoers gets, short-lived: it is in force only from
+// the permit to the check, which a slow name service can delay.
+func ruleFor(w wanted, real intercept.Real, now time.Time) (string, error) {
+	r := Rule{UID: w.who.UID, RunAs: w.runAs.UID, NotAfter: now.Add(time.Minute), SHA256: real.SHA256,
+		Path: real.Found, Args: w.ruleArgs}
+	if real.Script {
+		r.SHA256 = ""
+	}
+	return r.Line()
+}

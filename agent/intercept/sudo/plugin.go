@@ -1,0 +1,219 @@
+package sudo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/assent-epm/assent/agent/intercept"
+)
+
+// Where the plugin and its lines are put.
+const (
+	PluginTarget = "/usr/libexec/assent/assent_sudo.so"
+	SudoConf     = "/etc/sudo.conf"
+)
+
+// The marks around our lines in sudo.conf.
+const (
+	blockBegin = "# BEGIN assent: made by assent-agent, `assent-agent uninstall` removes it"
+	blockEnd   = "# END assent"
+)
+
+// Plugin says what is installed where. Only Source and Socket have no default.
+type Plugin struct {
+	Source string // the built plugin
+	Socket string // the socket the plugin shall use
+	Target string // default PluginTarget
+	Conf   string // default SudoConf
+
+	step func(name string) // called between steps, for tests that die there
+}
+
+func (p Plugin) withDefaults() Plugin {
+	if p.Target == "" {
+		p.Target = PluginTarget
+	}
+	if p.Conf == "" {
+		p.Conf = SudoConf
+	}
+	if p.step == nil {
+		p.step = func(string) {}
+	}
+	return p
+}
+
+// InstallPlugin makes sudo load the plugin. It may be repeated, and heals what
+// an interrupted one left. The order keeps sudo working whenever it is
+// interrupted: sudo.conf names the plugin only while the plugin is there, as a
+// sudo that misses one of its plugins refuses everybody, root too. When sudo
+// does not work afterwards everything is undone and the error says so.
+func InstallPlugin(ctx context.Context, p Plugin) error {
+	p = p.withDefaults()
+	if p.Socket == "" || !filepath.IsAbs(p.Socket) || strings.ContainsAny(p.Socket+p.Target, " \t\n\\\"#") {
+		return fmt.Errorf("install the sudo plugin: %q is no path for sudo.conf", p.Socket)
+	}
+	if err := sudoWorks(ctx); err != nil {
+		return fmt.Errorf("install the sudo plugin: sudo does not work as it is: %w", err)
+	}
+	if err := p.copy(); err != nil {
+		return fmt.Errorf("install the sudo plugin: %w", err)
+	}
+	p.step("copied")
+	err := p.edit(p.block())
+	p.step("edited")
+	if err == nil {
+		err = sudoWorks(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("install the sudo plugin: %w", err)
+	return errors.Join(err, RemovePlugin(context.WithoutCancel(ctx), p))
+}
+
+// RemovePlugin takes the plugin out of sudo.conf and then away. It may be
+// repeated, and heals what an interrupted installation or removal left.
+func RemovePlugin(ctx context.Context, p Plugin) error {
+	p = p.withDefaults()
+	if err := p.edit(""); err != nil {
+		return fmt.Errorf("remove the sudo plugin: %w", err) // the file stays as long as sudo.conf names it
+	}
+	p.step("unnamed")
+	err := errors.Join(gone(os.Remove(p.Target)), gone(os.Remove(p.Target+".new")))
+	p.step("removed")
+	if err != nil {
+		return fmt.Errorf("remove the sudo plugin: %w", err)
+	}
+	os.Remove(filepath.Dir(p.Target)) // only when empty
+	return nil
+}
+
+// PluginInstalled reports whether sudo.conf has our lines, all of them and for
+// this socket, and the plugin is in place.
+func PluginInstalled(p Plugin) bool {
+	p = p.withDefaults()
+	b, err := os.ReadFile(p.Conf)
+	if err != nil || !strings.Contains(string(b), p.block()) {
+		return false
+	}
+	return rootOwned(p.Target) == nil
+}
+
+func (p Plugin) block() string {
+	line := func(name string) string { return "Plugin " + name + " " + p.Target + " socket=" + p.Socket + "\n" }
+	return blockBegin + "\n" + line("assent_audit") + line("assent_approval") + blockEnd + "\n"
+}
+
+// copy puts the plugin in its place, readable by all and writable by root: sudo
+// does not look at the owner of what it loads, so we do.
+func (p Plugin) copy() error {
+	content, err := os.ReadFile(p.Source)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(string(content), "\x7fELF") {
+		return fmt.Errorf("%s is no plugin", p.Source)
+	}
+	dir := filepath.Dir(p.Target)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := writeNew(p.Target+".new", content, 0o644); err != nil {
+		return err
+	}
+	p.step("written")
+	if err := rootOwned(p.Target + ".new"); err != nil {
+		return errors.Join(err, os.Remove(p.Target+".new"))
+	}
+	if err := os.Rename(p.Target+".new", p.Target); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// edit replaces our lines in sudo.conf by block. They come first: the sudoers
+// plugin's own audit part would read sudoers otherwise before we are asked.
+func (p Plugin) edit(block string) error {
+	path, err := filepath.EvalSymlinks(p.Conf)
+	if errors.Is(err, fs.ErrNotExist) {
+		path = p.Conf
+	} else if err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o644)
+	old, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if block == "" {
+			return nil
+		}
+	case err != nil:
+		return err
+	default:
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		mode = info.Mode().Perm() &^ 0o022
+	}
+	rest := withoutBlock(string(old))
+	switch next := block + rest; {
+	case next == string(old):
+		return gone(os.Remove(path + ".assent-new"))
+	case next == "":
+		return errors.Join(gone(os.Remove(path+".assent-new")), os.Remove(path), syncDir(filepath.Dir(path)))
+	default:
+		if err := writeNew(path+".assent-new", []byte(next), mode); err != nil {
+			return err
+		}
+		p.step("conf written")
+		if err := os.Rename(path+".assent-new", path); err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(path))
+	}
+}
+
+// withoutBlock is text without any line of ours, also when somebody moved or
+// cut the block.
+func withoutBlock(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		t := strings.TrimSpace(line)
+		f := strings.Fields(t)
+		ours := t == blockBegin || t == blockEnd ||
+			len(f) >= 2 && f[0] == "Plugin" && (f[1] == "assent_audit" || f[1] == "assent_approval")
+		if !ours {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// sudoWorks loads sudo with all its plugins and has sudoers checked.
+func sudoWorks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, toolTime)
+	defer cancel()
+	out, exit, err := runSudo(ctx, []string{"-n", "-V"})
+	if err == nil && exit != 0 {
+		err = fmt.Errorf("sudo -V ended with %d", exit)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := parseInfo(out); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, visudoPath, "-c")
+	cmd.Env = []string{"LC_ALL=C"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("visudo -c: %w: %s", err, intercept.Inert(strings.TrimSpace(string(out))))
+	}
+	return nil
+}

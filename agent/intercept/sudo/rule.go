@@ -1,0 +1,107 @@
+package sudo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrRule is returned for a program or arguments that sudoers can not express
+// exactly. They can run by `assent run`, which needs no sudoers.
+var ErrRule = errors.New("sudo can not be told this command exactly")
+
+// maxPattern bounds the escaped arguments, in bytes; sudo reads lines into
+// buffers of its own.
+const maxPattern = 4000
+
+// Rule is what one line of sudoers shall allow.
+type Rule struct {
+	UID      uint32
+	RunAs    uint32
+	NotAfter time.Time // the last second in which it holds
+	SHA256   string    // "" for scripts: a digest would change their $0
+	Path     string
+	Args     []string // without argv[0]; sudo compares them joined by blanks
+}
+
+// Line writes the rule as one line of sudoers. It returns an error wrapping
+// [ErrRule] for everything that could not be expressed exactly.
+//
+// sudo compares arguments joined by blanks, so a rule never pins where one ends
+// and the next begins; comparing element by element before the start does.
+func (r Rule) Line() (string, error) {
+	path, err := escapePath(r.Path)
+	if err != nil {
+		return "", err
+	}
+	args, err := escapeArgs(r.Args)
+	if err != nil {
+		return "", err
+	}
+	digest := ""
+	if r.SHA256 != "" {
+		if len(r.SHA256) != 64 || strings.Trim(r.SHA256, "0123456789abcdef") != "" {
+			return "", fmt.Errorf("%w: not a SHA-256", ErrRule)
+		}
+		digest = "sha256:" + r.SHA256 + " "
+	}
+	if r.UID == 0 || r.NotAfter.IsZero() {
+		return "", fmt.Errorf("%w: no user or no end", ErrRule)
+	}
+	// Options stand before tags; after a tag they would be a syntax error.
+	return fmt.Sprintf("#%d ALL=(#%d) NOTAFTER=%s NOPASSWD: NOSETENV: %s%s %s\n",
+		r.UID, r.RunAs, r.NotAfter.UTC().Format("20060102150405Z"), digest, path, args), nil
+}
+
+// escapePath takes only paths that are plain text to sudoers, where a path is a
+// pattern and not everything has an escape.
+func escapePath(path string) (string, error) {
+	if len(path) < 2 || path[0] != '/' || strings.HasSuffix(path, "/") {
+		return "", fmt.Errorf("%w: the path", ErrRule)
+	}
+	for i := range len(path) {
+		c := path[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte("/._+@%~-", c) < 0 {
+			return "", fmt.Errorf("%w: the path has the character %q", ErrRule, c)
+		}
+	}
+	return path, nil
+}
+
+// escapeArgs makes one pattern of the joined arguments. Two readers follow each
+// other: the lexer of sudoers, then fnmatch. Blanks become classes, as a
+// backslash and a blank at the end of a line would continue it.
+func escapeArgs(args []string) (string, error) {
+	if len(args) == 0 {
+		return `""`, nil // no arguments at all
+	}
+	joined := strings.Join(args, " ")
+	if joined == "" {
+		// An empty pattern is read as none: any arguments would be allowed.
+		return "", fmt.Errorf("%w: a single empty argument", ErrRule)
+	}
+	var b strings.Builder
+	for i := range len(joined) {
+		switch c := joined[i]; {
+		case c < 0x20 && c != '\t' || c == 0x7f:
+			return "", fmt.Errorf("%w: a control character in the arguments", ErrRule)
+		case c == ' ' || c == '\t':
+			b.WriteString(`[\` + string(c) + `]`)
+		case c == '"': // a lone "" would mean no arguments, \" is an error
+			b.WriteString(`["]`)
+		case c == '\\': // the lexer halves them, fnmatch halves them again
+			b.WriteString(`\\\\`)
+		case strings.IndexByte("*?[]!^,:=#", c) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if b.Len() > maxPattern {
+		return "", fmt.Errorf("%w: the arguments are too long", ErrRule)
+	}
+	return b.String(), nil
+}
