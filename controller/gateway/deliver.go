@@ -1,0 +1,361 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// errClosed ends a reader whose session can not be written to any more.
+var errClosed = errors.New("the session is closed")
+
+const (
+	frameBatch  = 32
+	ackBatch    = 256
+	storeRetry  = time.Second
+	rotateEvery = time.Hour
+	pageOfFleet = 500
+)
+
+// say queues a live frame. The queue is bounded: an endpoint that does not read
+// is disconnected and resumes later.
+func (s *session) say(t wire.Type, message any) error {
+	raw, err := wire.Encode(t, 0, message)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	if len(s.live) >= s.g.cfg.Limits.QueuedFrames {
+		return errSlow
+	}
+	s.live = append(s.live, raw)
+	s.startWriterLocked()
+	return nil
+}
+
+// wake makes the writer look into the store.
+func (s *session) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
+	s.startWriterLocked()
+}
+
+func (s *session) startWriterLocked() {
+	if s.writing || s.closed || s.ending || !s.welcomed {
+		return
+	}
+	s.writing = true
+	s.writer.Go(s.write) // the reader waits for it in finish
+}
+
+// write writes live frames and durable ones in order until there is nothing
+// left. At most one write runs at a time.
+func (s *session) write() {
+	for {
+		live, after, ok := s.nextWork()
+		if !ok {
+			return
+		}
+		for _, raw := range live {
+			if err := s.put(raw); err != nil {
+				return
+			}
+		}
+		if after == nil {
+			continue
+		}
+		if err := s.deliver(*after); err != nil {
+			return
+		}
+	}
+}
+
+// nextWork takes what is queued; after is set when the store shall be read
+// behind that number. ok is false when the writer is done.
+func (s *session) nextWork() (live [][]byte, after *uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		s.writing = false
+		return nil, nil, false
+	}
+	live, s.live = s.live, nil
+	if s.dirty && !s.ending && s.sent-s.acked < uint64(s.g.cfg.Limits.Unacked) {
+		s.dirty = false
+		n := s.sent
+		after = &n
+	}
+	if len(live) == 0 && after == nil {
+		s.writing = false
+		return nil, nil, false
+	}
+	return live, after, true
+}
+
+// deliver writes the next durable frames.
+func (s *session) deliver(after uint64) error {
+	ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
+	defer cancel()
+	var frames []store.Frame
+	err := s.g.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		frames, err = tx.Frames(s.ep, after, frameBatch)
+		return err
+	})
+	if err != nil {
+		s.g.log.Error("read frames of an endpoint", "endpoint", s.ep, "error", err)
+		time.AfterFunc(storeRetry, s.wake)
+		return nil
+	}
+	for _, f := range frames {
+		if f.Seq != after+1 {
+			err := fmt.Errorf("frame %d follows %d", f.Seq, after)
+			s.g.log.Error("the sequence of an endpoint has a gap: it must connect anew", "endpoint", s.ep, "error", err)
+			s.fail(err)
+			return err
+		}
+		if err := s.put(f.Raw); err != nil {
+			return err
+		}
+		after = f.Seq
+		s.mu.Lock()
+		s.sent = after
+		s.mu.Unlock()
+	}
+	if len(frames) == frameBatch {
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// put writes one frame; a reader that takes longer than the limit is
+// disconnected.
+func (s *session) put(raw []byte) error {
+	err := s.conn.SetWriteDeadline(time.Now().Add(s.g.cfg.Write))
+	if err == nil {
+		err = s.conn.WriteMessage(websocket.BinaryMessage, raw)
+	}
+	if err != nil {
+		s.fail(fmt.Errorf("write: %w", err))
+	}
+	return err
+}
+
+// fail ends the session from the writer.
+func (s *session) fail(err error) {
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
+	s.end(err)
+}
+
+// follow remembers a request whose place in the queue is told anew.
+func (s *session) follow(id elevation.RequestID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == nil {
+		s.waiting = map[elevation.RequestID]bool{}
+	}
+	if len(s.waiting) < s.g.cfg.Limits.Waiting {
+		s.waiting[id] = true
+	}
+}
+
+func (s *session) tellProgress(ctx context.Context, id elevation.RequestID) error {
+	p, err := s.g.cfg.Queue.Progress(ctx, s.ep, id)
+	if refusal(err) || err == nil && p.Request == "" {
+		s.mu.Lock()
+		delete(s.waiting, id)
+		s.mu.Unlock()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.say(wire.TProgress, p)
+}
+
+// clockwork does what time brings for all sessions: acknowledgements into the
+// store, places in the queue, rotation of the grant key.
+func (g *Gateway) clockwork() {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	progress := time.NewTicker(g.cfg.Progress)
+	defer progress.Stop()
+	rotate := time.NewTicker(rotateEvery)
+	defer rotate.Stop()
+	for {
+		select {
+		case <-g.ctx.Done():
+			return
+		case <-second.C:
+			g.storeAcks(g.sessions())
+		case <-progress.C:
+			g.tellPlaces()
+		case <-rotate.C:
+			g.rotateKeys()
+		}
+	}
+}
+
+// storeAcks deletes frames that were acknowledged. Until then they only take up
+// room: a hello says how far an endpoint is.
+func (g *Gateway) storeAcks(all []*session) {
+	type ack struct {
+		s   *session
+		seq uint64
+	}
+	var acks []ack
+	for i, s := range all {
+		s.mu.Lock()
+		if s.acked > s.stored {
+			acks = append(acks, ack{s, s.acked})
+		}
+		s.mu.Unlock()
+		if len(acks) == 0 || len(acks) < ackBatch && i < len(all)-1 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(g.ctx), g.cfg.Call)
+		err := g.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+			for _, a := range acks {
+				if err := tx.Acked(a.s.ep, a.seq); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		cancel()
+		if err != nil {
+			g.log.Warn("acknowledgements were not stored", "error", err)
+			return
+		}
+		for _, a := range acks {
+			a.s.mu.Lock()
+			a.s.stored = a.seq
+			a.s.mu.Unlock()
+		}
+		acks = acks[:0]
+	}
+}
+
+func (s *session) storeAck() { s.g.storeAcks([]*session{s}) }
+
+// tellPlaces renews the place of every waiting request of connected endpoints.
+func (g *Gateway) tellPlaces() {
+	for _, s := range g.sessions() {
+		if g.ctx.Err() != nil {
+			return
+		}
+		if err := s.tellPlaces(); err != nil {
+			g.log.Warn("places in the queue were not told", "endpoint", s.ep, "error", err)
+		}
+	}
+}
+
+func (s *session) tellPlaces() error {
+	ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
+	defer cancel()
+	if err := s.seed(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	var ids []elevation.RequestID
+	if s.welcomed {
+		for id := range s.waiting {
+			ids = append(ids, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range ids {
+		if err := s.tellProgress(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seed finds what was waiting before the session began.
+func (s *session) seed(ctx context.Context) error {
+	s.mu.Lock()
+	due := s.welcomed && !s.seeded
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	var page store.Page
+	err := s.g.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		page, err = tx.RequestPage(store.RequestFilter{Endpoint: string(s.ep), States: []elevation.State{elevation.StatePending},
+			Limit: min(s.g.cfg.Limits.Waiting, 500)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range page.Items {
+		s.follow(r.ID)
+	}
+	s.mu.Lock()
+	s.seeded = true
+	s.mu.Unlock()
+	return nil
+}
+
+// rotateKeys sends every endpoint the new key set before anything that is
+// signed with the new key: both are durable frames.
+func (g *Gateway) rotateKeys() {
+	rotated, err := g.cfg.Keys.Rotate()
+	if err != nil {
+		g.log.Error("rotate the grant key", "error", err)
+		return
+	}
+	if !rotated {
+		return
+	}
+	if err := g.sendKeySet(); err != nil {
+		g.log.Error("send the new key set", "error", err)
+	}
+}
+
+func (g *Gateway) sendKeySet() error {
+	set := wire.Signed{Raw: g.cfg.Keys.KeySet()}
+	now := g.now()
+	for after := ""; ; {
+		var page []store.Endpoint
+		err := g.cfg.Store.Update(g.ctx, func(tx *store.Tx) (err error) {
+			if page, err = tx.Endpoints(store.EndpointFilter{After: after, Limit: pageOfFleet}); err != nil {
+				return err
+			}
+			for _, e := range page {
+				if _, err := tx.Enqueue(e.ID, wire.TKeySet, set); err != nil {
+					return err
+				}
+			}
+			return tx.Append(audit.Event{At: now, Kind: audit.KeysChanged, Actor: elevation.Actor{Kind: elevation.BySystem},
+				Data: map[string]string{"what": "grant key rotated", "epoch": fmt.Sprint(g.cfg.Keys.Epoch())}})
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			g.Wake(e.ID)
+		}
+		if len(page) < pageOfFleet {
+			return nil
+		}
+		after = string(page[len(page)-1].ID)
+	}
+}

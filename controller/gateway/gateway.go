@@ -1,0 +1,358 @@
+// Package gateway is the agents' door: enrolment, renewal, and one websocket
+// per endpoint over mutual TLS 1.3, on which durable frames go down in order
+// and messages of the endpoint come up.
+//
+// Who an endpoint is comes from its certificate and the stored hash of its key,
+// never from a message. The gateway decides nothing about requests: it hands
+// what arrives to the queue with the endpoint it authenticated. Commits are the
+// truth; [Gateway.Wake] is a hint after which the store is read.
+//
+// Read gateway.go, then session.go (what comes up) and deliver.go (what goes
+// down); enroll.go is the one thing that works without a certificate.
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/assent-epm/assent/controller/keys"
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// Queue is the part of the queue that endpoints speak with.
+type Queue interface {
+	Draft(ctx context.Context, ep elevation.EndpointID, in wire.Attempt) (queue.Answer, error)
+	Complete(ctx context.Context, ep elevation.EndpointID, in wire.Complete) (wire.Progress, error)
+	Withdraw(ctx context.Context, ep elevation.EndpointID, in wire.Withdraw) error
+	Answer(ctx context.Context, ep elevation.EndpointID, in wire.Answer) error
+	Report(ctx context.Context, ep elevation.EndpointID, in wire.Report) error
+	Progress(ctx context.Context, ep elevation.EndpointID, id elevation.RequestID) (wire.Progress, error)
+}
+
+// Config is what a gateway needs. Zero durations and limits take defaults.
+type Config struct {
+	Keys       *keys.Keys
+	Store      *store.Store
+	Queue      Queue
+	Checkpoint func() []byte    // newest signed audit checkpoint; may be nil
+	Now        func() time.Time // nil = time.Now
+	Log        *slog.Logger
+
+	Ping     time.Duration // agents ping this often, 30 s
+	Progress time.Duration // the place in the queue is told anew this often, 10 s
+	Write    time.Duration // a frame that can not be written in this time ends the session, 10 s
+	Hello    time.Duration // from connection to hello, 10 s
+	Call     time.Duration // longest work for one message, 10 s
+	Limits   Limits
+}
+
+// Limits of one session; see [DefaultLimits].
+type Limits struct {
+	Messages     float64 // frames a second, pings included; above it the session ends
+	MessageBurst int
+	Attempts     float64 // attempts and other calls a second; above it they are refused
+	AttemptBurst int
+	Waiting      int // requests of one endpoint whose place is told anew
+	Unacked      int // durable frames sent and not acknowledged
+	QueuedFrames int // live frames not yet written
+	Enrolments   int // enrolments at the same time
+}
+
+// DefaultLimits are the limits of a new installation.
+func DefaultLimits() Limits {
+	return Limits{Messages: 500, MessageBurst: 2000, Attempts: 100, AttemptBurst: 300,
+		Waiting: 256, Unacked: 256, QueuedFrames: 64, Enrolments: 32}
+}
+
+// Gateway serves the agents' address. Make it with [New]; its methods may be
+// called from any goroutine.
+type Gateway struct {
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	upgrader websocket.Upgrader
+	buffers  sync.Pool // *bytes.Buffer for reading
+	enrol    chan struct{}
+	ctx      context.Context // ends when sessions must stop working
+	cancel   context.CancelFunc
+	served   sync.WaitGroup // sessions
+	clock    sync.WaitGroup // the clockwork
+
+	mu      sync.Mutex                        // guards the fields below
+	hub     map[elevation.EndpointID]*session // after their hello
+	all     map[*session]struct{}
+	closing bool
+}
+
+// New makes a gateway and starts its clockwork; [Gateway.Close] stops it.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Keys == nil || cfg.Store == nil || cfg.Queue == nil || cfg.Log == nil {
+		return nil, errors.New("make gateway: a part of the configuration is missing")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Checkpoint == nil {
+		cfg.Checkpoint = func() []byte { return nil }
+	}
+	orElse(&cfg.Ping, 30*time.Second)
+	orElse(&cfg.Progress, 10*time.Second)
+	orElse(&cfg.Write, 10*time.Second)
+	orElse(&cfg.Hello, 10*time.Second)
+	orElse(&cfg.Call, 10*time.Second)
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
+	}
+	g := &Gateway{cfg: cfg, log: cfg.Log, now: cfg.Now, hub: map[elevation.EndpointID]*session{}, all: map[*session]struct{}{},
+		enrol: make(chan struct{}, cfg.Limits.Enrolments)}
+	g.upgrader = websocket.Upgrader{HandshakeTimeout: cfg.Hello, ReadBufferSize: 512, WriteBufferSize: 4096,
+		WriteBufferPool: &sync.Pool{}, CheckOrigin: func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 }}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.clock.Go(g.clockwork)
+	return g, nil
+}
+
+func orElse(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
+
+// Handler serves enrolment and sessions. It must be behind [Gateway.TLSConfig].
+func (g *Gateway) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+wire.EnrollPath, g.serveEnroll)
+	mux.HandleFunc("GET "+wire.SessionPath, g.serveSession)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Origin"]) != 0 { // browsers have no business here
+			http.Error(w, "browsers are not served here", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// TLSConfig is the configuration of the agents' listener: TLS 1.3; a client
+// certificate that is sent must be one of a listed endpoint.
+func (g *Gateway) TLSConfig() *tls.Config {
+	conf := g.cfg.Keys.ServerTLS()
+	conf.VerifyConnection = func(c tls.ConnectionState) error {
+		if len(c.PeerCertificates) == 0 {
+			return nil // enough for enrolment, not for a session
+		}
+		ctx, cancel := context.WithTimeout(g.ctx, g.cfg.Call)
+		defer cancel()
+		_, _, err := g.identify(ctx, c.PeerCertificates)
+		if err != nil {
+			g.log.Warn("handshake of an endpoint refused", "error", err)
+		}
+		return err
+	}
+	return conf
+}
+
+// Server is an HTTP server with every deadline that the door needs. Serve it
+// with ServeTLS(listener, "", ""); sessions outlive its Shutdown, so
+// [Gateway.Close] follows.
+func (g *Gateway) Server() *http.Server {
+	return &http.Server{Handler: g.Handler(), TLSConfig: g.TLSConfig(), ReadHeaderTimeout: g.cfg.Hello,
+		ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug)}
+}
+
+// Why an endpoint is not served.
+var (
+	errUnknown = errors.New("no endpoint is listed with this key")
+	errBanned  = errors.New("this endpoint is deleted, locked or quarantined")
+)
+
+// identify says which endpoint holds a certificate: URI SAN and key hash must
+// agree with a row that is not banned.
+func (g *Gateway) identify(ctx context.Context, peer []*x509.Certificate) (ep elevation.EndpointID, spki []byte, err error) {
+	ep, spki, err = g.cfg.Keys.VerifyClient(peer, g.now())
+	if err != nil {
+		return "", nil, err
+	}
+	err = g.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		_, err := admitted(tx, ep, spki)
+		return err
+	})
+	return ep, spki, err
+}
+
+// admitted reads the endpoint of a key, or says why it is not served.
+func admitted(tx *store.Tx, ep elevation.EndpointID, spki []byte) (store.Endpoint, error) {
+	row, err := tx.EndpointBySPKI(spki)
+	if errors.Is(err, elevation.ErrNotFound) {
+		return row, fmt.Errorf("%s: %w", ep, errUnknown)
+	}
+	if err != nil {
+		return row, err
+	}
+	if row.ID != ep {
+		return row, fmt.Errorf("%s: %w", ep, errUnknown)
+	}
+	if !row.DeletedAt.IsZero() || row.Locked || row.Quarantined {
+		return row, fmt.Errorf("%s: %w", ep, errBanned)
+	}
+	return row, nil
+}
+
+// serveSession upgrades and returns, so that net/http's buffers are freed; the
+// session goes on in its own goroutine.
+func (g *Gateway) serveSession(w http.ResponseWriter, r *http.Request) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		http.Error(w, "a certificate is needed; enrol first", http.StatusUnauthorized)
+		return
+	}
+	ep, spki, err := g.cfg.Keys.VerifyClient(r.TLS.PeerCertificates, g.now())
+	if err != nil {
+		g.log.Warn("session refused", "error", err)
+		http.Error(w, "this certificate is not accepted", http.StatusForbidden)
+		return
+	}
+	if g.stopping() {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	conn, err := g.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		g.log.Debug("no websocket", "endpoint", ep, "error", err)
+		return // Upgrade has answered
+	}
+	g.begin(newSession(g, ep, spki, conn))
+}
+
+func (g *Gateway) stopping() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closing
+}
+
+// begin starts a session that Close will wait for.
+func (g *Gateway) begin(s *session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		s.end(errStopping)
+		return
+	}
+	g.all[s] = struct{}{}
+	g.served.Go(s.run)
+}
+
+// Wake tells that durable frames for an endpoint were committed.
+func (g *Gateway) Wake(ep elevation.EndpointID) {
+	if s := g.session(ep); s != nil {
+		s.wake()
+	}
+}
+
+// Connected reports whether an endpoint has a session that was welcomed.
+func (g *Gateway) Connected(ep elevation.EndpointID) bool {
+	s := g.session(ep)
+	return s != nil && s.isWelcomed()
+}
+
+// Sessions is the number of sessions that have said hello.
+func (g *Gateway) Sessions() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.hub)
+}
+
+// Disconnect ends the session of an endpoint at once. Call it after the commit
+// that deletes or locks it: the next handshake is refused.
+func (g *Gateway) Disconnect(ep elevation.EndpointID) {
+	if s := g.session(ep); s != nil {
+		s.end(errBanned)
+	}
+}
+
+func (g *Gateway) session(ep elevation.EndpointID) *session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.hub[ep]
+}
+
+// enter makes s the one session of its endpoint and ends the one before.
+func (g *Gateway) enter(s *session) error {
+	g.mu.Lock()
+	if g.closing {
+		g.mu.Unlock()
+		return errStopping
+	}
+	old := g.hub[s.ep]
+	g.hub[s.ep] = s
+	g.mu.Unlock()
+	if old != nil {
+		old.end(errReplaced)
+	}
+	return nil
+}
+
+func (g *Gateway) leave(s *session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.all, s)
+	if g.hub[s.ep] == s {
+		delete(g.hub, s.ep)
+	}
+}
+
+func (g *Gateway) sessions() []*session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]*session, 0, len(g.hub))
+	for _, s := range g.hub {
+		out = append(out, s)
+	}
+	return out
+}
+
+// Close refuses new sessions, lets the messages at hand be answered, ends all
+// sessions and waits for them; when ctx ends first they are cut off and its
+// error is returned. It may be called again.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.mu.Lock()
+	g.closing = true
+	all := make([]*session, 0, len(g.all))
+	for s := range g.all {
+		all = append(all, s)
+	}
+	g.mu.Unlock()
+	for _, s := range all {
+		s.stop()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.served.Wait()
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		for _, s := range all {
+			s.end(errStopping)
+		}
+	}
+	g.cancel()
+	<-done
+	g.clock.Wait()
+	return err
+}

@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/keys"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// handle does what one message of the endpoint asks. An error ends the session;
+// what is wrong with a request alone is answered.
+func (s *session) handle(f wire.Frame) error {
+	if f.Seq != 0 {
+		return fmt.Errorf("%w: %s with a sequence number", errProtocol, f.Type)
+	}
+	ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
+	defer cancel()
+	switch f.Type {
+	case wire.TPing:
+		return s.handlePing(ctx, f)
+	case wire.TAck:
+		return s.handleAck(f)
+	case wire.TAttempt:
+		return call(s, f, func(m wire.Attempt) elevation.RequestID { return m.Request },
+			func(m wire.Attempt) error { return s.draft(ctx, m) })
+	case wire.TComplete:
+		return call(s, f, func(m wire.Complete) elevation.RequestID { return m.Request },
+			func(m wire.Complete) error { return s.complete(ctx, m) })
+	case wire.TWithdraw:
+		return call(s, f, func(m wire.Withdraw) elevation.RequestID { return m.Request }, func(m wire.Withdraw) error {
+			return s.accept(m.Request, s.g.cfg.Queue.Withdraw(ctx, s.ep, m))
+		})
+	case wire.TAnswer:
+		return call(s, f, func(m wire.Answer) elevation.RequestID { return m.Request }, func(m wire.Answer) error {
+			return s.accept(m.Request, s.g.cfg.Queue.Answer(ctx, s.ep, m))
+		})
+	case wire.TReport:
+		return call(s, f, func(m wire.Report) elevation.RequestID { return m.Request },
+			func(m wire.Report) error { return s.report(ctx, m) })
+	case wire.TRenew:
+		return call(s, f, func(wire.Renew) elevation.RequestID { return "" }, func(m wire.Renew) error {
+			out, err := s.renew(ctx, m)
+			if err != nil {
+				return err
+			}
+			return s.say(wire.TRenewed, out)
+		})
+	case wire.TExtend, wire.TPortalLink:
+		return s.sayError("", fmt.Errorf("%w: %s", errNotServed, f.Type))
+	case wire.THello:
+		return fmt.Errorf("%w: a second hello", errProtocol)
+	}
+	return nil // something newer that may be missed
+}
+
+// call decodes a message, takes it from the endpoint's allowance, and answers
+// what do refuses.
+func call[M any](s *session, f wire.Frame, request func(M) elevation.RequestID, do func(M) error) error {
+	var m M
+	if err := f.Into(&m); err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if ok, wait := s.calls.take(time.Now()); !ok {
+		return s.say(wire.TError, wire.Error{Request: plainID(request(m)), Code: wire.CodeRateLimited,
+			Text: "too many requests from this endpoint", RetryAfter: max(wait, 100*time.Millisecond)})
+	}
+	err := do(m)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errBanned), errors.Is(err, errUnknown), errors.Is(err, errClosed):
+		return err
+	}
+	return s.sayError(plainID(request(m)), err)
+}
+
+// plainID keeps what an endpoint may have put into a request id out of answers
+// and logs unless it is one.
+func plainID(id elevation.RequestID) elevation.RequestID {
+	if elevation.CheckID(elevation.RequestPrefix, string(id)) != nil {
+		return ""
+	}
+	return id
+}
+
+func (s *session) draft(ctx context.Context, m wire.Attempt) error {
+	if err := elevation.CheckID(elevation.RequestPrefix, string(m.Request)); err != nil {
+		return fmt.Errorf("%w: %w", elevation.ErrInvalid, err)
+	}
+	a, err := s.g.cfg.Queue.Draft(ctx, s.ep, m)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Closed != nil:
+		return s.say(wire.TClosed, *a.Closed)
+	case a.Need != nil:
+		if err := s.say(wire.TNeed, *a.Need); err != nil || a.Need.Joined == "" {
+			return err
+		}
+		s.follow(a.Need.Joined)
+		return s.tellProgress(ctx, a.Need.Joined)
+	case a.Decided:
+		return nil // the frame is in the store and the queue has woken the writer
+	}
+	return fmt.Errorf("the queue gave no answer to %s", m.Request)
+}
+
+func (s *session) complete(ctx context.Context, m wire.Complete) error {
+	p, err := s.g.cfg.Queue.Complete(ctx, s.ep, m)
+	if err != nil {
+		return err
+	}
+	if err := s.say(wire.TAccepted, wire.Accepted{Request: m.Request}); err != nil {
+		return err
+	}
+	if p.Request == "" { // decided at once
+		return nil
+	}
+	s.follow(p.Request)
+	return s.say(wire.TProgress, p)
+}
+
+func (s *session) accept(id elevation.RequestID, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.say(wire.TAccepted, wire.Accepted{Request: id})
+}
+
+// report takes a report. One that can never be taken is answered, and accepted
+// so that it does not hold up the reports behind it.
+func (s *session) report(ctx context.Context, m wire.Report) error {
+	if m.Seq == 0 {
+		return fmt.Errorf("%w: a report without number", elevation.ErrInvalid)
+	}
+	err := s.g.cfg.Queue.Report(ctx, s.ep, m)
+	if err != nil && !refusal(err) {
+		return err
+	}
+	if err != nil {
+		s.g.log.Warn("a report is refused", "endpoint", s.ep, "report_seq", m.Seq, "error", err)
+		if err := s.sayError(plainID(m.Request), err); err != nil {
+			return err
+		}
+	}
+	return s.say(wire.TAccepted, wire.Accepted{Report: m.Seq})
+}
+
+func (s *session) handlePing(ctx context.Context, f wire.Frame) error {
+	var m wire.Ping
+	if err := f.Into(&m); err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if s.pings++; s.pings%recheckEvery == 0 {
+		if err := s.recheck(ctx); err != nil {
+			return err
+		}
+	}
+	return s.say(wire.TPong, m)
+}
+
+func (s *session) handleAck(f wire.Frame) error {
+	var m wire.Ack
+	if err := f.Into(&m); err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.Seq > s.sent {
+		return fmt.Errorf("%w: it acknowledges %d, sent was %d", errProtocol, m.Seq, s.sent)
+	}
+	if m.Seq > s.acked {
+		full := s.sent-s.acked >= uint64(s.g.cfg.Limits.Unacked)
+		s.acked = m.Seq
+		if full {
+			s.dirty = true
+			s.startWriterLocked()
+		}
+	}
+	return nil
+}
+
+// refusal reports whether err is about what was asked, so that asking again
+// gives the same answer.
+func refusal(err error) bool {
+	for _, known := range []error{elevation.ErrInvalid, elevation.ErrNotPending, elevation.ErrAlreadyDecided, elevation.ErrSelfApproval,
+		elevation.ErrNotAllowed, elevation.ErrNotFound, errOtherKey, errNotServed, keys.ErrCSR} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// sayError answers a message that was not taken. What went wrong inside stays
+// in the log.
+func (s *session) sayError(id elevation.RequestID, err error) error {
+	e := wire.Error{Request: id}
+	switch {
+	case errors.Is(err, elevation.ErrLimit):
+		e.Code, e.Text, e.RetryAfter = wire.CodeRateLimited, err.Error(), retryAfter
+	case refusal(err):
+		e.Code, e.Text = wire.CodeInvalid, err.Error()
+	default:
+		s.g.log.Error("a message of an endpoint could not be handled", "endpoint", s.ep, "request", id, "error", err)
+		e.Code, e.Text, e.RetryAfter = wire.CodeUnavailable, "the controller can not store this at the moment", retryAfter
+	}
+	e.Text = cut(strings.ToValidUTF8(e.Text, "\uFFFD"), maxErrorText)
+	return s.say(wire.TError, e)
+}
