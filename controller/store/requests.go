@@ -48,7 +48,7 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 	if err != nil {
 		return requestRow{}, fmt.Errorf("encode request %s: %w", r.ID, err)
 	}
-	row := requestRow{r: r, state: r.State(now), nextDue: ms(r.NextDue(now)), body: body}
+	row := requestRow{r: r, state: r.State(now), nextDue: upMS(r.NextDue(now)), body: body}
 	switch row.state {
 	case elevation.StateDraft:
 		row.waiting = drafting

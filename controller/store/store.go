@@ -261,6 +261,15 @@ func ms(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+// upMS is ms rounded up: a deadline is never found before it is due.
+func upMS(t time.Time) int64 {
+	n := ms(t)
+	if t.After(at(n)) {
+		n++
+	}
+	return n
+}
+
 func at(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

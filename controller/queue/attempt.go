@@ -1,0 +1,467 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// reasonMin is how long a reason must be where a person reads it, in characters.
+const reasonMin = 8
+
+// Draft answers an attempt of an endpoint: a rule decides it at once, or the
+// same thing waits already, or the person must complete it. The same id again is
+// the same attempt and gets the same answer; an id that was used for something
+// else, or input over a limit, is [elevation.ErrInvalid].
+func (q *Queue) Draft(ctx context.Context, id elevation.EndpointID, in wire.Attempt) (Answer, error) {
+	if err := elevation.CheckID(elevation.RequestPrefix, string(in.Request)); err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", elevation.ErrInvalid, err)
+	}
+	if err := in.Attempt.Valid(); err != nil {
+		return Answer{}, err
+	}
+	var answer Answer
+	err := retry(ctx, func() (err error) {
+		answer, err = q.draft(ctx, id, in)
+		return err
+	})
+	if err != nil {
+		return Answer{}, fmt.Errorf("attempt %s: %w", in.Request, err)
+	}
+	return answer, nil
+}
+
+func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Attempt) (Answer, error) {
+	now := q.now()
+	var ep store.Endpoint
+	var old *elevation.Request
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if ep, err = tx.Endpoint(id); err != nil {
+			return err
+		}
+		r, err := tx.Request(in.Request)
+		if err == nil {
+			old = &r
+		}
+		if errors.Is(err, elevation.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case old != nil:
+		return again(*old, ep.ID, in, now)
+	case !ep.DeletedAt.IsZero() || ep.Locked || ep.Quarantined:
+		return refuse(in.Request, "this endpoint is locked; ask your administrator"), nil
+	}
+	set := q.rules()
+	p := wanted(in.Attempt.Priority, q.cfg.Store.Settings())
+	out := set.Evaluate(input(ep, in.Attempt, "", "", p), now)
+	r := elevation.Request{ID: in.Request, Origin: elevation.FromEndpoint, Endpoint: ep.ID, Attempt: in.Attempt, Priority: p,
+		PrioritySetBy: endpointActor(ep), Requested: elevation.Window{Duration: in.Attempt.Duration}, AtTerminal: in.AtTerminal, DraftedAt: now}
+	prioritize(&r, out)
+	if out.Kind == rules.Approve || out.Kind == rules.Deny {
+		r.Need = out.Need
+		c := &change{now: now, next: r, insert: true}
+		if err := q.byRule(c, out); err != nil {
+			return Answer{}, err
+		}
+		return Answer{Decided: true}, q.commitUnder(ctx, set, c)
+	}
+	if in.RulesOnly {
+		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedNeedsPerson, Text: out.Text("en")}}, nil
+	}
+	return q.ask(ctx, set, ep, r, out)
+}
+
+// again answers an attempt whose id is known.
+func again(old elevation.Request, ep elevation.EndpointID, in wire.Attempt, now time.Time) (Answer, error) {
+	if old.Endpoint != ep || !old.Attempt.Same(in.Attempt) {
+		return Answer{}, fmt.Errorf("%w: the id was used for something else", elevation.ErrInvalid)
+	}
+	switch s := old.State(now); {
+	case s == elevation.StateDraft:
+		return Answer{Need: need(old, 0, "")}, nil
+	case s == elevation.StatePending || s == elevation.StateHeld:
+		return Answer{Need: &wire.Need{Request: in.Request, Joined: in.Request}}, nil
+	case s == elevation.StateCancelled:
+		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedCancelled}}, nil
+	case old.Decision == nil && !old.RemovedByTeamAt.IsZero():
+		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedRemoved}}, nil
+	case old.Decision == nil:
+		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedExpired}}, nil
+	}
+	return Answer{Decided: true}, nil
+}
+
+func refuse(id elevation.RequestID, text string) Answer {
+	return Answer{Closed: &wire.Closed{Request: id, Why: wire.ClosedRefused, Text: text, By: "the controller"}}
+}
+
+// byRule makes the answer of a rule to the draft c.next.
+func (q *Queue) byRule(c *change, out rules.Outcome) error {
+	verdict, text := elevation.Approved, out.Text("en")
+	if out.Kind == rules.Deny {
+		verdict = elevation.Denied
+		if text == "" {
+			text = out.Sentence
+		}
+	}
+	given := elevation.Window{Duration: c.next.Requested.Duration}
+	if d := out.Limits.Duration; d > 0 && (given.Duration <= 0 || d < given.Duration) {
+		given.Duration = d
+	}
+	by := elevation.Actor{Kind: elevation.ByRule, ID: out.Rule, Name: string(out.Name)}
+	next, err := c.next.DecideByRule(verdict, by, text, given, q.cfg.Store.Settings().Times(), c.now)
+	if err != nil {
+		return err
+	}
+	c.next = next
+	return q.conclude(c)
+}
+
+// commitUnder commits what was made under a set of rules, unless there is
+// another one by now.
+func (q *Queue) commitUnder(ctx context.Context, set *rules.Set, c *change) error {
+	err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		if q.rules() != set {
+			return store.ErrStale
+		}
+		return c.write(tx)
+	})
+	if err != nil {
+		return err
+	}
+	q.committed(c)
+	return nil
+}
+
+// ask stores a draft, unless the same thing waits, or too much does.
+func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r elevation.Request, out rules.Outcome) (Answer, error) {
+	now := r.DraftedAt
+	var answer Answer
+	usual := time.Duration(0)
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		users, err := tx.Users()
+		if err != nil {
+			return err
+		}
+		r.Need = demand(out)
+		r.Need.Stages = plan(users, labels(ep)).Stages(r.Attempt, labels(ep), out.Need.Stages)
+		usual, err = q.usualWait(tx)
+		return err
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	c := &change{now: now, next: r, insert: true}
+	stored := false
+	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		stored = false
+		if q.rules() != set {
+			return store.ErrStale
+		}
+		switch same, err := tx.SameWaiting(ep.ID, r.Attempt); {
+		case err == nil && waits(same, now):
+			answer = Answer{Need: &wire.Need{Request: r.ID, Joined: same.ID}}
+			return nil
+		case err != nil && !errors.Is(err, elevation.ErrNotFound):
+			return err
+		}
+		why, err := flooded(tx, ep.ID, r.Attempt, now)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			answer = refuse(r.ID, why)
+			return nil
+		}
+		answer, stored = Answer{Need: need(r, usual, out.Text("en"))}, true
+		return c.write(tx)
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	if stored {
+		q.committed(c)
+	}
+	return answer, nil
+}
+
+// demand is what the outcome of the rules asks of the request.
+func demand(out rules.Outcome) elevation.Need {
+	n := out.Need
+	n.ReasonMin = reasonMin
+	if out.ByRule {
+		n.ReasonMin = 0 // only the ticket is missing; no person reads a reason
+	}
+	return n
+}
+
+func need(r elevation.Request, usual time.Duration, text string) *wire.Need {
+	n := &wire.Need{Request: r.ID, ReasonMin: r.Need.ReasonMin, Ticket: r.Need.Ticket, MaxDuration: r.Need.MaxDuration, UsualWait: usual, Message: text}
+	for _, s := range r.Need.Stages {
+		n.GoesTo = append(n.GoesTo, s.Name)
+	}
+	return n
+}
+
+func waits(r elevation.Request, now time.Time) bool {
+	s := r.State(now)
+	return s == elevation.StatePending || s == elevation.StateHeld
+}
+
+// flooded says why no further request is taken, "" when there is room.
+func flooded(tx *store.Tx, ep elevation.EndpointID, a elevation.Attempt, now time.Time) (string, error) {
+	quota := tx.Settings().Quota
+	if quota.Cooldown > 0 {
+		denied, err := tx.LastDenied(ep, a)
+		if err != nil {
+			return "", err
+		}
+		if left := denied.Add(quota.Cooldown).Sub(now); !denied.IsZero() && left > 0 {
+			return fmt.Sprintf("this was denied a moment ago; try again in %d s", int((left+time.Second-1)/time.Second)), nil
+		}
+	}
+	if quota.PendingPerUser <= 0 && quota.PendingPerEndpoint <= 0 {
+		return "", nil
+	}
+	ofUser, ofEndpoint, err := tx.OpenCounts(ep, a.User.UID)
+	switch {
+	case err != nil:
+		return "", err
+	case quota.PendingPerUser > 0 && ofUser >= quota.PendingPerUser:
+		return fmt.Sprintf("you have %d requests waiting, which is the limit; cancel one or wait for an answer", ofUser), nil
+	case quota.PendingPerEndpoint > 0 && ofEndpoint >= quota.PendingPerEndpoint:
+		return fmt.Sprintf("%d requests of this endpoint wait, which is the limit; try again later", ofEndpoint), nil
+	}
+	return "", nil
+}
+
+// wanted is the priority that the requester may have.
+func wanted(p elevation.Priority, set store.Settings) elevation.Priority {
+	if p == "" {
+		return elevation.Normal
+	}
+	if p.Rank() > set.MaxRequesterPriority.Rank() {
+		return set.MaxRequesterPriority
+	}
+	return p
+}
+
+func prioritize(r *elevation.Request, out rules.Outcome) {
+	if out.SetPriority != "" {
+		r.Priority = out.SetPriority
+		r.PrioritySetBy = elevation.Actor{Kind: elevation.ByRule, ID: out.Rule, Name: string(out.Name)}
+	}
+}
+
+func input(ep store.Endpoint, a elevation.Attempt, reason, ticket string, p elevation.Priority) rules.Input {
+	return rules.Input{Attempt: a, Justification: reason, Ticket: ticket, Priority: p,
+		Endpoint: rules.Endpoint{ID: ep.ID, Name: ep.Name, OS: ep.Facts.OS, OSVersion: ep.Facts.OSVersion, Arch: ep.Facts.Arch, IP: ep.Facts.IP,
+			Labels: labels(ep), Reported: ep.Facts.Reported}}
+}
+
+// Complete gives a draft its reason and queues it. The rules are asked again,
+// because they may look at reason and ticket. When the same thing waits by now,
+// the progress is that of the other request, whose id it carries, and the draft
+// is gone. A draft that was completed already is no error.
+func (q *Queue) Complete(ctx context.Context, id elevation.EndpointID, in wire.Complete) (wire.Progress, error) {
+	in.Justification, in.Ticket = strings.TrimSpace(in.Justification), strings.TrimSpace(in.Ticket)
+	var p wire.Progress
+	err := retry(ctx, func() (err error) {
+		p, err = q.complete(ctx, id, in)
+		return err
+	})
+	if err != nil {
+		return wire.Progress{}, fmt.Errorf("complete %s: %w", in.Request, err)
+	}
+	return p, nil
+}
+
+func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.Complete) (wire.Progress, error) {
+	now := q.now()
+	var l loaded
+	var p wire.Progress
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if l, err = q.loadOwn(tx, id, in.Request); err != nil {
+			return err
+		}
+		p, err = q.progress(tx, l, now)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	switch s := l.r.State(now); {
+	case s == elevation.StateDraft:
+	case waits(l.r, now) || l.r.Decision != nil:
+		return p, nil
+	default:
+		return p, fmt.Errorf("%w: it is %s", elevation.ErrNotPending, s)
+	}
+	set := q.rules()
+	out := set.Evaluate(input(l.ep, l.r.Attempt, in.Justification, in.Ticket, l.r.Priority), now)
+	c := &change{now: now, next: l.r}
+	prioritize(&c.next, out)
+	if out.Kind == rules.Approve || out.Kind == rules.Deny {
+		if err := elevation.CheckText("reason", in.Justification, elevation.MaxJustification); err != nil {
+			return p, err
+		}
+		c.next.Need, c.next.Justification, c.next.Ticket = out.Need, in.Justification, in.Ticket
+		if err := q.byRule(c, out); err != nil {
+			return p, err
+		}
+		return p, q.commitUnder(ctx, set, c)
+	}
+	c.next.Need = demand(out)
+	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, labels(l.ep), out.Need.Stages)
+	if t := c.next.Need.Ticket; t != "" && !elevation.TicketMatches(t, in.Ticket) {
+		return p, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
+	}
+	if c.next, err = c.next.Submit(in.Justification, in.Ticket, l.settings.Times(), now); err != nil {
+		return p, err
+	}
+	data, text := map[string]string{}, map[string]string{}
+	describe(c.next, data, text)
+	c.event(audit.RequestSubmitted, endpointActor(l.ep), data, text)
+	return q.enqueue(ctx, set, l, c)
+}
+
+// enqueue commits a completed draft, or joins what waits already.
+func (q *Queue) enqueue(ctx context.Context, set *rules.Set, l loaded, c *change) (wire.Progress, error) {
+	var p wire.Progress
+	err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		if q.rules() != set {
+			return store.ErrStale
+		}
+		same, err := tx.SameWaiting(l.r.Endpoint, l.r.Attempt)
+		switch {
+		case err == nil && waits(same, c.now):
+			gone := l.r
+			gone.CancelledAt = c.now
+			if err := tx.PutRequest(&gone, c.now); err != nil {
+				return err
+			}
+			l.r = same
+		case err != nil && !errors.Is(err, elevation.ErrNotFound):
+			return err
+		default:
+			if err := c.write(tx); err != nil {
+				return err
+			}
+			l.r = c.next
+		}
+		p, err = q.progress(tx, l, c.now)
+		return err
+	})
+	if err == nil {
+		q.committed(c)
+	}
+	return p, err
+}
+
+// loadOwn reads a request of the endpoint; those of others are not found.
+func (q *Queue) loadOwn(tx *store.Tx, ep elevation.EndpointID, id elevation.RequestID) (loaded, error) {
+	l, err := load(tx, id)
+	if err == nil && l.r.Endpoint != ep {
+		err = fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
+	}
+	return l, err
+}
+
+// Progress says where a request of the endpoint stands.
+func (q *Queue) Progress(ctx context.Context, id elevation.EndpointID, req elevation.RequestID) (wire.Progress, error) {
+	var p wire.Progress
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		l, err := q.loadOwn(tx, id, req)
+		if err != nil {
+			return err
+		}
+		p, err = q.progress(tx, l, q.now())
+		return err
+	})
+	return p, err
+}
+
+func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, error) {
+	p := wire.Progress{Request: l.r.ID, ApprovHave: l.r.ApprovalsHave(), ApprovNeed: l.r.ApprovalsNeeded()}
+	if !waits(l.r, now) {
+		return p, nil
+	}
+	p.CanAnswer = canAnswer(l.plan, &l.r)
+	var err error
+	if p.UsualWait, err = q.usualWait(tx); err != nil {
+		return p, err
+	}
+	p.Position, err = tx.QueuePosition(l.r.ID)
+	return p, err
+}
+
+// Withdraw takes a request back for the person at the endpoint. One that is over
+// already, or that never arrived, is no error: there is nothing left to take.
+func (q *Queue) Withdraw(ctx context.Context, id elevation.EndpointID, in wire.Withdraw) error {
+	err := q.fromEndpoint(ctx, id, in.Request, func(l loaded, c *change) error {
+		if l.r.State(c.now).Final() {
+			return errSame
+		}
+		return q.cancel(c, endpointActor(l.ep), false)
+	})
+	if errors.Is(err, errSame) || errors.Is(err, elevation.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("withdraw %s: %w", in.Request, err)
+	}
+	return nil
+}
+
+// Answer replies to the last open question of an approver.
+func (q *Queue) Answer(ctx context.Context, id elevation.EndpointID, in wire.Answer) error {
+	if err := elevation.CheckText("answer", in.Text, elevation.MaxComment); err != nil {
+		return err
+	}
+	err := q.fromEndpoint(ctx, id, in.Request, func(l loaded, c *change) error {
+		n := len(l.r.Questions) - 1
+		if !waits(l.r, c.now) || n < 0 || !l.r.Questions[n].AnsweredAt.IsZero() {
+			return fmt.Errorf("%w: no question is open", elevation.ErrNotPending)
+		}
+		c.next.Questions = slices.Clone(l.r.Questions)
+		c.next.Questions[n].Answer, c.next.Questions[n].AnsweredAt = in.Text, c.now
+		text := map[string]string{}
+		put(text, "text", in.Text)
+		c.event(audit.RequestAnswered, endpointActor(l.ep), nil, text)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("answer a question of %s: %w", in.Request, err)
+	}
+	return nil
+}
+
+// fromEndpoint lets an endpoint change one of its requests.
+func (q *Queue) fromEndpoint(ctx context.Context, id elevation.EndpointID, req elevation.RequestID, do func(l loaded, c *change) error) error {
+	return retry(ctx, func() error {
+		var l loaded
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { l, err = q.loadOwn(tx, id, req); return err })
+		if err != nil {
+			return err
+		}
+		c := &change{now: q.now(), next: l.r}
+		if err := do(l, c); err != nil {
+			return err
+		}
+		return q.commit(ctx, c)
+	})
+}

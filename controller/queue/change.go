@@ -1,0 +1,224 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// change is everything that one act writes, made before the transaction.
+type change struct {
+	now    time.Time
+	next   elevation.Request
+	insert bool
+	touch  bool // only time has passed, no fact has changed
+	events []audit.Event
+	frames []message
+	grant  *store.GrantRow // goes with the first frame
+}
+
+// message is one durable frame to come.
+type message struct {
+	t    wire.Type
+	body any
+}
+
+// write puts the change into a transaction. [store.ErrStale] when the request is
+// not the one that the change was made from.
+func (c *change) write(tx *store.Tx) error {
+	next := c.next // fn may run again
+	var err error
+	switch {
+	case c.insert:
+		err = tx.InsertRequest(&next, c.now)
+		if errors.Is(err, store.ErrExists) {
+			err = store.ErrStale
+		}
+	case c.touch:
+		err = tx.TouchRequest(&next, c.now)
+	default:
+		err = tx.PutRequest(&next, c.now)
+	}
+	if err != nil {
+		return err
+	}
+	for i, m := range c.frames {
+		seq, err := tx.Enqueue(next.Endpoint, m.t, m.body)
+		if err != nil {
+			return err
+		}
+		if i == 0 && c.grant != nil {
+			row := *c.grant
+			row.FrameSeq = seq
+			if err := tx.InsertGrant(row); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range c.events {
+		if err := tx.Append(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes the change and wakes whom it concerns.
+func (q *Queue) commit(ctx context.Context, c *change) error {
+	if err := q.cfg.Store.Update(ctx, c.write); err != nil {
+		return err
+	}
+	q.committed(c)
+	return nil
+}
+
+func (q *Queue) committed(c *change) {
+	if len(c.frames) > 0 {
+		q.cfg.Wake(c.next.Endpoint)
+	}
+	due := c.next.NextDue(c.now)
+	if due.IsZero() {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.planned.IsZero() && !due.Before(q.planned) {
+		return
+	}
+	q.planned = due
+	select {
+	case q.sweepSoon <- struct{}{}:
+	default:
+	}
+}
+
+// event adds an audit event about the request.
+func (c *change) event(k audit.Kind, by elevation.Actor, data, text map[string]string) {
+	e := audit.Event{At: c.now, Kind: k, Actor: by, Request: c.next.ID, Endpoint: c.next.Endpoint, Data: data, Text: text}
+	switch k {
+	case audit.GrantIssued, audit.GrantDelivered, audit.GrantStarted, audit.GrantListed, audit.GrantEnded, audit.GrantEndFailed,
+		audit.GrantRevoked, audit.GrantCheckedIn, audit.GrantRefused:
+		e.Grant = c.next.Grant.ID
+	}
+	c.events = append(c.events, e)
+}
+
+func (c *change) send(t wire.Type, body any) { c.frames = append(c.frames, message{t, body}) }
+
+// conclude makes the effects of a decision that is not held: the signed grant,
+// the frame that answers the endpoint, and the events.
+func (q *Queue) conclude(c *change) error {
+	d := c.next.Decision
+	verdict := audit.RequestDenied
+	if d.Verdict == elevation.Approved {
+		verdict = audit.RequestApproved
+	}
+	data, text := map[string]string{"verdict": string(d.Verdict)}, map[string]string{}
+	put(data, "rule", d.Rule)
+	put(text, "comment", d.Comment)
+	if d.By.Kind == elevation.ByRule { // nobody was asked, so this event tells what it was
+		describe(c.next, data, text)
+	}
+	c.event(verdict, d.By, data, text)
+	answer := wire.Decision{Request: c.next.ID, Verdict: d.Verdict, Text: d.Comment, By: d.By.Name, Rule: d.By.Kind == elevation.ByRule}
+	if d.Verdict == elevation.Approved {
+		g, raw, err := q.grant(&c.next, c.now)
+		if err != nil {
+			return err
+		}
+		answer.Grant = raw
+		c.grant = &store.GrantRow{ID: g.ID, Request: g.Request, Endpoint: g.Endpoint, Raw: raw}
+		c.next.Grant = elevation.GrantFacts{ID: g.ID, IssuedAt: c.now, DeliverBy: c.now.Add(elevation.DefaultTimes().DeliverBy)}
+		c.event(audit.GrantIssued, d.By, map[string]string{"duration": g.Duration.String(), "use_within": g.ValidFor.String(),
+			"key_epoch": strconv.FormatUint(g.KeyEpoch, 10)}, nil)
+	}
+	c.send(wire.TDecision, answer)
+	return nil
+}
+
+// grant makes and signs the permission for a request that is approved.
+func (q *Queue) grant(r *elevation.Request, now time.Time) (elevation.Grant, []byte, error) {
+	attempt, err := sign.Encode(r.Attempt)
+	if err != nil {
+		return elevation.Grant{}, nil, fmt.Errorf("encode attempt of %s: %w", r.ID, err)
+	}
+	digest := sha256.Sum256(attempt)
+	g := elevation.Grant{Cluster: q.cfg.Cluster, Endpoint: r.Endpoint, ID: elevation.NewGrantID(now), Request: r.ID, RequestDigest: digest[:],
+		AccessType: r.Attempt.AccessType, User: r.Attempt.User, Subject: r.Attempt.Subject, IssuedAt: now,
+		ValidFor: r.Granted.UseWithin, Duration: r.Granted.Duration, Uses: 1, Rule: r.Decision.Rule,
+		Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
+	rand.Read(g.Nonce)
+	if s := r.Granted.Start; !s.IsZero() {
+		g.NotBefore, g.NotAfter = s, s.Add(r.Granted.Duration)
+	}
+	for _, v := range r.Reviews {
+		if v.Verdict == elevation.Approved {
+			g.Approvers = append(g.Approvers, v.By)
+		}
+	}
+	if len(g.Approvers) == 0 {
+		g.Approvers = []elevation.Actor{r.Decision.By}
+	}
+	raw, err := q.cfg.Signer.SignGrant(g)
+	if err != nil {
+		return elevation.Grant{}, nil, fmt.Errorf("sign grant of %s: %w", r.ID, err)
+	}
+	return g, raw, nil
+}
+
+// takeBack sends the signed order to end what was granted.
+func (q *Queue) takeBack(c *change, reason elevation.EndReason, by elevation.Actor, comment string) error {
+	r := elevation.Revocation{Cluster: q.cfg.Cluster, Endpoint: c.next.Endpoint, Grant: c.next.Grant.ID, Request: c.next.ID, Reason: reason,
+		By: by, Comment: comment, At: c.now, Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
+	rand.Read(r.Nonce)
+	raw, err := q.cfg.Signer.SignRevocation(r)
+	if err != nil {
+		return fmt.Errorf("sign revocation of %s: %w", c.next.ID, err)
+	}
+	c.send(wire.TRevoke, wire.Revoke{Request: c.next.ID, Grant: c.next.Grant.ID, Signed: raw})
+	return nil
+}
+
+// describe says in an event what was asked for.
+func describe(r elevation.Request, data, text map[string]string) {
+	a := r.Attempt
+	for k, v := range map[string]string{"access_type": string(a.AccessType), "user": a.User.Name, "uid": a.User.UID, "path": a.Subject.Path,
+		"sha256": a.Subject.SHA256, "run_as": a.Subject.RunAs, "mechanism": a.Mechanism, "priority": string(r.Priority),
+		"rules": strings.Join(r.Need.Rules, " ")} {
+		put(data, k, v)
+	}
+	put(text, "justification", r.Justification)
+	put(text, "ticket", r.Ticket)
+	if len(a.Subject.Args) > 0 {
+		quoted := make([]string, 0, min(len(a.Subject.Args), 256))
+		for _, arg := range a.Subject.Args[:min(len(a.Subject.Args), 256)] {
+			quoted = append(quoted, strconv.Quote(audit.Clip(arg, 1024)))
+		}
+		put(text, "args", strings.Join(quoted, " "))
+	}
+}
+
+// put sets a value that is not empty, cut to what an event may hold.
+func put(m map[string]string, key, value string) {
+	if value != "" {
+		m[key] = audit.Clip(value, audit.MaxValue)
+	}
+}
+
+// endpointActor is an endpoint as the audit log names it.
+func endpointActor(ep store.Endpoint) elevation.Actor {
+	return elevation.Actor{Kind: elevation.ByEndpoint, ID: string(ep.ID), Name: audit.Clip(ep.Name, 256)}
+}
+
+func system() elevation.Actor { return elevation.Actor{Kind: elevation.BySystem, Name: "controller"} }

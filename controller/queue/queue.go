@@ -1,0 +1,183 @@
+// Package queue is the flow of a request on the controller: drafted, completed,
+// reviewed, granted, taken back. It is the only writer of requests and grants.
+//
+// It decides nothing by itself: shared/rules answers without a person,
+// shared/delegation says who may answer, shared/elevation which change is
+// lawful, controller/auth who may do what. The queue loads the facts, asks them,
+// signs outside of any transaction, and writes the new facts, the audit events
+// and the frames for the endpoint in one, which is refused when the request has
+// changed meanwhile; then it looks again. Refusals are audited too.
+//
+// Read attempt.go for what endpoints ask, review.go and acts.go for what people
+// do, sweep.go for what time does, change.go for how all of it is written.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// GrantSigner makes what endpoints act on; controller/keys implements it.
+type GrantSigner interface {
+	SignGrant(elevation.Grant) ([]byte, error)
+	SignRevocation(elevation.Revocation) ([]byte, error)
+	Epoch() uint64 // of the key that signs now
+}
+
+// Config is what a queue needs. Store, Signer and Cluster must be set.
+type Config struct {
+	Store   *store.Store
+	Signer  GrantSigner
+	Cluster string
+
+	Rules     func() *rules.Set               // the present rules; nil = no rules
+	Now       func() time.Time                // nil = time.Now
+	Wake      func(elevation.EndpointID)      // frames wait for the endpoint; called after the commit, must not block
+	Connected func(elevation.EndpointID) bool // the endpoint has a live session
+	Log       *slog.Logger
+}
+
+// Queue is the flow. Its methods are safe for concurrent use.
+type Queue struct {
+	cfg Config
+
+	sweepSoon chan struct{} // 1; something falls due before the planned sweep
+
+	mu       sync.Mutex // guards the fields below
+	usual    time.Duration
+	usualAt  time.Time
+	prunedAt time.Time
+	planned  time.Time // of the next sweep, zero = none
+}
+
+// New makes a queue over an open store.
+func New(cfg Config) (*Queue, error) {
+	if cfg.Store == nil || cfg.Signer == nil || cfg.Cluster == "" {
+		return nil, errors.New("queue: a store, a signer and the cluster's name are needed")
+	}
+	if cfg.Rules == nil {
+		cfg.Rules = func() *rules.Set { return nil }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Wake == nil {
+		cfg.Wake = func(elevation.EndpointID) {}
+	}
+	if cfg.Connected == nil {
+		cfg.Connected = func(elevation.EndpointID) bool { return false }
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1)}, nil
+}
+
+// DecidedError says that somebody else was first, and who. It wraps
+// [elevation.ErrAlreadyDecided].
+type DecidedError struct{ Decision elevation.Decision }
+
+func (e *DecidedError) Error() string {
+	return fmt.Sprintf("%v: %s by %s", elevation.ErrAlreadyDecided, e.Decision.Verdict, e.Decision.By.Name)
+}
+
+// Unwrap makes errors.Is(err, elevation.ErrAlreadyDecided) true.
+func (e *DecidedError) Unwrap() error { return elevation.ErrAlreadyDecided }
+
+// Answer is what an attempt got. Exactly one field is set.
+type Answer struct {
+	Decided bool         // the decision waits for the endpoint as a durable frame
+	Need    *wire.Need   // the person must give something, or joins what waits
+	Closed  *wire.Closed // refused; nothing is stored
+}
+
+// View is a request as its readers see it now.
+type View struct {
+	Request   elevation.Request
+	Endpoint  store.Endpoint
+	State     elevation.State
+	Delivery  elevation.Delivery
+	Connected bool
+	Position  int // 1 = next, 101 = beyond the first hundred, 0 = it does not wait
+	UsualWait time.Duration
+	CanAnswer []string // logins, while it waits
+}
+
+// Filter narrows lists and counts. Zero fields do not narrow.
+type Filter struct {
+	Status      []string // status words of CONTRACT: pending, available, …, all
+	AccessTypes []elevation.AccessType
+	Endpoint    string // id or name
+	User        string // name or uid on the endpoint
+	Team        string
+	Program     string // last part of the path
+	Since       time.Time
+	Mine        bool
+	Text        string // the parameter q
+	Sort        string // "" = queue for pending, else newest
+	Cursor      string
+	Limit       int // 0 = 50, at most 500
+}
+
+// Page is one page of a list.
+type Page struct {
+	Items             []View
+	Next              string // cursor, "" on the last page
+	Total             int
+	TotalIsLowerBound bool
+}
+
+// Counts are the numbers on the tabs. Available includes what is in use,
+// Pending what is held for undo.
+type Counts struct {
+	All, Available, Pending, Approved, Revoked, Expired, Denied int
+}
+
+// TimelineItem is one line of what happened.
+type TimelineItem struct {
+	At   time.Time
+	Kind string
+	By   string
+	Text string
+}
+
+// Explanation says why a request was answered as it was, or who is asked.
+type Explanation struct {
+	Outcome  string // "approve", "deny" or "ask"
+	Sentence string
+	Trace    []elevation.TraceLine
+}
+
+// ReviewIn is one person's answer.
+type ReviewIn struct {
+	Verdict  elevation.Verdict
+	Comment  string
+	Duration time.Duration // 0 = as asked
+}
+
+func (q *Queue) now() time.Time { return q.cfg.Now().UTC() }
+
+func (q *Queue) rules() *rules.Set { return q.cfg.Rules() }
+
+// retry runs step until the facts it looked at are still those that it changes.
+// Each round that fails means that somebody else got on.
+func retry(ctx context.Context, step func() error) error {
+	for {
+		err := step()
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,294 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+)
+
+// loaded is a request with what is needed to judge acts on it.
+type loaded struct {
+	r        elevation.Request
+	ep       store.Endpoint
+	plan     delegation.Plan
+	settings store.Settings
+}
+
+func load(tx *store.Tx, id elevation.RequestID) (l loaded, err error) {
+	if l.r, err = tx.Request(id); err != nil {
+		return l, err
+	}
+	if l.ep, err = tx.Endpoint(l.r.Endpoint); err != nil {
+		return l, err
+	}
+	users, err := tx.Users()
+	if err != nil {
+		return l, err
+	}
+	l.settings, l.plan = tx.Settings(), plan(users, labels(l.ep))
+	return l, nil
+}
+
+// own reports whether the request is the actor's by a strong link: it lets them
+// see it.
+func (l loaded) own(a auth.Actor) bool {
+	return l.plan.Strong(a.User, l.r.Endpoint, l.r.Attempt.User)
+}
+
+// linked reports whether any link makes the actor the requester: it lets them
+// take it back, and keeps them from answering it.
+func (l loaded) linked(a auth.Actor) bool {
+	return l.plan.IsRequester(delegation.Person{ID: a.User, Login: a.Login}, &l.r)
+}
+
+// visible says whether the actor may know of the request at all. What is outside
+// their scope, and drafts, are not found.
+func (l loaded) visible(a auth.Actor, now time.Time) error {
+	if err := a.Can(auth.RequestsOwn); err != nil {
+		if err2 := a.Can(auth.RequestsRead); err2 != nil {
+			return err
+		}
+	}
+	if l.r.SubmittedAt.IsZero() && l.r.Decision == nil {
+		return elevation.ErrNotFound
+	}
+	if l.own(a) {
+		return nil
+	}
+	if !a.Covers(labels(l.ep)) || a.Can(auth.RequestsRead) != nil {
+		return elevation.ErrNotFound
+	}
+	return nil
+}
+
+func (q *Queue) view(tx *store.Tx, l loaded, now time.Time) (View, error) {
+	v := View{Request: l.r, Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
+	v.Delivery = l.r.Delivery(v.Connected)
+	if v.State != elevation.StatePending && v.State != elevation.StateHeld {
+		return v, nil
+	}
+	v.CanAnswer = canAnswer(l.plan, &l.r)
+	var err error
+	if v.UsualWait, err = q.usualWait(tx); err != nil {
+		return v, err
+	}
+	v.Position, err = tx.QueuePosition(l.r.ID)
+	return v, err
+}
+
+// Get reads one request. [elevation.ErrNotFound] also when it is outside the
+// actor's scope.
+func (q *Queue) Get(ctx context.Context, a auth.Actor, id elevation.RequestID) (View, error) {
+	now := q.now()
+	var v View
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		l, err := load(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := l.visible(a, now); err != nil {
+			return err
+		}
+		v, err = q.view(tx, l, now)
+		return err
+	})
+	return v, err
+}
+
+// states maps a status word of CONTRACT to states.
+func states(word string) ([]elevation.State, bool) {
+	switch word {
+	case "pending":
+		return []elevation.State{elevation.StatePending, elevation.StateHeld}, true
+	case "available":
+		return []elevation.State{elevation.StateAvailable, elevation.StateActive}, true
+	case "approved", "active", "ended", "expired", "revoked", "denied", "cancelled":
+		return []elevation.State{elevation.State(word)}, true
+	case "escalated":
+		return []elevation.State{}, true // nothing escalates yet
+	case "all":
+		return []elevation.State{elevation.StatePending, elevation.StateHeld, elevation.StateApproved, elevation.StateAvailable,
+			elevation.StateActive, elevation.StateEnded, elevation.StateExpired, elevation.StateRevoked, elevation.StateDenied}, true
+	}
+	return nil, false
+}
+
+// storeFilter narrows f to what the actor may see. none means that nothing can
+// be in it.
+func storeFilter(a auth.Actor, f Filter) (out store.RequestFilter, none bool, err error) {
+	if err := a.Can(auth.RequestsRead); err != nil {
+		if a.Can(auth.RequestsOwn) == nil {
+			return out, true, nil // own requests come with strong links, which do not exist yet
+		}
+		return out, true, err
+	}
+	words := f.Status
+	if len(words) == 0 {
+		words = []string{"all"}
+	}
+	out = store.RequestFilter{AccessTypes: f.AccessTypes, Endpoint: f.Endpoint, User: f.User, Team: elevation.TeamID(f.Team), Program: f.Program,
+		Since: f.Since, Scope: a.Scope, Text: f.Text, Sort: f.Sort, Cursor: f.Cursor, Limit: f.Limit, List: store.ListTeam}
+	for _, w := range words {
+		list, ok := states(w)
+		if !ok {
+			return out, false, fmt.Errorf("%w: no status is called %q", elevation.ErrInvalid, w)
+		}
+		out.States = append(out.States, list...)
+	}
+	if strings.EqualFold(f.Team, delegation.ApproversName) {
+		out.Team = delegation.ApproversID
+	}
+	if f.Mine {
+		out.List, out.Login = store.ListRequester, a.Login
+	}
+	if out.Sort == "" {
+		out.Sort = "newest"
+		if len(words) == 1 && words[0] == "pending" {
+			out.Sort = "queue"
+		}
+	}
+	return out, len(out.States) == 0, nil
+}
+
+// List reads one page of the requests that the actor may see.
+func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) {
+	filter, none, err := storeFilter(a, f)
+	if err != nil || none {
+		return Page{}, err
+	}
+	now := q.now()
+	var page Page
+	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		found, err := tx.RequestPage(filter)
+		if err != nil {
+			return err
+		}
+		page = Page{Next: found.Next, Total: found.Total, TotalIsLowerBound: found.TotalIsLowerBound}
+		users, err := tx.Users()
+		if err != nil {
+			return err
+		}
+		known := map[elevation.EndpointID]loaded{}
+		for _, r := range found.Items {
+			if !slices.Contains(filter.States, r.State(now)) {
+				continue // time has changed it since the last sweep
+			}
+			l, ok := known[r.Endpoint]
+			if !ok {
+				if l.ep, err = tx.Endpoint(r.Endpoint); err != nil {
+					return err
+				}
+				l.plan = plan(users, labels(l.ep))
+				known[r.Endpoint] = l
+			}
+			l.r = r
+			v, err := q.view(tx, l, now)
+			if err != nil {
+				return err
+			}
+			page.Items = append(page.Items, v)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Counts are the numbers on the tabs, of what the actor may see.
+func (q *Queue) Counts(ctx context.Context, a auth.Actor, mine bool) (Counts, error) {
+	filter, none, err := storeFilter(a, Filter{Mine: mine})
+	if err != nil || none {
+		return Counts{}, err
+	}
+	var c Counts
+	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		n, err := tx.Counts(filter)
+		c = Counts{Available: n[elevation.StateAvailable] + n[elevation.StateActive], Pending: n[elevation.StatePending] + n[elevation.StateHeld],
+			Approved: n[elevation.StateApproved], Revoked: n[elevation.StateRevoked], Expired: n[elevation.StateExpired], Denied: n[elevation.StateDenied]}
+		c.All = c.Available + c.Pending + c.Approved + c.Revoked + c.Expired + c.Denied + n[elevation.StateEnded]
+		return err
+	})
+	return c, err
+}
+
+// Timeline is what happened to a request, from its audit events.
+func (q *Queue) Timeline(ctx context.Context, a auth.Actor, id elevation.RequestID) ([]TimelineItem, error) {
+	now := q.now()
+	var out []TimelineItem
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		l, err := load(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := l.visible(a, now); err != nil {
+			return err
+		}
+		events, err := tx.EventsOf(id)
+		if err != nil {
+			return err
+		}
+		out = make([]TimelineItem, 0, len(events))
+		for _, e := range events {
+			if e.Kind == audit.AuthRefused && a.Can(auth.AuditRead) != nil {
+				continue
+			}
+			out = append(out, TimelineItem{At: e.At, Kind: e.Kind.String(), By: e.Actor.Name, Text: line(e)})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// line is the text of an event in a timeline.
+func line(e audit.Event) string {
+	all := e.All()
+	for _, k := range []string{"comment", "justification", "text", "reason", "why"} {
+		if all[k] != "" {
+			return all[k]
+		}
+	}
+	return all["verdict"]
+}
+
+// Explain says which rules spoke and what came of it.
+func (q *Queue) Explain(ctx context.Context, a auth.Actor, id elevation.RequestID) (Explanation, error) {
+	v, err := q.Get(ctx, a, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	r := v.Request
+	x := Explanation{Outcome: rules.Ask.String(), Trace: r.Need.Trace}
+	switch d := r.Decision; {
+	case d != nil && d.By.Kind == elevation.ByRule && d.Verdict == elevation.Approved:
+		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("Rule %q approved it.", d.By.Name)
+	case d != nil && d.By.Kind == elevation.ByRule:
+		x.Outcome, x.Sentence = rules.Deny.String(), fmt.Sprintf("Rule %q denied it.", d.By.Name)
+	case len(r.Need.Rules) > 0:
+		x.Sentence = fmt.Sprintf("Rules (%s) apply and a person is asked: %s.", strings.Join(r.Need.Rules, ", "), stageNames(r))
+	default:
+		x.Sentence = fmt.Sprintf("No rule answers this, so a person is asked: %s.", stageNames(r))
+	}
+	return x, nil
+}
+
+func stageNames(r elevation.Request) string {
+	var names []string
+	for _, s := range r.Need.Stages {
+		names = append(names, fmt.Sprintf("%d of %s", s.Quorum, s.Name))
+	}
+	return strings.Join(names, ", then ")
+}
+
+// notPending reports whether err says that the act came too late or too early.
+func notPending(err error) bool {
+	return errors.Is(err, elevation.ErrNotPending) || errors.Is(err, elevation.ErrAlreadyDecided)
+}
