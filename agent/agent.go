@@ -1,0 +1,198 @@
+// Package agent is the flow on the endpoint: an attempt is matched with what is
+// already granted or waiting, else put to the controller; the answer is
+// verified, applied for a short time, taken back and reported.
+//
+// Mechanisms in intercept see and hold attempts, privilege applies and ends,
+// grants remembers what is in force, link speaks with the controller, local
+// with the users. This package joins them and decides nothing on its own: a
+// permit comes only out of a grant that the controller signed for this
+// endpoint, this user and this very subject.
+//
+// Read flow.go for an attempt from start to permit, receive.go for what the
+// controller sends, effects.go for applying, ends.go for taking back.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// Conn is the link to the controller as the flow needs it; agent/link has it.
+type Conn interface {
+	Send(t wire.Type, message any) error
+	Report(r wire.Report) error
+	Forget(id elevation.RequestID)
+	Connected() bool
+	KeySet() sign.KeySet
+}
+
+// Config names what an [Agent] is made of. Schedule and FailPoint may be nil.
+type Config struct {
+	Data     string // root-only folder that outlives restarts
+	Cluster  string
+	Endpoint elevation.EndpointID
+	Conn     Conn
+	Ledger   *grants.Ledger
+	Trees    *privilege.Trees
+	Clock    grants.Clock
+	Log      *slog.Logger
+	// Schedule arranges that the end of an entry happens without the agent
+	// (a timer of the service manager); nil where `reap --watch` does it.
+	Schedule func(context.Context, grants.Entry) error
+	StageDir string // root-only folder for copies of scripts
+	// FailPoint is called at each step that a crash test wants to stop at.
+	FailPoint func(step string)
+}
+
+// Agent is the flow of one endpoint. It implements intercept.Elevator, the
+// effects that intercept/sudo needs and the flow that local needs.
+type Agent struct {
+	Config
+	journal *journal
+	changed chan struct{} // the ledger changed: ends.go looks again
+
+	life       context.Context // of the goroutines in background
+	stop       context.CancelFunc
+	background sync.WaitGroup
+
+	mu      sync.Mutex // guards the fields below
+	holders map[elevation.RequestID][]*holder
+	claimed map[elevation.GrantID]bool // permits given out and not yet armed
+	locked  string                     // why the controller locked this endpoint, "" = it did not
+	watched map[elevation.GrantID]bool // trees that are being waited for
+}
+
+// New opens the journal and undoes or adopts what an earlier run left. After it
+// returns, nothing is in force that the ledger does not hold as active.
+func New(ctx context.Context, cfg Config) (*Agent, error) {
+	if cfg.FailPoint == nil {
+		cfg.FailPoint = func(string) {}
+	}
+	j, damaged, err := openJournal(filepath.Join(cfg.Data, "requests"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range damaged {
+		cfg.Log.Warn("a request file was damaged and is put aside", "file", name)
+	}
+	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
+		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{}}
+	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.recover(ctx); err != nil {
+		a.Close()
+		return nil, fmt.Errorf("undo what was left: %w", err)
+	}
+	return a, nil
+}
+
+// Close stops watching; what runs goes on and is adopted by the next start.
+func (a *Agent) Close() {
+	a.stop()
+	a.background.Wait()
+}
+
+// holder is one held attempt that waits for its request. It keeps the newest
+// message of each kind; wake says that something is new.
+type holder struct {
+	wake    chan struct{}
+	attempt elevation.Attempt
+
+	mu       sync.Mutex // guards the fields below
+	need     *wire.Need
+	progress *wire.Progress
+	accepted bool
+	final    error
+	grant    elevation.GrantID
+}
+
+func (h *holder) set(change func(*holder)) {
+	h.mu.Lock()
+	change(h)
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// hold registers one more holder of id.
+func (a *Agent) hold(id elevation.RequestID, attempt elevation.Attempt) *holder {
+	h := &holder{wake: make(chan struct{}, 1), attempt: attempt}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.holders[id] = append(a.holders[id], h)
+	return h
+}
+
+// heldAttempt is what the holders of id asked for.
+func (a *Agent) heldAttempt(id elevation.RequestID) (elevation.Attempt, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.holders[id]) == 0 {
+		return elevation.Attempt{}, false
+	}
+	return a.holders[id][0].attempt, true
+}
+
+func (a *Agent) release(id elevation.RequestID, h *holder) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept := a.holders[id][:0]
+	for _, x := range a.holders[id] {
+		if x != h {
+			kept = append(kept, x)
+		}
+	}
+	if len(kept) == 0 {
+		delete(a.holders, id)
+		return
+	}
+	a.holders[id] = kept
+}
+
+// tell passes news to everybody who holds id.
+func (a *Agent) tell(id elevation.RequestID, change func(*holder)) {
+	a.mu.Lock()
+	list := append([]*holder(nil), a.holders[id]...)
+	a.mu.Unlock()
+	for _, h := range list {
+		h.set(change)
+	}
+}
+
+// Online is called by the link when a session begins or ends: holders send what
+// they could not, and show whether the controller is there.
+func (a *Agent) Online(connected bool) {
+	a.mu.Lock()
+	var list []*holder
+	for _, hs := range a.holders {
+		list = append(list, hs...)
+	}
+	a.mu.Unlock()
+	for _, h := range list {
+		h.set(func(*holder) {})
+	}
+	if connected {
+		a.resendWithdrawals()
+	}
+}
+
+func (a *Agent) resendWithdrawals() {
+	for _, n := range a.journal.list(func(n note) bool { return n.Phase == phaseWithdrawing }) {
+		if err := a.Conn.Send(wire.TWithdraw, wire.Withdraw{Request: n.ID}); err != nil {
+			return // offline again; the next session does it
+		}
+	}
+}
+
+func (a *Agent) now() time.Time { return a.Clock().Wall }

@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// Arm is the step between a permit and its first effect: the ledger says what
+// may exist from now on, the timer of the service manager is set, and the held
+// process is put into its own tree. It implements sudo's Effects.
+func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string, pid int) error {
+	e, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Dropin = dropin })
+	if err != nil {
+		return err
+	}
+	ref, err := a.Trees.Put(ctx, string(e.ID), e.UID, pid, permit.Grant.Duration)
+	if err != nil {
+		return errors.Join(fmt.Errorf("contain the command: %w", err), a.Fail(ctx, e.ID, err))
+	}
+	e.Effect.Tree = ref
+	if err := a.Ledger.Put(e); err != nil {
+		return errors.Join(fmt.Errorf("note the tree: %w", err), a.Fail(ctx, e.ID, err))
+	}
+	a.FailPoint("contained")
+	a.watchTree(e, nil)
+	return nil
+}
+
+// arm takes the one use of a grant, durably, before anything happens.
+func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*grants.Entry)) (grants.Entry, error) {
+	id := permit.Grant.ID
+	defer a.unclaim(id)
+	e, ok := a.Ledger.Get(id)
+	now := a.Clock()
+	if !ok || !e.Usable(now) {
+		return e, fmt.Errorf("arm grant %s: %w", id, grants.ErrNoEntry)
+	}
+	e.State, e.Used = grants.Armed, true
+	e.EndBy = now.After(permit.Grant.Duration).NotAfter(permit.Grant.NotAfter)
+	tree, err := a.Trees.Plan(string(id), e.UID)
+	if err != nil {
+		return e, fmt.Errorf("arm grant %s: %w", id, err)
+	}
+	e.Effect.Tree = tree
+	plan(&e)
+	if err := a.Ledger.Put(e); err != nil {
+		return e, fmt.Errorf("arm grant %s: %w", id, err)
+	}
+	a.FailPoint("armed")
+	if a.Schedule != nil {
+		if err := a.Schedule(ctx, e); err != nil {
+			return e, errors.Join(fmt.Errorf("schedule the end of grant %s: %w", id, err), a.Fail(ctx, id, err))
+		}
+	}
+	a.ledgerChanged()
+	return e, nil
+}
+
+// Start notes that the armed program runs and reports it.
+func (a *Agent) Start(ctx context.Context, id elevation.GrantID) error {
+	e, ok := a.Ledger.Get(id)
+	if !ok || e.State != grants.Armed || e.Due(a.Clock()) {
+		return fmt.Errorf("start grant %s: %w", id, grants.ErrNoEntry)
+	}
+	e.State = grants.Active
+	e.Effect.Dropin = "" // the caller has removed it: it is never needed again
+	if err := a.Ledger.Put(e); err != nil {
+		return fmt.Errorf("start grant %s: %w", id, err)
+	}
+	a.FailPoint("started")
+	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: id, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
+		return fmt.Errorf("report the start of grant %s: %w", id, err)
+	}
+	a.ledgerChanged()
+	return nil
+}
+
+// Fail ends a grant whose program never ran.
+func (a *Agent) Fail(ctx context.Context, id elevation.GrantID, why error) error {
+	a.Log.Warn("an approved command did not start", "grant", id, "error", why)
+	a.unclaim(id)
+	return a.end(context.WithoutCancel(ctx), id, elevation.Failed)
+}
+
+// Release gives back a permit that was not armed: the same command typed again
+// may use it.
+func (a *Agent) Release(id elevation.GrantID) { a.unclaim(id) }
+
+// Run starts the program of a permit on behalf of `assent run`. The spec's tree
+// and time are filled here, everything else by the caller. It implements
+// local's Runner.
+func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error) {
+	id := permit.Grant.ID
+	e, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Stage = privilege.StagePath(a.StageDir, id) })
+	if err != nil {
+		return nil, err
+	}
+	spec.Grant, spec.Request, spec.TTL, spec.StageDir = id, e.Request, permit.Grant.Duration, a.StageDir
+	running, err := a.Trees.Start(ctx, spec)
+	if err != nil {
+		return nil, errors.Join(err, a.Fail(ctx, e.ID, err))
+	}
+	e.Effect.Tree = running.Tree
+	e.State = grants.Active
+	if err := a.Ledger.Put(e); err != nil {
+		return nil, errors.Join(fmt.Errorf("note the start: %w", err), a.Fail(ctx, e.ID, err))
+	}
+	a.FailPoint("started")
+	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: e.ID, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
+		a.Log.Error("report the start", "grant", e.ID, "error", err)
+	}
+	a.watchTree(e, running)
+	a.ledgerChanged()
+	return running, nil
+}
+
+// noteExit waits for a program that [Agent.Run] started and notes its exit code.
+func (a *Agent) noteExit(id elevation.GrantID, running *privilege.Running) {
+	code, err := running.Wait()
+	if err != nil {
+		return
+	}
+	e, ok := a.Ledger.Get(id)
+	if !ok || e.State != grants.Active {
+		return
+	}
+	e.Exit = &code
+	if err := a.Ledger.Put(e); err != nil {
+		a.Log.Error("note the exit code", "grant", id, "error", err)
+	}
+}

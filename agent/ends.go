@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+const (
+	endedKept   = 48 * time.Hour // longer than any grant is delivered: a replay is recognised
+	lookAtLeast = time.Second    // while something is in force
+)
+
+func (a *Agent) ledgerChanged() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Expire ends what is due until ctx ends. Deadlines are the truth and are read
+// anew at each look; the timer only says when to look.
+func (a *Agent) Expire(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.changed:
+		case <-timer.C:
+		}
+		timer.Reset(a.look(ctx))
+	}
+}
+
+// look ends what is due and returns when to look again.
+func (a *Agent) look(ctx context.Context) time.Duration {
+	now, next := a.Clock(), time.Hour
+	for _, e := range a.Ledger.All() {
+		switch {
+		case e.State == grants.Ended:
+			a.tidy(e, now)
+		case e.Due(now):
+			if err := a.end(ctx, e.ID, dueReason(e, now)); err != nil {
+				a.Log.Error("end a grant that is due", "grant", e.ID, "error", err)
+			}
+			next = min(next, lookAtLeast)
+		case e.State == grants.Held:
+			next = min(next, max(e.UseBy.Left(now), 10*time.Millisecond))
+		default:
+			next = min(next, lookAtLeast, max(e.EndBy.Left(now), 10*time.Millisecond))
+		}
+	}
+	return next
+}
+
+func dueReason(e grants.Entry, now grants.Moment) elevation.EndReason {
+	if e.Received.BootID != now.BootID {
+		return elevation.Reboot
+	}
+	return elevation.Deadline
+}
+
+// tidy reports an end that was not reported yet (the reaper ended it, or the
+// agent died in between) and forgets what no replay can bring back.
+func (a *Agent) tidy(e grants.Entry, now grants.Moment) {
+	if !e.Reported {
+		if err := a.reportEnd(e, ""); err != nil {
+			a.Log.Error("report an end", "grant", e.ID, "error", err)
+		}
+		return
+	}
+	if now.Wall.Sub(e.EndedAt) > endedKept {
+		if err := a.Ledger.Delete(e.ID); err != nil {
+			a.Log.Error("forget an ended grant", "grant", e.ID, "error", err)
+		}
+	}
+}
+
+// end takes a grant back, verifies that it is gone and reports it. Ending what
+// is not there or already ended does nothing.
+func (a *Agent) end(ctx context.Context, id elevation.GrantID, reason elevation.EndReason) error {
+	e, ok := a.Ledger.Get(id)
+	if !ok || e.State == grants.Ended {
+		return nil
+	}
+	ended, err := a.Ledger.End(ctx, a.Trees, e, reason)
+	a.FailPoint("ended")
+	if err != nil && ended.State != grants.Ended {
+		return fmt.Errorf("end grant %s: %w", id, err)
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+		a.Log.Error("the end of a grant could not be confirmed", "grant", id, "error", err)
+	}
+	a.ledgerChanged()
+	return a.reportEnd(ended, text)
+}
+
+// reportEnd hands the end to the outbox and notes that it did.
+func (a *Agent) reportEnd(e grants.Entry, text string) error {
+	err := a.Conn.Report(wire.Report{Request: e.Request, Grant: e.ID, Kind: elevation.ReportEnded, Reason: e.EndReason,
+		Failed: e.EndReason == elevation.Abandoned, Exit: e.Exit, Text: text, At: e.EndedAt})
+	if err != nil {
+		return fmt.Errorf("report the end of grant %s: %w", e.ID, err)
+	}
+	e.Reported = true
+	return errors.Join(a.Ledger.Put(e), a.journal.update(e.Request, a.now(), func(n *note) {
+		if n.Phase == phaseApproved {
+			n.Phase, n.Why = phaseClosed, string(e.EndReason)
+		}
+	}))
+}
+
+// watchTree ends the grant when its tree is empty: completed when the program
+// had started, failed when the held process went away before. running is the
+// program if this agent started it.
+func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
+	a.mu.Lock()
+	watched := a.watched[e.ID]
+	a.watched[e.ID] = true
+	a.mu.Unlock()
+	if watched {
+		return
+	}
+	a.background.Go(func() {
+		defer func() {
+			a.mu.Lock()
+			delete(a.watched, e.ID)
+			a.mu.Unlock()
+		}()
+		if running != nil {
+			a.noteExit(e.ID, running)
+		}
+		if err := a.Trees.Gone(a.life, e.Effect.Tree); err != nil {
+			return // the agent stops, or the tree can not be watched: its deadline ends it
+		}
+		reason := elevation.Completed
+		if now, ok := a.Ledger.Get(e.ID); ok && now.State == grants.Armed {
+			reason = elevation.Failed
+		}
+		if err := a.end(a.life, e.ID, reason); err != nil {
+			a.Log.Error("end a completed grant", "grant", e.ID, "error", err)
+		}
+	})
+}
+
+// recover brings the ledger and the machine together at start, before any
+// attempt is served: what is due, half done or of another boot is undone, what
+// runs within its time is adopted.
+func (a *Agent) recover(ctx context.Context) error {
+	now := a.Clock()
+	var errs []error
+	for _, e := range a.Ledger.All() {
+		switch {
+		case e.State == grants.Ended:
+			a.tidy(e, now)
+		case e.Due(now):
+			errs = append(errs, a.end(ctx, e.ID, dueReason(e, now)))
+		case e.State == grants.Armed:
+			errs = append(errs, a.end(ctx, e.ID, elevation.Failed))
+		case e.State == grants.Active:
+			a.adopt(ctx, e, &errs)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Agent) adopt(ctx context.Context, e grants.Entry, errs *[]error) {
+	alive, err := a.Trees.Alive(e.Effect.Tree)
+	switch {
+	case err != nil:
+		*errs = append(*errs, a.end(ctx, e.ID, elevation.Failed))
+	case alive:
+		a.watchTree(e, nil)
+	default:
+		*errs = append(*errs, a.end(ctx, e.ID, elevation.Completed))
+	}
+}

@@ -1,0 +1,326 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+const (
+	answerWithin   = 4 * time.Second // the controller answers an attempt by then, or counts as unreachable
+	withdrawWithin = time.Second     // how long a withdrawal waits for its confirmation
+)
+
+// Elevate implements [intercept.Elevator]: a waiting grant is used, a waiting
+// request is joined, anything else is put to the controller.
+func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
+	if err := ask.Attempt.Valid(); err != nil {
+		return intercept.Permit{}, &intercept.Refused{By: "Assent", Rule: true, Text: err.Error()}
+	}
+	if permit, ok := a.claimWaiting(ask.Attempt); ok {
+		return permit, nil
+	}
+	if why := a.lockedBy(); why != "" {
+		return intercept.Permit{}, &intercept.Refused{By: "an administrator", Text: why}
+	}
+	if ask.RulesOnly {
+		return a.follow(ctx, &wait{a: a, ask: ask, p: p, id: elevation.NewRequestID(a.now()), since: a.now()})
+	}
+	w := &wait{a: a, ask: ask, p: p, since: a.now()}
+	if n, ok := a.journal.waitingSame(ask.Attempt); ok {
+		w.id, w.stage, w.since = n.ID, stageFollow, n.At
+		w.complete = wire.Complete{Request: n.ID, Justification: n.Justification, Ticket: n.Ticket}
+		if !n.Accepted {
+			w.stage = stageAttempt
+			w.ask.Justification, w.ask.Ticket = n.Justification, n.Ticket
+		}
+	} else {
+		w.id = elevation.NewRequestID(a.now())
+	}
+	return a.follow(ctx, w)
+}
+
+func (a *Agent) lockedBy() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.locked
+}
+
+// stage is how far the conversation with the controller has come.
+type stage int
+
+const (
+	stageAttempt  stage = iota // the attempt is to be answered
+	stageComplete              // the reason is to be accepted
+	stageFollow                // queued: only an answer is waited for
+)
+
+// wait is one held attempt on its way to an answer.
+type wait struct {
+	a        *Agent
+	ask      intercept.Ask
+	p        intercept.Person
+	id       elevation.RequestID
+	since    time.Time
+	stage    stage
+	sent     bool // the link has the message of this stage, and sends it until it is answered
+	complete wire.Complete
+	shown    *wire.Progress
+}
+
+// follow drives w until there is a permit or an error.
+func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
+	h := a.hold(w.id, w.ask.Attempt)
+	defer func() { a.release(w.id, h) }()
+	patience := time.NewTimer(answerWithin)
+	defer patience.Stop()
+	var giveUp <-chan time.Time
+	if w.ask.Wait > 0 {
+		t := time.NewTimer(w.ask.Wait)
+		defer t.Stop()
+		giveUp = t.C
+	}
+	for {
+		next, permit, err := w.step(ctx, h)
+		if err != nil || permit.Grant.ID != "" {
+			return permit, err
+		}
+		if next != "" { // the same thing waits under another id: follow that one
+			a.release(w.id, h)
+			w.id = next
+			h = a.hold(next, w.ask.Attempt)
+			continue
+		}
+		select {
+		case <-h.wake:
+		case <-patience.C:
+			if w.stage != stageFollow {
+				return intercept.Permit{}, a.unreachable(w)
+			}
+		case <-giveUp:
+			return intercept.Permit{}, intercept.ErrWaitOver
+		case <-ctx.Done():
+			return intercept.Permit{}, a.leave(ctx, w)
+		}
+		if w.stage == stageComplete && !w.sent {
+			patience.Reset(answerWithin)
+		}
+	}
+}
+
+// step looks at all the news and does what is due. It returns another id to
+// follow, a permit, or the error that ends the wait.
+func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, intercept.Permit, error) {
+	h.mu.Lock()
+	need, progress, accepted, final, grant := h.need, h.progress, h.accepted, h.final, h.grant
+	h.need = nil
+	h.mu.Unlock()
+	switch {
+	case grant != "":
+		permit, ok := w.a.claim(grant)
+		if !ok {
+			return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
+		}
+		return "", permit, nil
+	case final != nil:
+		return "", intercept.Permit{}, final
+	}
+	if need != nil {
+		if need.Joined != "" && need.Joined != w.id {
+			return need.Joined, intercept.Permit{}, w.join(need.Joined)
+		}
+		if w.stage == stageAttempt {
+			if err := w.answerNeed(ctx, *need); err != nil {
+				return "", intercept.Permit{}, err
+			}
+		}
+	}
+	if accepted && w.stage == stageComplete || progress != nil && w.stage != stageFollow {
+		if err := w.queued(); err != nil {
+			return "", intercept.Permit{}, err
+		}
+	}
+	w.send()
+	if w.stage == stageFollow {
+		if w.ask.NoWait {
+			return "", intercept.Permit{}, &intercept.Kept{Request: w.id}
+		}
+		w.show(progress)
+	}
+	return "", intercept.Permit{}, nil
+}
+
+// send hands the message of the present stage to the link, once.
+func (w *wait) send() {
+	if w.sent || w.stage == stageFollow {
+		return
+	}
+	var err error
+	if w.stage == stageAttempt {
+		err = w.a.Conn.Send(wire.TAttempt, wire.Attempt{Request: w.id, Attempt: w.ask.Attempt,
+			AtTerminal: w.ask.AtTerminal && !w.ask.NoWait, RulesOnly: w.ask.RulesOnly})
+	} else {
+		err = w.a.Conn.Send(wire.TComplete, w.complete)
+	}
+	w.sent = err == nil // offline: tried again when a session begins
+}
+
+// answerNeed asks the person what the controller wants to know.
+func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
+	reason, ticket := w.ask.Justification, w.ask.Ticket
+	if reason == "" && need.ReasonMin > 0 || ticket == "" && need.Ticket != "" {
+		var err error
+		if reason, ticket, err = w.p.Ask(ctx, need); err != nil {
+			w.a.withdraw(w.id)
+			return err
+		}
+	}
+	w.complete = wire.Complete{Request: w.id, Justification: strings.TrimSpace(reason), Ticket: ticket}
+	w.stage, w.sent = stageComplete, false
+	now := w.a.now()
+	return w.a.journal.put(note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket,
+		Phase: phaseWaiting, At: now}, now)
+}
+
+// queued notes that the controller has the request.
+func (w *wait) queued() error {
+	w.stage = stageFollow
+	w.a.FailPoint("accepted")
+	return w.a.journal.update(w.id, w.a.now(), func(n *note) { n.Accepted = true })
+}
+
+// join follows the request under which the same thing already waits.
+func (w *wait) join(id elevation.RequestID) error {
+	w.stage, w.sent, w.shown = stageFollow, true, nil
+	if _, known := w.a.journal.get(id); known {
+		return nil
+	}
+	now := w.a.now()
+	return w.a.journal.put(note{ID: id, Attempt: w.ask.Attempt, Phase: phaseWaiting, Accepted: true, At: now}, now)
+}
+
+func (w *wait) show(progress *wire.Progress) {
+	line := intercept.Waiting{Request: w.id, Since: w.since, Offline: !w.a.Conn.Connected()}
+	if progress != nil {
+		line.Position, line.UsualWait, line.CanAnswer = progress.Position, progress.UsualWait, progress.CanAnswer
+	}
+	w.p.Waiting(line)
+}
+
+// unreachable ends an attempt that the controller has not answered in time. If
+// the request was made it is kept, otherwise nothing is.
+func (a *Agent) unreachable(w *wait) error {
+	if w.stage == stageComplete && w.sent {
+		return &intercept.Kept{Request: w.id} // it may have arrived; the journal joins it again
+	}
+	a.withdraw(w.id)
+	return intercept.ErrUnreachable
+}
+
+// leave ends the wait of a client that is gone or gave up.
+func (a *Agent) leave(ctx context.Context, w *wait) error {
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, intercept.ErrWithdrawn) {
+		if w.stage == stageAttempt {
+			a.withdraw(w.id)
+			return intercept.ErrWithdrawn // the reason was never given: there is nothing to keep
+		}
+		return &intercept.Kept{Request: w.id}
+	}
+	if others := a.holdersOf(w.id); others > 1 {
+		return intercept.ErrWithdrawn // somebody else still waits for the same request
+	}
+	a.withdraw(w.id)
+	a.confirmWithdrawal(w.id)
+	return intercept.ErrWithdrawn
+}
+
+func (a *Agent) holdersOf(id elevation.RequestID) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.holders[id])
+}
+
+// withdraw takes a request back, now or as soon as the controller is reached.
+func (a *Agent) withdraw(id elevation.RequestID) {
+	a.Conn.Forget(id)
+	err := a.journal.update(id, a.now(), func(n *note) {
+		if n.open() {
+			n.Phase = phaseWithdrawing
+		}
+	})
+	if err != nil {
+		a.Log.Error("note the withdrawal", "request", id, "error", err)
+	}
+	if err := a.Conn.Send(wire.TWithdraw, wire.Withdraw{Request: id}); err != nil {
+		a.Log.Info("the withdrawal waits for the controller", "request", id)
+	}
+}
+
+// confirmWithdrawal waits a moment for the controller's word, so that the
+// person's screen is not ahead of the approver's.
+func (a *Agent) confirmWithdrawal(id elevation.RequestID) {
+	n, ok := a.journal.get(id)
+	if !ok {
+		return
+	}
+	h := a.hold(id, n.Attempt)
+	defer a.release(id, h)
+	over := time.NewTimer(withdrawWithin)
+	defer over.Stop()
+	for {
+		if n, ok := a.journal.get(id); !ok || !n.open() {
+			return
+		}
+		select {
+		case <-h.wake:
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// claimWaiting finds an unused grant for the same user and subject.
+func (a *Agent) claimWaiting(attempt elevation.Attempt) (intercept.Permit, bool) {
+	for _, e := range a.Ledger.All() {
+		if e.State != grants.Held {
+			continue
+		}
+		if g, err := a.openGrant(e.Grant); err == nil && matches(g, attempt) == nil {
+			if permit, ok := a.claim(e.ID); ok {
+				return permit, true
+			}
+		}
+	}
+	return intercept.Permit{}, false
+}
+
+// claim gives a held grant out, to one caller only.
+func (a *Agent) claim(id elevation.GrantID) (intercept.Permit, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e, ok := a.Ledger.Get(id)
+	if !ok || a.claimed[id] || !e.Usable(a.Clock()) {
+		return intercept.Permit{}, false
+	}
+	g, err := a.openGrant(e.Grant)
+	if err != nil {
+		a.Log.Warn("a stored grant does not verify", "grant", id, "error", err)
+		return intercept.Permit{}, false
+	}
+	a.claimed[id] = true
+	return intercept.Permit{Grant: g, Raw: e.Grant}, true
+}
+
+// unclaim gives a permit back that was never armed.
+func (a *Agent) unclaim(id elevation.GrantID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.claimed, id)
+}

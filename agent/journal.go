@@ -1,0 +1,207 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+)
+
+// phase is how far a request of this endpoint has come, as this endpoint knows.
+type phase string
+
+const (
+	phaseWaiting     phase = "waiting" // queued at the controller
+	phaseWithdrawing phase = "withdrawing"
+	phaseApproved    phase = "approved" // its grant is in the ledger
+	phaseDenied      phase = "denied"
+	phaseClosed      phase = "closed"
+)
+
+// note is what the journal keeps of one request.
+type note struct {
+	ID            elevation.RequestID `cbor:"id"`
+	Attempt       elevation.Attempt   `cbor:"attempt"`
+	Justification string              `cbor:"justification"`
+	Ticket        string              `cbor:"ticket"`
+	Accepted      bool                `cbor:"accepted"` // the controller has said that it is stored
+	Phase         phase               `cbor:"phase"`
+	Grant         elevation.GrantID   `cbor:"grant"`
+	By            string              `cbor:"by"`
+	Text          string              `cbor:"text"`
+	Why           string              `cbor:"why"` // of a closed one
+	At            time.Time           `cbor:"at"`
+	ChangedAt     time.Time           `cbor:"changed_at"`
+}
+
+func (n note) open() bool { return n.Phase == phaseWaiting || n.Phase == phaseWithdrawing }
+
+const (
+	notesKept   = 500                // finished requests shown by `assent list`
+	noteMaxAge  = 7 * 24 * time.Hour // and for how long
+	noteMaxSize = sign.MaxSize
+)
+
+// journal remembers the requests of this endpoint over restarts: one file per
+// request, replaced as a whole. It decides nothing; grants are in the ledger.
+type journal struct {
+	dir string
+	mu  sync.Mutex // guards the field below
+	all map[elevation.RequestID]note
+}
+
+// openJournal reads what is there. A file that can not be read is put aside by
+// its name and said in damaged; it can only hide a request from the list.
+func openJournal(dir string) (j *journal, damaged []string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the journal folder: %w", err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the journal folder: %w", err)
+	}
+	j = &journal{dir: dir, all: map[elevation.RequestID]note{}}
+	for _, f := range files {
+		if elevation.CheckID(elevation.RequestPrefix, f.Name()) != nil {
+			continue
+		}
+		path := filepath.Join(dir, f.Name())
+		n, err := readNote(path)
+		if err != nil || string(n.ID) != f.Name() {
+			damaged = append(damaged, f.Name())
+			_ = os.Rename(path, path+".damaged")
+			continue
+		}
+		j.all[n.ID] = n
+	}
+	return j, damaged, nil
+}
+
+func readNote(path string) (note, error) {
+	var n note
+	info, err := os.Lstat(path)
+	if err != nil {
+		return n, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > noteMaxSize {
+		return n, fs.ErrInvalid
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return n, err
+	}
+	return n, sign.Decode(raw, &n)
+}
+
+// put stores n durably and forgets what is too old or too much.
+func (j *journal) put(n note, now time.Time) error {
+	if err := elevation.CheckID(elevation.RequestPrefix, string(n.ID)); err != nil {
+		return err
+	}
+	if n.At.IsZero() {
+		n.At = now
+	}
+	n.ChangedAt = now
+	raw, err := sign.Encode(n)
+	if err != nil {
+		return fmt.Errorf("encode request %s: %w", n.ID, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := writeDurably(filepath.Join(j.dir, string(n.ID)), raw); err != nil {
+		return fmt.Errorf("store request %s: %w", n.ID, err)
+	}
+	j.all[n.ID] = n
+	j.forgetLocked(now)
+	return nil
+}
+
+// update changes the note of id if there is one.
+func (j *journal) update(id elevation.RequestID, now time.Time, change func(*note)) error {
+	j.mu.Lock()
+	n, ok := j.all[id]
+	j.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	change(&n)
+	return j.put(n, now)
+}
+
+func (j *journal) forgetLocked(now time.Time) {
+	done := make([]note, 0, len(j.all))
+	for _, n := range j.all {
+		if !n.open() {
+			done = append(done, n)
+		}
+	}
+	sort.Slice(done, func(a, b int) bool { return done[a].ChangedAt.After(done[b].ChangedAt) })
+	for i, n := range done {
+		if i >= notesKept || now.Sub(n.ChangedAt) > noteMaxAge {
+			delete(j.all, n.ID)
+			_ = os.Remove(filepath.Join(j.dir, string(n.ID)))
+		}
+	}
+}
+
+func (j *journal) get(id elevation.RequestID) (note, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n, ok := j.all[id]
+	return n, ok
+}
+
+// waitingSame finds a queued request for the same thing by the same user.
+func (j *journal) waitingSame(a elevation.Attempt) (note, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, n := range j.all {
+		if n.Phase == phaseWaiting && n.Attempt.Same(a) {
+			return n, true
+		}
+	}
+	return note{}, false
+}
+
+// list returns the notes for which keep is true, newest first.
+func (j *journal) list(keep func(note) bool) []note {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var found []note
+	for _, n := range j.all {
+		if keep(n) {
+			found = append(found, n)
+		}
+	}
+	sort.Slice(found, func(a, b int) bool { return found[a].ID > found[b].ID })
+	return found
+}
+
+// writeDurably replaces path as a whole: after a crash it holds the old or the
+// new content, and after a nil return the new one.
+func writeDurably(path string, raw []byte) (err error) {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

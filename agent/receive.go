@@ -1,0 +1,270 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/sign"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// errGrant is wrapped by every reason not to take a grant.
+var errGrant = errors.New("the grant is refused")
+
+// Receive is called by the link for every frame, one at a time and in order.
+// For a durable frame nil means that it is stored and applied; an error makes
+// it come again. A grant that is refused is stored as refused and not asked for
+// again: only a failing disk is an error.
+func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
+	switch f.Type {
+	case wire.TDecision:
+		return receive(f, func(m wire.Decision) error { return a.decided(m) })
+	case wire.TClosed:
+		return receive(f, func(m wire.Closed) error { return a.closed(m) })
+	case wire.TRevoke:
+		return receive(f, func(m wire.Revoke) error { return a.revoked(ctx, m) })
+	case wire.TLock:
+		return receive(f, func(m wire.Lock) error { return a.lock(m) })
+	case wire.TNeed:
+		return receive(f, func(m wire.Need) error {
+			a.tell(m.Request, func(h *holder) { h.need = &m })
+			return nil
+		})
+	case wire.TProgress:
+		return receive(f, func(m wire.Progress) error {
+			a.tell(m.Request, func(h *holder) { h.progress, h.accepted = &m, true })
+			return nil
+		})
+	case wire.TAccepted:
+		return receive(f, func(m wire.Accepted) error { return a.accepted(m) })
+	case wire.TError:
+		return receive(f, func(m wire.Error) error {
+			a.tell(m.Request, func(h *holder) { h.final = controllerError(m) })
+			return nil
+		})
+	case wire.TQuestion, wire.TAmend, wire.TPolicy, wire.TBundle, wire.TKeySet:
+		a.Log.Info("a message of a later protocol is acknowledged and not acted on", "type", f.Type)
+		return nil
+	}
+	return nil
+}
+
+// receive decodes the body strictly. A body that does not decode will never
+// do, so it is refused without asking for it again by the session's end.
+func receive[M any](f wire.Frame, apply func(M) error) error {
+	var m M
+	if err := f.Into(&m); err != nil {
+		return err
+	}
+	return apply(m)
+}
+
+func controllerError(m wire.Error) error {
+	switch m.Code {
+	case wire.CodeUnavailable:
+		return intercept.ErrUnreachable
+	default:
+		return &intercept.Refused{By: "the controller", Rule: true, Text: m.Text}
+	}
+}
+
+func (a *Agent) accepted(m wire.Accepted) error {
+	if m.Request == "" {
+		return nil
+	}
+	if n, ok := a.journal.get(m.Request); ok && n.Phase == phaseWithdrawing {
+		return a.finish(m.Request, phaseClosed, func(n *note) { n.Why = string(wire.ClosedCancelled) }, intercept.ErrWithdrawn)
+	}
+	a.tell(m.Request, func(h *holder) { h.accepted = true })
+	return nil
+}
+
+// finish notes the end of a request and tells its holders.
+func (a *Agent) finish(id elevation.RequestID, p phase, change func(*note), final error) error {
+	err := a.journal.update(id, a.now(), func(n *note) { n.Phase = p; change(n) })
+	a.tell(id, func(h *holder) { h.final = final })
+	return err
+}
+
+// decided applies the answer to a request.
+func (a *Agent) decided(m wire.Decision) error {
+	if m.Verdict != elevation.Approved { // an unknown verdict is a denial
+		refused := &intercept.Refused{By: m.By, Rule: m.Rule, Text: m.Text}
+		return a.finish(m.Request, phaseDenied, func(n *note) { n.By, n.Text = m.By, m.Text }, refused)
+	}
+	a.FailPoint("decision received")
+	g, err := a.openGrant(m.Grant)
+	if err == nil {
+		err = a.fits(g, m.Request)
+	}
+	if err != nil {
+		a.Log.Error("a grant from the controller is refused", "request", m.Request, "error", err)
+		return a.finish(m.Request, phaseDenied, func(n *note) { n.By, n.Text = "this endpoint", err.Error() },
+			&intercept.Refused{By: "this endpoint", Rule: true, Text: "the grant does not verify; tell your administrator"})
+	}
+	return a.store(g, m)
+}
+
+// store puts a verified grant into the ledger and reports its delivery.
+func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
+	if _, known := a.Ledger.Get(g.ID); known {
+		a.tell(g.Request, func(h *holder) { h.grant = g.ID })
+		return nil // delivered again: applied once
+	}
+	now := a.Clock()
+	uid, err := strconv.ParseUint(g.User.UID, 10, 32)
+	if err != nil || uid == 1<<32-1 {
+		return a.finish(m.Request, phaseDenied, func(n *note) { n.Text = "unusable uid" },
+			&intercept.Refused{By: "this endpoint", Rule: true, Text: "the grant is for no user of this machine"})
+	}
+	e := grants.Entry{ID: g.ID, Request: g.Request, UID: uint32(uid), UserName: g.User.Name, Grant: m.Grant, State: grants.Held,
+		Received: now, UseBy: now.After(g.ValidFor).NotAfter(g.NotAfter)}
+	n, known := a.journal.get(g.Request)
+	withdrawn := known && (n.Phase == phaseWithdrawing || n.Phase == phaseClosed)
+	if withdrawn {
+		e.State, e.EndReason, e.EndedAt = grants.Ended, elevation.Failed, now.Wall
+	}
+	if err := a.Ledger.Put(e); err != nil {
+		return fmt.Errorf("store grant %s: %w", g.ID, err)
+	}
+	a.FailPoint("grant stored")
+	if err := a.Conn.Report(wire.Report{Request: g.Request, Grant: g.ID, Kind: elevation.ReportDelivered, At: now.Wall}); err != nil {
+		return fmt.Errorf("report delivery: %w", err)
+	}
+	if withdrawn {
+		return a.reportEnd(e, "withdrawn before it was used")
+	}
+	a.tell(g.Request, func(h *holder) { h.grant = g.ID })
+	a.ledgerChanged()
+	if !known { // answered at once: it was never queued
+		n = note{ID: g.Request, At: now.Wall, Attempt: elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}}
+	}
+	n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
+	return a.journal.put(n, now.Wall)
+}
+
+// openGrant verifies the signature and everything that does not depend on a
+// request: that it is for this endpoint and within what any grant may allow.
+func (a *Agent) openGrant(raw []byte) (elevation.Grant, error) {
+	var g elevation.Grant
+	if err := a.Conn.KeySet().Open(sign.Grant, raw, a.now(), &g); err != nil {
+		return elevation.Grant{}, fmt.Errorf("%w: %w", errGrant, err)
+	}
+	bad := func(what string) (elevation.Grant, error) {
+		return elevation.Grant{}, fmt.Errorf("%w: %s", errGrant, what)
+	}
+	now := a.now()
+	limit := elevation.DefaultTimes().RunCap
+	switch {
+	case g.Cluster != a.Cluster || g.Endpoint != a.Endpoint:
+		return bad("it is for another endpoint")
+	case elevation.CheckID(elevation.GrantPrefix, string(g.ID)) != nil || elevation.CheckID(elevation.RequestPrefix, string(g.Request)) != nil:
+		return bad("its ids are not valid")
+	case g.AccessType != elevation.Run || g.Uses != 1 || len(g.Nonce) < 16:
+		return bad("its kind, uses or nonce are not served")
+	case g.Duration <= 0 || g.Duration > limit || g.ValidFor <= 0 || g.ValidFor > 24*time.Hour:
+		return bad("its times are not served")
+	case !g.NotBefore.IsZero() && now.Before(g.NotBefore):
+		return bad("its time has not come")
+	case !g.NotAfter.IsZero() && (!now.Before(g.NotAfter) || !g.NotBefore.IsZero() && !g.NotBefore.Before(g.NotAfter)):
+		return bad("its time is over")
+	}
+	return g, nil
+}
+
+// fits checks a grant against the request that this endpoint made.
+func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
+	if g.Request != id {
+		return fmt.Errorf("%w: it is for another request", errGrant)
+	}
+	n, ok := a.journal.get(id)
+	attempt := n.Attempt
+	if !ok {
+		held, found := a.heldAttempt(id)
+		if !found {
+			return nil // answered after a restart: it still matches only the very same attempt
+		}
+		attempt = held
+	}
+	if err := matches(g, attempt); err != nil {
+		return err
+	}
+	raw, err := sign.Encode(attempt)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errGrant, err)
+	}
+	if digest := sha256.Sum256(raw); !bytes.Equal(digest[:], g.RequestDigest) {
+		return fmt.Errorf("%w: it answers a changed request", errGrant)
+	}
+	return nil
+}
+
+// matches reports why g does not allow the attempt; nil when it does. The
+// digest of the arguments is salted by this endpoint, so it also binds the
+// grant to this installation.
+func matches(g elevation.Grant, attempt elevation.Attempt) error {
+	granted := elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}
+	if !granted.Same(attempt) || g.User.Name != attempt.User.Name || g.Subject.Size != attempt.Subject.Size {
+		return fmt.Errorf("%w: it is for something else", errGrant)
+	}
+	return nil
+}
+
+// closed ends a request that got no decision.
+func (a *Agent) closed(m wire.Closed) error {
+	final := map[wire.CloseReason]error{
+		wire.ClosedCancelled:   intercept.ErrCancelled,
+		wire.ClosedExpired:     intercept.ErrExpired,
+		wire.ClosedNeedsPerson: intercept.ErrNeedsPerson,
+	}[m.Why]
+	if final == nil {
+		final = &intercept.Refused{By: orElse(m.By, "the controller"), Text: m.Text}
+	}
+	return a.finish(m.Request, phaseClosed, func(n *note) { n.Why, n.By, n.Text = string(m.Why), m.By, m.Text }, final)
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// revoked ends a grant on the signed order of the controller.
+func (a *Agent) revoked(ctx context.Context, m wire.Revoke) error {
+	var r elevation.Revocation
+	if err := a.Conn.KeySet().Open(sign.Revocation, m.Signed, a.now(), &r); err != nil {
+		a.Log.Error("a revocation does not verify", "grant", m.Grant, "error", err)
+		return nil // never becomes valid; the grant still ends on time
+	}
+	if r.Cluster != a.Cluster || r.Endpoint != a.Endpoint || r.Grant != m.Grant {
+		a.Log.Error("a revocation is for another grant or endpoint", "grant", m.Grant)
+		return nil
+	}
+	reason := elevation.RevokedEnd
+	if r.Reason == elevation.CheckedIn {
+		reason = elevation.CheckedIn
+	}
+	a.tell(m.Request, func(h *holder) {
+		h.grant, h.final = "", &intercept.Refused{By: r.By.Name, Text: orElse(r.Comment, "revoked before it started")}
+	})
+	return a.end(ctx, r.Grant, reason)
+}
+
+func (a *Agent) lock(m wire.Lock) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.locked = ""
+	if m.Locked {
+		a.locked = orElse(m.Text, "this endpoint is locked")
+	}
+	return nil
+}
