@@ -65,7 +65,7 @@ func checkSettings(s store.Settings) error {
 	}
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	top := seconds(year)
-	cap := seconds(elevation.DefaultTimes().RunCap)
+	longest := seconds(elevation.DefaultTimes().RunCap)
 	for _, err := range []error{
 		within("pending_ttl_seconds", seconds(s.PendingTTL), 1, top),
 		within("use_within_seconds", seconds(s.UseWithin), 1, top),
@@ -75,7 +75,7 @@ func checkSettings(s store.Settings) error {
 		within("quota.pending_per_endpoint", int64(s.Quota.PendingPerEndpoint), 0, 1_000_000),
 		within("quota.cooldown_seconds", seconds(s.Quota.Cooldown), 0, top),
 		within("history_days", int64(s.HistoryDays), 1, 36_500),
-		within("min_duration_seconds", seconds(s.MinDuration), 1, cap),
+		within("min_duration_seconds", seconds(s.MinDuration), 1, longest),
 	} {
 		if err != nil {
 			return err

@@ -68,14 +68,14 @@ func readTop(text []byte) (*yaml.Node, error) {
 	return n, nil
 }
 
-// section is the list under a key; nil when there is none, unless it is made.
-func section(top *yaml.Node, key string, make bool) *yaml.Node {
+// section is the list under a key; nil when there is none, unless it shall be created.
+func section(top *yaml.Node, key string, create bool) *yaml.Node {
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		if top.Content[i].Value == key && top.Content[i+1].Kind == yaml.SequenceNode {
 			return top.Content[i+1]
 		}
 	}
-	if !make {
+	if !create {
 		return nil
 	}
 	list := &yaml.Node{Kind: yaml.SequenceNode}
