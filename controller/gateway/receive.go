@@ -116,7 +116,11 @@ func (s *session) complete(ctx context.Context, m wire.Complete) error {
 	if err != nil {
 		return err
 	}
-	if err := s.say(wire.TAccepted, wire.Accepted{Request: m.Request}); err != nil {
+	if p.Request != "" && p.Request != m.Request { // the same thing was queued meanwhile
+		if err := s.say(wire.TNeed, wire.Need{Request: m.Request, Joined: p.Request}); err != nil {
+			return err
+		}
+	} else if err := s.say(wire.TAccepted, wire.Accepted{Request: m.Request}); err != nil {
 		return err
 	}
 	if p.Request == "" { // decided at once
