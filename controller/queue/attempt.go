@@ -274,9 +274,10 @@ func input(ep store.Endpoint, a elevation.Attempt, reason, ticket string, p elev
 }
 
 // Complete gives a draft its reason and queues it. The rules are asked again,
-// because they may look at reason and ticket. When the same thing waits by now,
-// the progress is that of the other request, whose id it carries, and the draft
-// is gone. A draft that was completed already is no error.
+// because they may look at reason and ticket; when one decides, or a decision was
+// there already, the progress is empty. When the same thing waits by now, the
+// progress is that of the other request, whose id it carries, and the draft is
+// gone. A draft that was completed already is no error.
 func (q *Queue) Complete(ctx context.Context, id elevation.EndpointID, in wire.Complete) (wire.Progress, error) {
 	in.Justification, in.Ticket = strings.TrimSpace(in.Justification), strings.TrimSpace(in.Ticket)
 	var p wire.Progress
@@ -306,8 +307,10 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 	}
 	switch s := l.r.State(now); {
 	case s == elevation.StateDraft:
-	case waits(l.r, now) || l.r.Decision != nil:
+	case waits(l.r, now):
 		return p, nil
+	case l.r.Decision != nil:
+		return wire.Progress{}, nil
 	default:
 		return p, fmt.Errorf("%w: it is %s", elevation.ErrNotPending, s)
 	}
@@ -323,7 +326,7 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 		if err := q.byRule(c, out); err != nil {
 			return p, err
 		}
-		return p, q.commitUnder(ctx, set, c)
+		return wire.Progress{}, q.commitUnder(ctx, set, c)
 	}
 	c.next.Need = demand(out)
 	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, labels(l.ep), out.Need.Stages)
