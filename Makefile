@@ -47,7 +47,7 @@ console:
 
 run: build ## try Assent on this machine: controller, agent and sudo, all undone at the end
 	@.ci/packages sudo=sudo || true
-	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./installer/cmd/runhere
+	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./e2e/cmd/runhere
 	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere; fi
 
 test: build ## run every test this machine can run, and say which it could not

@@ -8,6 +8,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 type Config struct {
 	Bin         string   // folder of the programs, see Bin
 	Data        string   // its data folder, made when missing
+	Listen      string   // console and REST, "127.0.0.1:0" when empty
 	AgentListen string   // where agents come in, "127.0.0.1:0" when empty
 	Env         []string // more environment, such as a fail point
 }
@@ -50,13 +52,12 @@ type Controller struct {
 
 // StartController runs `assent-controller serve` and returns when it is ready.
 func StartController(ctx context.Context, cfg Config) (*Controller, error) {
-	if cfg.AgentListen == "" {
-		cfg.AgentListen = "127.0.0.1:0"
-	}
+	const anyPort = "127.0.0.1:0"
+	cfg.Listen, cfg.AgentListen = cmp.Or(cfg.Listen, anyPort), cmp.Or(cfg.AgentListen, anyPort)
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
-	c := &Controller{cfg: cfg, listen: "127.0.0.1:0", agents: cfg.AgentListen}
+	c := &Controller{cfg: cfg, listen: cfg.Listen, agents: cfg.AgentListen}
 	return c, c.Start(ctx)
 }
 

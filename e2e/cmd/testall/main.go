@@ -20,7 +20,7 @@ import (
 
 // e2ePackages are run without the race detector and one package at a time: they
 // measure times of real systems, and the programs they start are built without it.
-const e2ePackages = "/e2e/machine /e2e/lab /e2e"
+const e2ePackages = "/e2e/machine /e2e/lab /e2e/cmd/runhere /e2e"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,0 +1,224 @@
+// Command runhere is what `make run` starts: Assent on this machine, from a
+// checkout, to try it; everything is undone at the end.
+//
+// It starts a controller and an agent as root, with everything on loopback, adds
+// the throw-away user assent-try and prints two lines to try. What it changes it
+// says first, writes down before it does it, and undoes when it is ended. A
+// guardian process undoes it when this process is killed, and the next call does
+// when both were. It never names a path of the checkout in /etc/sudo.conf.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/e2e/lab"
+)
+
+// startTime bounds how long everything may take until it can be tried.
+const startTime = 60 * time.Second
+
+func main() {
+	runtime.LockOSThread() // the death signal below belongs to this thread
+	err := errors.New("this has to run as root: use make run")
+	switch {
+	case os.Geteuid() != 0:
+	case len(os.Args) == 2 && os.Args[1] == guardVerb:
+		err = guard()
+	case len(os.Args) == 2 && os.Args[1] == undoVerb:
+		err = undo(context.Background())
+	case len(os.Args) == 1:
+		err = try()
+	default:
+		err = errors.New("usage: runhere [undo]")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func try() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// When whoever started this is killed, end as if asked to.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {
+		return fmt.Errorf("ask for the parent's end: %w", err)
+	}
+	if err := mayRun(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(home); err == nil {
+		fmt.Println("An earlier run was killed; undoing what it left.")
+		if err := undo(ctx); err != nil {
+			return err
+		}
+	}
+	announce()
+	if err := begin(); err != nil {
+		return err
+	}
+	controller, agent, err := start(ctx)
+	if err == nil {
+		invite(controller)
+		select {
+		case <-ctx.Done():
+			fmt.Println("\nEnding, and undoing everything.")
+		case <-controller.Gone():
+			err = errors.New("the controller ended by itself, its log is " + filepath.Join(home, "controller", "stderr.log"))
+		case <-agent:
+			err = fmt.Errorf("the agent ended by itself:\n%s", lastLines(filepath.Join(home, "agent.log")))
+		}
+	}
+	return errors.Join(err, undo(context.WithoutCancel(ctx)))
+}
+
+func announce() {
+	fmt.Printf(`Assent will run on this machine until you end it. It changes:
+  /etc/sudo.conf           a marked block that loads the plugin
+  /usr/libexec/assent      the plugin
+  /etc/sudoers.d           one file for as long as something granted runs
+  /run/assent, %s   sockets, data, programs
+  user %s          added, to try sudo without any rights
+Everything listens on loopback only. All of it is undone when you press Ctrl-C,
+and also when this is killed.
+
+`, home, tryUser)
+}
+
+// start brings everything up: controller, user, enrolment, agent.
+func start(ctx context.Context) (*lab.Controller, <-chan struct{}, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := addUser(ctx); err != nil {
+		return nil, nil, err
+	}
+	bin := filepath.Join(home, "bin")
+	controller, err := lab.StartController(ctx, lab.Config{
+		Bin: bin, Data: filepath.Join(home, "controller"), Listen: free("127.0.0.1:8080"), AgentListen: free("127.0.0.1:8443"),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	token, err := controller.EnrollToken(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	data := "--data=" + filepath.Join(home, "agent")
+	if err := run(ctx, filepath.Join(bin, "assent-agent"), "enroll", data, "--controller", controller.AgentURL, "--token", token); err != nil {
+		return nil, nil, err
+	}
+	agent, err := startAgent(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	return controller, agent, awaitAgent(ctx, agent)
+}
+
+// startAgent runs the agent in its own session, so that Ctrl-C reaches only
+// this process, which then ends everything in order.
+func startAgent(data string) (<-chan struct{}, error) {
+	log, err := os.OpenFile(filepath.Join(home, "agent.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(home, "bin", "assent-agent"), "run", data)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the agent: %w", err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // that it ended is all that counts
+		close(gone)
+	}()
+	return gone, note(func(s *state) { s.Agent = process(cmd.Process.Pid) })
+}
+
+// awaitAgent asks the agent until it says that it is connected.
+func awaitAgent(ctx context.Context, agent <-chan struct{}) error {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := run(ctx, filepath.Join(home, "bin", "assent"), "status")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-agent:
+			return fmt.Errorf("the agent ended by itself:\n%s", lastLines(filepath.Join(home, "agent.log")))
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the agent: %w", err)
+		}
+	}
+}
+
+// free answers the address, or one with any free port when it is in use.
+func free(address string) string {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close()
+	return address
+}
+
+func invite(c *lab.Controller) {
+	assent := filepath.Join(filepath.Dir(exe()), "..", "assent")
+	become := "sudo -iu " + tryUser
+	if os.Getenv("SUDO_USER") == "" {
+		become = "su - " + tryUser
+	}
+	fmt.Printf(`console   %s
+sign in   %s   (once)
+
+Try it in another terminal, and answer in the console:
+  %s run -- id
+  %s     and there:   sudo id
+
+Ctrl-C ends it and undoes everything.
+`, c.URL, c.SignIn, filepath.Clean(assent), become)
+}
+
+func exe() string {
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}
+
+func lastLines(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	var last []string
+	for scan := bufio.NewScanner(file); scan.Scan(); {
+		last = append(last, scan.Text())
+	}
+	if len(last) > 15 {
+		last = last[len(last)-15:]
+	}
+	text := ""
+	for _, line := range last {
+		text += line + "\n"
+	}
+	return text
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/e2e/lab"
+	"github.com/assent-epm/assent/e2e/machine"
+	"github.com/assent-epm/assent/e2e/testgroup"
+)
+
+func TestMain(m *testing.M) {
+	if err := machine.Stage(); err != nil {
+		fmt.Fprintln(os.Stderr, "stage:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+const checkout = "/root/checkout"
+
+// What `make run` promises about the machine it runs on, also when it is killed.
+func TestRunHere(t *testing.T) {
+	testgroup.Need(t, "nspawn")
+	testgroup.Need(t, "shim")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	m := freshMachine(ctx, t)
+	before := fingerprint(ctx, t, m)
+
+	t.Run("try it, then end it", func(t *testing.T) {
+		s := starts(ctx, t, m)
+		tryIt(ctx, t, m)
+		if err := s.Send("\x03"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Expect(ctx, "Everything is as it was before."); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Wait(ctx); err != nil || got.Code != 0 {
+			t.Errorf("the end: %v, %s", err, got)
+		}
+		same(t, before, fingerprint(ctx, t, m))
+	})
+	t.Run("kill -9, the guardian undoes it", func(t *testing.T) {
+		s := starts(ctx, t, m)
+		kill(ctx, t, m, "pkill -9 -o -x runhere")
+		if _, err := s.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		awaitUndone(ctx, t, m)
+		same(t, before, fingerprint(ctx, t, m))
+	})
+	t.Run("kill -9 of everything, the next call undoes it", func(t *testing.T) {
+		s := starts(ctx, t, m)
+		kill(ctx, t, m, "pkill -9 -x 'runhere|assent-agent|assent-controll'")
+		if _, err := s.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := m.SSH(ctx, machine.Carol, "sudo id -u", machine.Options{}); err != nil || got.Stdout != "0\n" {
+			t.Errorf("who had rights must keep them: %v, %s", err, got)
+		}
+		got, err := m.SSH(ctx, machine.Root, checkout+"/bin/dev/runhere undo", machine.Options{})
+		if err != nil || got.Code != 0 {
+			t.Fatalf("undo: %v, %s", err, got)
+		}
+		same(t, before, fingerprint(ctx, t, m))
+	})
+}
+
+func freshMachine(ctx context.Context, t *testing.T) *machine.Machine {
+	t.Helper()
+	bin, err := lab.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := machine.New(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	machines, err := l.Boot(ctx, "laptop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"assent", "assent-agent", "assent-controller", "assentctl", "assent_sudo.so"} {
+		copyIn(t, machines[0], filepath.Join(bin, name), checkout+"/bin/"+name)
+	}
+	runhere := filepath.Join(t.TempDir(), "runhere")
+	root, err := lab.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := goBuild(ctx, root, runhere, "./e2e/cmd/runhere"); err != nil {
+		t.Fatal(err)
+	}
+	copyIn(t, machines[0], runhere, checkout+"/bin/dev/runhere")
+	return machines[0]
+}
+
+func copyIn(t *testing.T, m *machine.Machine, from, to string) {
+	t.Helper()
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Write(to, raw, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fingerprint is everything that `make run` may touch, as it is now.
+func fingerprint(ctx context.Context, t *testing.T, m *machine.Machine) string {
+	t.Helper()
+	const look = `ls -la /etc/sudo.conf /etc/sudoers /etc/sudoers.d /usr/libexec /run/assent /var/lib/assent-try 2>&1 | grep -v '^total' | sed 's/ [A-Z][a-z][a-z] [ 0-9:]* / /'
+cat /etc/sudo.conf /etc/sudoers /etc/passwd /etc/group 2>&1; ps -e -o comm= | grep -E '^(assent|runhere)'; ls /home`
+	got, err := m.SSH(ctx, machine.Root, look, machine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Stdout
+}
+
+func same(t *testing.T, before, after string) {
+	t.Helper()
+	if before != after {
+		t.Errorf("the machine is not as it was\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// starts runs it on a terminal and waits until it can be tried.
+func starts(ctx context.Context, t *testing.T, m *machine.Machine) *machine.Session {
+	t.Helper()
+	s, err := m.Open(ctx, machine.Root, checkout+"/bin/dev/runhere", machine.Options{TTY: true, Cols: 200, Rows: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"It changes:", "console   http://127.0.0.1:8080", "sign in   http", "su - assent-try", "Ctrl-C ends it"} {
+		if err := s.Expect(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// tryIt does what the printed lines say.
+func tryIt(ctx context.Context, t *testing.T, m *machine.Machine) {
+	t.Helper()
+	s, err := m.Open(ctx, machine.Root, "su - assent-try -c 'sudo id'", machine.Options{TTY: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Expect(ctx, "Reason:"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send("just trying it out\r"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Expect(ctx, "waiting for approval"); err != nil {
+		t.Fatal(err)
+	}
+	const ctl = "cd /var/lib/assent-try && export ASSENT_URL=http://127.0.0.1:8080 ASSENT_TOKEN=$(cat controller/admin.token) && "
+	got, err := m.SSH(ctx, machine.Root, ctl+"bin/assentctl approval approve $(bin/assentctl approval list --format id) --comment fine", machine.Options{})
+	if err != nil || got.Code != 0 {
+		t.Fatalf("approve: %v, %s", err, got)
+	}
+	result, err := s.Wait(ctx)
+	if err != nil || result.Code != 0 || !strings.Contains(result.Stdout, "uid=0(root)") {
+		t.Errorf("sudo id: %v, %s", err, result)
+	}
+}
+
+func kill(ctx context.Context, t *testing.T, m *machine.Machine, command string) {
+	t.Helper()
+	if got, err := m.SSH(ctx, machine.Root, command, machine.Options{}); err != nil || got.Code != 0 {
+		t.Fatalf("%s: %v, %s", command, err, got)
+	}
+}
+
+// awaitUndone waits until the guardian has removed the folder, its last act.
+func awaitUndone(ctx context.Context, t *testing.T, m *machine.Machine) {
+	t.Helper()
+	got, err := m.SSH(ctx, machine.Root, "timeout 30 sh -c 'while [ -e /var/lib/assent-try ]; do sleep 0.1; done'", machine.Options{})
+	if err != nil || got.Code != 0 {
+		t.Fatalf("the guardian did not undo it: %v, %s", err, got)
+	}
+}
+
+// goBuild builds a program of the checkout, for tests.
+func goBuild(ctx context.Context, root, to, folder string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", to, folder)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w: %s", folder, err, out)
+	}
+	return nil
+}
