@@ -55,6 +55,16 @@ type NewUser struct {
 	Password string            `json:"password,omitempty" maxLength:"256" example:"correct horse battery"`
 }
 
+// EditUser changes an account; what is left out stays.
+type EditUser struct {
+	Name     *string           `json:"name,omitempty" maxLength:"200" example:"Bo Chen"`
+	Email    *string           `json:"email,omitempty" maxLength:"254" example:"bo@example.org"`
+	Roles    *[]string         `json:"roles,omitempty" nullable:"false" maxItems:"16" enum:"administrator,security_admin,rule_author,approver,auditor,requester"`
+	Scope    map[string]string `json:"scope,omitempty"`
+	Password *string           `json:"password,omitempty" maxLength:"256" example:"correct horse battery" doc:"Empty takes the password away."`
+	Disabled *bool             `json:"disabled,omitempty"`
+}
+
 // User is an account.
 type User struct {
 	ID          string            `json:"id" example:"usr_019aa8d2-1111-7c41-9d10-3b1f0c5f2a77"`
@@ -95,6 +105,7 @@ type Ruleset struct {
 	AppliedBy string     `json:"applied_by" example:"admin"`
 	AppliedAt *time.Time `json:"applied_at"`
 	Items     []Rule     `json:"items" nullable:"false"`
+	Warnings  []Fault    `json:"warnings" nullable:"false" doc:"Of apply: what somebody should look at."`
 }
 
 // Rule is one rule.
@@ -194,7 +205,9 @@ type AuditPage struct {
 
 // Checkpoint is the newest signed statement about the whole log.
 type Checkpoint struct {
-	Note string `json:"note" doc:"The signed note." example:"assent.example/audit"`
+	Size uint64 `json:"size" example:"17" doc:"Events that it covers."`
+	Note string `json:"note" doc:"The signed note (golang.org/x/mod/sumdb/note)." example:"signed text"`
+	Key  string `json:"key" doc:"The key that verifies it." example:"verifier key"`
 }
 
 // LiveEvent is the data of one server-sent event: the audit event, with the

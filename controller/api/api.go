@@ -1,0 +1,273 @@
+// Package api is the REST door under /api/v1, with its OpenAPI 3.1 document.
+//
+// It recognises the caller, bounds what comes in, turns JSON into the arguments
+// of queue and admin and their answers and errors into JSON. It decides nothing:
+// permissions, scopes and self-approval are checked in the domain, with the
+// loaded object, for every door alike.
+//
+// Read route.go for how an operation is declared, door.go for what every call
+// passes, problem.go for the one table of errors. requests.go, rules.go,
+// people.go, endpoints.go, audit.go, events.go and settings.go are the
+// operations; their bodies are the types of controller/client.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/assent-epm/assent/controller/admin"
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Config names what the door needs. Everything without "may be" must be there.
+type Config struct {
+	Accounts  *auth.Accounts
+	Store     *store.Store
+	Queue     *queue.Queue
+	Admin     *admin.Admin
+	Sequencer *audit.Sequencer
+	Connected func(elevation.EndpointID) bool
+	Removed   func(elevation.EndpointID) // an endpoint was deleted: end its session
+	Console   http.Handler               // the web application, for every other path
+	Metrics   http.Handler
+	Ready     func(context.Context) error // nil when calls can be answered
+	Cluster   string
+	Cookie    string // name of the session cookie, without the __Host- prefix
+	Secure    bool   // the public address is https
+	Loopback  bool   // listens on loopback only: /metrics needs no token
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+type server struct {
+	cfg        Config
+	door       *door
+	huma       huma.API
+	mux        *http.ServeMux
+	paths      map[string][]string // methods by path, for 405
+	cookieName string
+	stop       chan struct{} // closed when streams shall end
+	stopOnce   sync.Once
+
+	mu      sync.Mutex // guards the fields below
+	streams map[elevation.UserID]int
+	known   accounts
+	knownAt time.Time
+}
+
+// API is the door. Use [New].
+type API struct {
+	handler http.Handler
+	server  *server
+	doc     []byte
+}
+
+// New builds the door.
+func New(cfg Config) (*API, error) {
+	s := &server{cfg: cfg, mux: http.NewServeMux(), paths: map[string][]string{}, stop: make(chan struct{}),
+		streams: map[elevation.UserID]int{}, cookieName: cfg.Cookie}
+	if cfg.Secure {
+		s.cookieName = "__Host-" + cfg.Cookie
+	}
+	s.door = &door{accounts: cfg.Accounts, replays: replays{store: cfg.Store, now: cfg.Now}, log: cfg.Log, now: cfg.Now,
+		cookie: s.cookieName, secure: cfg.Secure, calls: auth.NewLimiter(50, 200, 10_000),
+		decorate: s.decorate, busy: map[string]chan struct{}{}}
+	s.huma = huma.NewAPI(humaConfig(), &adapter{mux: s.mux, door: s.door})
+	s.addSessions()
+	s.addRequests()
+	s.addRules()
+	s.addEndpoints()
+	s.addPeople()
+	s.addSettings()
+	s.addAudit()
+	s.addEvents()
+	doc, err := s.finish()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.addPlain(doc); err != nil {
+		return nil, err
+	}
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.door.refuse(w, r, errCrossOrigin) }))
+	return &API{handler: guard.Handler(s.mux), server: s, doc: doc}, nil
+}
+
+// Handler answers every path of the console's address.
+func (a *API) Handler() http.Handler { return a.handler }
+
+// Document is the OpenAPI document as it is served.
+func (a *API) Document() []byte { return a.doc }
+
+// Close ends the event streams, so that a server can shut down.
+func (a *API) Close() { a.server.stopOnce.Do(func() { close(a.server.stop) }) }
+
+func humaConfig() huma.Config {
+	format := huma.Format{
+		Marshal: func(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) },
+		Unmarshal: func(data []byte, v any) error {
+			if _, first := v.(*any); first { // huma reads twice: to validate, then into the type
+				if err := checkJSON(data); err != nil {
+					return err
+				}
+			}
+			return json.Unmarshal(data, v)
+		},
+	}
+	c := huma.Config{OpenAPI: &huma.OpenAPI{OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: "Assent", Version: "1", Description: "The controller's REST interface. Errors are " +
+			"application/problem+json with a code; times are RFC 3339 in UTC; durations are whole seconds."},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
+				"session": {Type: "apiKey", In: "cookie", Name: "assent_session", Description: "The console's session."},
+			}}},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers: []huma.Transformer{func(_ huma.Context, _ string, v any) (any, error) {
+			if m, ok := v.(*huma.ErrorModel); ok {
+				return ofHuma(m), nil
+			}
+			return v, nil
+		}},
+	}
+	return c
+}
+
+// addPlain adds what is not an operation: health, documents, metrics, the
+// console, and answers for paths that do not exist.
+func (s *server) addPlain(doc []byte) error {
+	docs, err := s.docs()
+	if err != nil {
+		return err
+	}
+	text := func(kind string, body []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			_, _ = w.Write(body)
+		}
+	}
+	s.mux.HandleFunc("GET /healthz", text("text/plain; charset=utf-8", []byte("ok\n")))
+	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.cfg.Ready(r.Context()); err != nil {
+			s.door.refuse(w, r, fmt.Errorf("%w: %w", errUnavailable, err))
+			return
+		}
+		text("text/plain; charset=utf-8", []byte("ready\n"))(w, r)
+	})
+	s.mux.HandleFunc("GET /openapi.json", text("application/json", doc))
+	s.mux.HandleFunc("GET /docs", docs)
+	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !s.cfg.Loopback {
+			act, err := s.door.recognise(r)
+			if err == nil {
+				err = act.Can(auth.MetricsRead)
+			}
+			if err != nil {
+				s.door.refuse(w, r, err)
+				return
+			}
+		}
+		s.cfg.Metrics.ServeHTTP(w, r)
+	})
+	known := http.NewServeMux()
+	for path := range s.paths {
+		known.HandleFunc(path, func(http.ResponseWriter, *http.Request) {})
+	}
+	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := known.Handler(r); pattern != "" {
+			methods := slices.Clone(s.paths[pattern])
+			slices.Sort(methods)
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			s.door.refuse(w, r, errMethod)
+			return
+		}
+		s.door.refuse(w, r, fmt.Errorf("%w: no operation has this path; see /docs", elevation.ErrNotFound))
+	})
+	s.mux.Handle("/", s.cfg.Console)
+	return nil
+}
+
+// stream registers an operation that writes its answer itself.
+func (s *server) stream(r route, kind string, h func(http.ResponseWriter, *http.Request, auth.Actor) error, params ...*huma.Param) {
+	r.hint.stream = true
+	op := s.operation(r)
+	op.Parameters = append(op.Parameters, params...)
+	op.Responses["200"].Content = map[string]*huma.MediaType{kind: {Schema: &huma.Schema{Type: "string"}}}
+	s.huma.OpenAPI().AddOperation(&op)
+	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, req *http.Request) {
+		s.door.pass(w, req, r.hint, func(w http.ResponseWriter, req *http.Request) {
+			if err := h(w, req, callerOf(req.Context()).actor); err != nil {
+				s.door.refuse(w, req, err)
+			}
+		})
+	})
+}
+
+// replays keeps answers in the store.
+type replays struct {
+	store *store.Store
+	now   func() time.Time
+}
+
+type keptReplay struct {
+	Status int
+	Answer []byte
+}
+
+// Replay finds a kept answer.
+func (k replays) Replay(ctx context.Context, user elevation.UserID, key string, sum [32]byte) (status int, answer []byte, found bool, err error) {
+	var raw []byte
+	err = k.store.View(ctx, func(tx *store.Tx) error {
+		raw, found, err = tx.IdempotentGet(key, string(user), sum[:], k.now())
+		return err
+	})
+	if errors.Is(err, store.ErrKeyReused) {
+		return 0, nil, false, errKeyReused
+	}
+	if err != nil || !found {
+		return 0, nil, false, err
+	}
+	var kept keptReplay
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return 0, nil, false, fmt.Errorf("read a kept answer: %w", err)
+	}
+	return kept.Status, kept.Answer, true, nil
+}
+
+// KeepReplay keeps an answer.
+func (k replays) KeepReplay(ctx context.Context, user elevation.UserID, key string, sum [32]byte, status int, answer []byte) error {
+	raw, err := json.Marshal(keptReplay{Status: status, Answer: answer})
+	if err != nil {
+		return fmt.Errorf("keep an answer: %w", err)
+	}
+	return k.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.IdempotentPut(key, string(user), sum[:], raw, k.now())
+	})
+}
+
+// words splits a comma-separated list.
+func words(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}

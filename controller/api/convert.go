@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+)
+
+// accounts are the accounts by id, for the names of people in answers.
+type accounts map[elevation.UserID]auth.Account
+
+// namesAge is how old the names of people in answers may be.
+const namesAge = 2 * time.Second
+
+// names reads who is who. Names are ornament: without them ids and logins stay.
+func (s *server) names(ctx context.Context) accounts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.cfg.Now(); s.known != nil && now.Sub(s.knownAt) < namesAge {
+		return s.known
+	} else if now.Before(s.knownAt) {
+		s.known = nil // the clock was set back
+	}
+	known := accounts{}
+	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Users()
+		for _, u := range all {
+			known[u.ID] = u
+		}
+		return err
+	})
+	if err != nil {
+		return known
+	}
+	s.known, s.knownAt = known, s.cfg.Now()
+	return known
+}
+
+func (a accounts) person(by elevation.Actor) client.Person {
+	p := client.Person{ID: by.ID, Login: by.Name, Name: by.Name}
+	if u, ok := a[elevation.UserID(by.ID)]; ok {
+		p.Login, p.Name = u.Login, first(u.Name, u.Login)
+	}
+	return p
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// Unknown things are null outside.
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func seconds(d time.Duration) *int64 {
+	if d <= 0 {
+		return nil
+	}
+	n := int64(d / time.Second)
+	return &n
+}
+
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
+// trusted are the labels of an endpoint that scopes and rules go by.
+func trusted(e store.Endpoint) map[string]string {
+	return rules.Labels(e.Labels, e.AcceptLabels, e.Facts.Reported)
+}
+
+func (s *server) requestOf(v queue.View, names accounts) client.Request {
+	r := v.Request
+	a := r.Attempt
+	out := client.Request{ID: string(r.ID), Origin: string(r.Origin), State: string(v.State), AccessType: string(a.AccessType),
+		EndReason: text(string(r.Grant.EndReason)),
+		User: client.RequestUser{Name: a.User.Name, Display: text(a.User.Display), UID: a.User.UID,
+			Groups: list(a.User.Groups)},
+		Endpoint: client.EndpointRef{ID: string(r.Endpoint), Name: text(v.Endpoint.Name), OS: text(v.Endpoint.Facts.OS),
+			OSVersion: text(v.Endpoint.Facts.OSVersion), Arch: text(v.Endpoint.Facts.Arch), IP: text(v.Endpoint.Facts.IP),
+			Labels: trusted(v.Endpoint), Reported: labels(maps.Clone(v.Endpoint.Facts.Reported))},
+		Subject: subjectOf(a.Subject), Justification: text(r.Justification), Ticket: text(r.Ticket),
+		Priority:    client.Priority{Value: string(r.Priority), SetBy: text(r.PrioritySetBy.Name)},
+		SubmittedAt: moment(r.SubmittedAt), ExpiresAt: moment(r.ExpiresAt),
+		Requested: client.Window{Start: moment(r.Requested.Start), DurationSeconds: seconds(r.Requested.Duration)},
+		Approvals: approvalsOf(&r), Reviews: []client.Review{}, Questions: []client.Question{},
+		Decision: decisionOf(r.Decision, names), Rules: list(r.Need.Rules), Caution: []client.Caution{},
+		PreviousID: text(string(r.Previous)), Delivery: string(v.Delivery)}
+	if v.State == elevation.StateHeld {
+		out.State = string(elevation.StatePending)
+	}
+	if out.Priority.Value == "" {
+		out.Priority.Value = string(elevation.Normal)
+	}
+	if r.Decision != nil && r.Decision.Verdict == elevation.Approved {
+		out.Granted = &client.Granted{Start: moment(r.Granted.Start), DurationSeconds: int64(r.Granted.Duration / time.Second),
+			UseWithinSeconds: int64(r.Granted.UseWithin / time.Second)}
+	}
+	for _, x := range r.Reviews {
+		out.Reviews = append(out.Reviews, client.Review{By: names.person(x.By), Verdict: string(x.Verdict), At: x.At.UTC(),
+			Comment: text(x.Comment), DurationSeconds: seconds(x.Duration)})
+	}
+	for _, x := range r.Questions {
+		out.Questions = append(out.Questions, client.Question{By: names.person(x.By), At: x.At.UTC(), Text: x.Text,
+			Answer: text(x.Answer), AnsweredAt: moment(x.AnsweredAt)})
+	}
+	for _, c := range r.Need.Caution {
+		out.Caution = append(out.Caution, client.Caution{Reason: c.Reason, Fact: c.Fact})
+	}
+	if r.Grant.ID != "" {
+		out.Grant = &client.Grant{ID: string(r.Grant.ID), StartedAt: moment(r.Grant.StartedAt), EndedAt: moment(r.Grant.EndedAt),
+			EndReason: text(string(r.Grant.EndReason))}
+	}
+	out.Queue = queueOf(v)
+	return out
+}
+
+func queueOf(v queue.View) *client.Queue {
+	if v.State != elevation.StatePending && v.State != elevation.StateHeld {
+		return nil
+	}
+	q := &client.Queue{UsualWaitSeconds: seconds(v.UsualWait), CanAnswer: list(v.CanAnswer)}
+	if v.Position > 0 {
+		q.Position = &v.Position
+	}
+	return q
+}
+
+func subjectOf(s elevation.Subject) client.Subject {
+	out := client.Subject{Path: s.Path, Args: list(s.Args), Cwd: text(s.Cwd), RunAs: s.RunAs, SHA256: text(s.SHA256),
+		Parent: text(s.Parent), Product: text(s.Product), Version: text(s.Version)}
+	if s.SHA256 != "" {
+		out.Size = &s.Size
+	}
+	if s.Publisher.Thumbprint != "" || s.Publisher.Name != "" {
+		out.Publisher = &client.Publisher{Name: s.Publisher.Name, Thumbprint: s.Publisher.Thumbprint}
+	}
+	return out
+}
+
+// approvalsOf counts votes stage by stage; one person counts in one stage only.
+func approvalsOf(r *elevation.Request) client.Approvals {
+	out := client.Approvals{Have: r.ApprovalsHave(), Need: r.ApprovalsNeeded(), Stages: []client.Stage{}}
+	for _, st := range r.Need.Stages {
+		have := map[string]bool{}
+		for _, v := range r.Reviews {
+			for _, t := range v.Stages {
+				if v.Verdict == elevation.Approved && t == st.Team {
+					have[v.By.ID] = true
+				}
+			}
+		}
+		out.Stages = append(out.Stages, client.Stage{Team: string(st.Team), Name: st.Name, Quorum: st.Quorum,
+			Have: min(len(have), st.Quorum)})
+	}
+	return out
+}
+
+func decisionOf(d *elevation.Decision, names accounts) *client.Decision {
+	if d == nil {
+		return nil
+	}
+	out := &client.Decision{Verdict: string(d.Verdict), At: d.At.UTC(), Comment: text(d.Comment), Rule: text(d.Rule),
+		HeldUntil: moment(d.HeldUntil)}
+	if d.By.Kind == elevation.ByUser {
+		p := names.person(d.By)
+		out.By = &p
+	}
+	return out
+}

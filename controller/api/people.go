@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/assent-epm/assent/controller/admin"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+type userInput struct {
+	ID string `path:"id" maxLength:"128" doc:"Id or login." example:"bo"`
+}
+
+type newUserInput struct{ Body client.NewUser }
+
+type editUserInput struct {
+	userInput
+	Body client.EditUser
+}
+
+type newTokenInput struct{ Body client.NewToken }
+
+func (s *server) addPeople() {
+	handle(s, route{method: http.MethodGet, path: "/users", id: "user-list", tag: "people", summary: "List accounts"}, s.listUsers)
+	handle(s, route{method: http.MethodPost, path: "/users", id: "user-add", tag: "people", status: http.StatusCreated,
+		summary: "Make an account"}, s.addUser)
+	handle(s, route{method: http.MethodGet, path: "/users/{id}", id: "user-view", tag: "people", summary: "See one account"},
+		func(ctx context.Context, a auth.Actor, in *userInput) (client.User, error) {
+			u, err := s.cfg.Admin.User(ctx, a, in.ID)
+			return userOf(u), err
+		})
+	handle(s, route{method: http.MethodPut, path: "/users/{id}", id: "user-edit", tag: "people",
+		summary: "Change an account; what is left out stays"}, s.editUser)
+	handleEmpty(s, route{method: http.MethodDelete, path: "/users/{id}", id: "user-delete", tag: "people", summary: "Delete an account"},
+		func(ctx context.Context, a auth.Actor, in *userInput) error {
+			return s.cfg.Admin.DeleteUser(ctx, a, in.ID)
+		})
+	handle(s, route{method: http.MethodGet, path: "/tokens", id: "token-list", tag: "people", summary: "List API tokens"}, s.listTokens)
+	handle(s, route{method: http.MethodPost, path: "/tokens", id: "token-add", tag: "people", status: http.StatusCreated,
+		summary: "Make an API token", hint: hint{secret: true}}, s.addToken)
+	handleEmpty(s, route{method: http.MethodDelete, path: "/tokens/{id}", id: "token-delete", tag: "people", summary: "Withdraw an API token"},
+		func(ctx context.Context, a auth.Actor, in *tokenInput) error {
+			return s.cfg.Admin.DeleteToken(ctx, a, elevation.TokenID(in.ID))
+		})
+}
+
+func userOf(u store.User) client.User {
+	return client.User{ID: string(u.ID), Login: u.Login, Name: u.Name, Email: u.Email, Roles: roleNames(u.Roles), Scope: labels(u.Scope),
+		HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt.UTC(), DisabledAt: moment(u.DisabledAt)}
+}
+
+func roleNames(roles []auth.Role) []string {
+	out := []string{}
+	for _, r := range roles {
+		out = append(out, string(r))
+	}
+	return out
+}
+
+func rolesOf(names []string) []auth.Role {
+	var out []auth.Role
+	for _, n := range names {
+		out = append(out, auth.Role(n))
+	}
+	return out
+}
+
+func (s *server) listUsers(ctx context.Context, a auth.Actor, in *pageInput) (client.List[client.User], error) {
+	all, err := s.cfg.Admin.Users(ctx, a)
+	if err != nil {
+		return client.List[client.User]{}, err
+	}
+	return paginate(all, in, "users", func(u store.User) string { return string(u.ID) }, userOf)
+}
+
+func (s *server) addUser(ctx context.Context, a auth.Actor, in *newUserInput) (client.User, error) {
+	b := in.Body
+	u, err := s.cfg.Admin.AddUser(ctx, a, admin.NewUser{Login: b.Login, Name: b.Name, Email: b.Email, Password: b.Password,
+		Roles: rolesOf(b.Roles), Scope: b.Scope})
+	return userOf(u), err
+}
+
+func (s *server) editUser(ctx context.Context, a auth.Actor, in *editUserInput) (client.User, error) {
+	b := in.Body
+	edit := admin.EditUser{Name: b.Name, Email: b.Email, Password: b.Password, Disabled: b.Disabled}
+	if b.Roles != nil {
+		roles := rolesOf(*b.Roles)
+		edit.Roles = &roles
+	}
+	if b.Scope != nil {
+		edit.Scope = &b.Scope
+	}
+	u, err := s.cfg.Admin.EditUser(ctx, a, in.ID, edit)
+	return userOf(u), err
+}
+
+func tokenOf(t store.APIToken) client.Token {
+	return client.Token{ID: string(t.ID), Name: t.Name, User: string(t.Owner), Scopes: list(t.Scopes), ExpiresAt: t.ExpiresAt.UTC(),
+		CreatedAt: t.CreatedAt.UTC(), LastUsedAt: moment(t.LastUsedAt)}
+}
+
+func (s *server) listTokens(ctx context.Context, a auth.Actor, in *pageInput) (client.List[client.Token], error) {
+	all, err := s.cfg.Admin.Tokens(ctx, a)
+	if err != nil {
+		return client.List[client.Token]{}, err
+	}
+	return paginate(all, in, "tokens", func(t store.APIToken) string { return string(t.ID) }, tokenOf)
+}
+
+func (s *server) addToken(ctx context.Context, a auth.Actor, in *newTokenInput) (client.Token, error) {
+	b := in.Body
+	t, plain, err := s.cfg.Admin.AddToken(ctx, a, admin.NewToken{Name: b.Name, User: b.User, Scopes: b.Scopes,
+		TTL: time.Duration(b.TTLSeconds) * time.Second})
+	if err != nil {
+		return client.Token{}, err
+	}
+	out := tokenOf(t)
+	out.Token = plain
+	return out, nil
+}

@@ -1,0 +1,240 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/assent-epm/assent/controller/admin"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+type requestListInput struct {
+	Status     string `query:"status" maxLength:"200" doc:"One or several, comma-separated: available pending approved active ended revoked expired denied cancelled escalated all. Available includes active." example:"pending"`
+	AccessType string `query:"access_type" maxLength:"100" doc:"run, session or admin; several with commas."`
+	Endpoint   string `query:"endpoint" maxLength:"200" doc:"Id or name."`
+	User       string `query:"user" maxLength:"200" doc:"Name or uid at the endpoint."`
+	Team       string `query:"team" maxLength:"200"`
+	Since      string `query:"since" maxLength:"64" doc:"Submitted not before this time (RFC 3339)." example:"2026-11-21T00:00:00Z"`
+	Mine       bool   `query:"mine" doc:"Only the caller's own."`
+	Q          string `query:"q" maxLength:"200" doc:"Text anywhere in the request, or an ending of its id."`
+	Sort       string `query:"sort" maxLength:"64" doc:"queue, newest, or a column; -column turns it around."`
+	Limit      int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Cursor     string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
+}
+
+type requestInput struct {
+	ID string `path:"id" maxLength:"64" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
+}
+
+type actInput struct {
+	requestInput
+	Body *client.Answer
+}
+
+type countsInput struct {
+	Mine bool `query:"mine" doc:"Only the caller's own."`
+}
+
+type batchInput struct{ Body client.Batch }
+
+// act is one thing that people do to requests.
+type act struct {
+	verb, summary string
+	do            func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error)
+}
+
+func acts() []act {
+	review := func(v elevation.Verdict) func(context.Context, *queue.Queue, auth.Actor, elevation.RequestID, client.Answer) (queue.View, error) {
+		return func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error) {
+			return q.Review(ctx, a, id, queue.ReviewIn{Verdict: v, Comment: in.Comment, Duration: time.Duration(in.DurationSeconds) * time.Second})
+		}
+	}
+	return []act{
+		{"approve", "Approve a request", review(elevation.Approved)},
+		{"deny", "Deny a request", review(elevation.Denied)},
+		{"undo", "Take one's own answer back while it is held", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
+			return q.Undo(ctx, a, id)
+		}},
+		{"revoke", "End what was granted", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error) {
+			return q.Revoke(ctx, a, id, in.Comment)
+		}},
+		{"cancel", "Withdraw one's own request", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
+			return q.Cancel(ctx, a, id)
+		}},
+		{"check-in", "Give back what is in use", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
+			return q.CheckIn(ctx, a, id)
+		}},
+		{"remove", "Take a request off a list", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
+			return q.Remove(ctx, a, id)
+		}},
+	}
+}
+
+func (s *server) addRequests() {
+	get := func(path, id, summary string) route {
+		return route{method: http.MethodGet, path: path, id: id, summary: summary, tag: "requests"}
+	}
+	handle(s, get("/requests", "request-list", "List requests"), s.listRequests)
+	handle(s, get("/requests/{id}", "request-view", "See one request"),
+		func(ctx context.Context, a auth.Actor, in *requestInput) (client.Request, error) {
+			return s.request(ctx, a, elevation.RequestID(in.ID))
+		})
+	handle(s, get("/requests/{id}/timeline", "request-timeline", "See what happened to a request"), s.timeline)
+	handle(s, get("/requests/{id}/explain", "request-explain", "See why rules answered as they did"), s.explain)
+	handle(s, get("/counts", "counts", "Numbers of requests by status"), s.counts)
+	for _, verb := range acts() {
+		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb.verb, id: "request-" + verb.verb,
+			summary: verb.summary, tag: "requests"},
+			func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
+				body := client.Answer{}
+				if in.Body != nil {
+					body = *in.Body
+				}
+				return s.act(ctx, a, verb, in.ID, body)
+			})
+	}
+	handle(s, route{method: http.MethodPost, path: "/requests/batch", id: "request-batch", tag: "requests",
+		summary: "Do one thing to several requests, each on its own"}, s.batch)
+}
+
+func (s *server) act(ctx context.Context, a auth.Actor, verb act, id string, in client.Answer) (client.Request, error) {
+	if in.DurationSeconds != 0 && verb.verb != "approve" {
+		return client.Request{}, fmt.Errorf("%w: only an approval has a duration", elevation.ErrInvalid)
+	}
+	if in.DurationSeconds > int64(elevation.MaxDuration/time.Second) {
+		return client.Request{}, fmt.Errorf("%w: the duration is too long", elevation.ErrInvalid)
+	}
+	if err := elevation.CheckID(elevation.RequestPrefix, id); err != nil {
+		return client.Request{}, fmt.Errorf("request: %w", elevation.ErrNotFound)
+	}
+	v, err := verb.do(ctx, s.cfg.Queue, a, elevation.RequestID(id), in)
+	if err != nil {
+		return client.Request{}, err
+	}
+	return s.requestOf(v, s.names(ctx)), nil
+}
+
+// request reads one request as the caller may see it.
+func (s *server) request(ctx context.Context, a auth.Actor, id elevation.RequestID) (client.Request, error) {
+	if err := elevation.CheckID(elevation.RequestPrefix, string(id)); err != nil {
+		return client.Request{}, fmt.Errorf("request: %w", elevation.ErrNotFound)
+	}
+	v, err := s.cfg.Queue.Get(ctx, a, id)
+	if err != nil {
+		return client.Request{}, err
+	}
+	return s.requestOf(v, s.names(ctx)), nil
+}
+
+func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestListInput) (client.List[client.Request], error) {
+	out := client.List[client.Request]{Items: []client.Request{}}
+	f := queue.Filter{Status: words(in.Status), Endpoint: in.Endpoint, User: in.User, Team: in.Team, Mine: in.Mine,
+		Text: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}
+	for _, t := range words(in.AccessType) {
+		switch elevation.AccessType(t) {
+		case elevation.Run, elevation.Session, elevation.Admin:
+			f.AccessTypes = append(f.AccessTypes, elevation.AccessType(t))
+		default:
+			return out, fmt.Errorf("%w: no access type is called %q", elevation.ErrInvalid, t)
+		}
+	}
+	if in.Since != "" {
+		t, err := time.Parse(time.RFC3339, in.Since)
+		if err != nil {
+			return out, fmt.Errorf("%w: since is not an RFC 3339 time", elevation.ErrInvalid)
+		}
+		f.Since = t
+	}
+	page, err := s.cfg.Queue.List(ctx, a, f)
+	if err != nil {
+		return out, err
+	}
+	names := s.names(ctx)
+	for _, v := range page.Items {
+		out.Items = append(out.Items, s.requestOf(v, names))
+	}
+	out.NextCursor, out.Total, out.TotalIsLowerBound = page.Next, int64(page.Total), page.TotalIsLowerBound
+	return out, nil
+}
+
+func (s *server) counts(ctx context.Context, a auth.Actor, in *countsInput) (client.Counts, error) {
+	c, err := s.cfg.Queue.Counts(ctx, a, in.Mine)
+	return client.Counts{All: int64(c.All), Available: int64(c.Available), Pending: int64(c.Pending), Approved: int64(c.Approved),
+		Revoked: int64(c.Revoked), Expired: int64(c.Expired), Denied: int64(c.Denied)}, err
+}
+
+func (s *server) timeline(ctx context.Context, a auth.Actor, in *requestInput) (client.Timeline, error) {
+	out := client.Timeline{Items: []client.TimelineItem{}}
+	items, err := s.cfg.Queue.Timeline(ctx, a, elevation.RequestID(in.ID))
+	for _, i := range items {
+		out.Items = append(out.Items, client.TimelineItem{At: i.At.UTC(), Kind: i.Kind, By: i.By, Text: i.Text})
+	}
+	return out, err
+}
+
+func (s *server) explain(ctx context.Context, a auth.Actor, in *requestInput) (client.Explanation, error) {
+	e, err := s.cfg.Queue.Explain(ctx, a, elevation.RequestID(in.ID))
+	return client.Explanation{Outcome: e.Outcome, Sentence: e.Sentence, Trace: trace(e.Trace)}, err
+}
+
+func trace(lines []elevation.TraceLine) []client.TraceLine {
+	out := []client.TraceLine{}
+	for _, l := range lines {
+		out = append(out, client.TraceLine{Rule: l.Rule, Matched: l.Matched, Why: l.Why})
+	}
+	return out
+}
+
+func (s *server) batch(ctx context.Context, a auth.Actor, in *batchInput) (client.BatchResults, error) {
+	out := client.BatchResults{Results: []client.BatchResult{}}
+	if a.User == "" {
+		return out, auth.ErrUnauthenticated
+	}
+	var verb act
+	for _, v := range acts() {
+		if v.verb == in.Body.Action {
+			verb = v
+		}
+	}
+	if verb.do == nil {
+		return out, fmt.Errorf("%w: no action is called %q", elevation.ErrInvalid, in.Body.Action)
+	}
+	body := client.Answer{Comment: in.Body.Comment, DurationSeconds: in.Body.DurationSeconds}
+	for _, id := range in.Body.IDs {
+		r, err := s.act(ctx, a, verb, id, body)
+		res := client.BatchResult{ID: id, OK: err == nil, State: r.State}
+		if err != nil {
+			res.Error = s.door.fail(err, http.MethodPost, "/requests/batch").Problem
+			if now, err := s.request(ctx, a, elevation.RequestID(id)); err == nil {
+				res.State = now.State
+			}
+		}
+		out.Results = append(out.Results, res)
+	}
+	return out, nil
+}
+
+// decorate adds what a special error knows to its problem.
+func (s *server) decorate(err error, f *failure) {
+	var decided *queue.DecidedError
+	if errors.As(err, &decided) {
+		names := s.names(context.Background())
+		f.Decision = decisionOf(&decided.Decision, names)
+	}
+	var faults *admin.FaultsError
+	if errors.As(err, &faults) {
+		for i, x := range faults.Faults {
+			if i == 100 {
+				break
+			}
+			f.Errors = append(f.Errors, client.FieldError{Location: fmt.Sprintf("yaml:%d:%d", x.Line, x.Col),
+				Message: fmt.Sprintf("%s: %s [%s]", x.Severity, x.Text, x.Code)})
+		}
+	}
+}
