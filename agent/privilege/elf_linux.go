@@ -59,16 +59,19 @@ func checkDynamic(f *elf.File) error {
 			}
 		}
 	}
-	for _, tag := range []elf.DynTag{elf.DT_NEEDED, elf.DT_AUDIT, elf.DT_DEPAUDIT, elf.DT_AUXILIARY, elf.DT_FILTER} {
-		names, err := f.DynString(tag)
-		if err != nil {
-			return fmt.Errorf("%w: read its libraries: %w", ErrUnsafe, err)
+	for _, tag := range []elf.DynTag{elf.DT_AUDIT, elf.DT_DEPAUDIT, elf.DT_AUXILIARY, elf.DT_FILTER} {
+		if values, err := f.DynValue(tag); err != nil || len(values) > 0 {
+			return fmt.Errorf("%w: it loads libraries by %s", ErrUnsafe, tag)
 		}
-		for _, name := range names {
-			if strings.ContainsAny(name, "/$:") {
-				if err := trusted("its library", name); err != nil {
-					return err
-				}
+	}
+	names, err := f.DynString(elf.DT_NEEDED)
+	if err != nil {
+		return fmt.Errorf("%w: read its libraries: %w", ErrUnsafe, err)
+	}
+	for _, name := range names {
+		if strings.ContainsAny(name, "/$:") {
+			if err := trusted("its library", name); err != nil {
+				return err
 			}
 		}
 	}

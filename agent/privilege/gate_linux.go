@@ -74,7 +74,7 @@ func passGate(pipe *os.File) (byte, error) {
 		return gateOther, err
 	}
 	syscall.Umask(0o022)
-	if err := enter(j.Cwd, j.Requester); err != nil {
+	if err := enter(string(j.Cwd), j.Requester); err != nil {
 		return gateCwd, err
 	}
 	if err := become(j.RunAs); err != nil {
@@ -94,7 +94,7 @@ func passGate(pipe *os.File) (byte, error) {
 	if _, err := io.ReadFull(pipe, word[:]); err != nil || word[0] != gateGo {
 		return gateOther, errors.New("was not let go")
 	}
-	return gateExec, syscall.Exec(j.Path, j.Argv, j.Env)
+	return gateExec, syscall.Exec(string(j.Path), inStrings(j.Argv), inStrings(j.Env))
 }
 
 func readJob(pipe io.Reader) (job, error) {
@@ -114,7 +114,7 @@ func readJob(pipe io.Reader) (job, error) {
 	if err := sign.Decode(raw, &j); err != nil {
 		return job{}, fmt.Errorf("read the job: %w", err)
 	}
-	if len(j.Argv) == 0 || j.Path == "" {
+	if len(j.Argv) == 0 || len(j.Path) == 0 {
 		return job{}, errors.New("read the job: no program")
 	}
 	return j, nil

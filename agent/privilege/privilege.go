@@ -80,7 +80,11 @@ type Spec struct {
 
 	Path   string   // absolute, symlinks resolved, as in the grant
 	SHA256 string   // lower-case hex, as in the grant
-	Args   []string // real arguments without argv[0]; argv[0] is Path
+	Args   []string // real arguments without argv[0]
+	// Called is the name that the program is told to have, for programs that
+	// are several in one file. It must be part of what was approved. "" and the
+	// base name of Path give Path.
+	Called string
 
 	Cwd       string
 	Requester Account // who asked; only UID, GID, Groups and Name are used

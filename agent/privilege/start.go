@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -55,6 +56,9 @@ func (s Spec) check() error {
 	if !filepath.IsAbs(s.Path) || filepath.Clean(s.Path) != s.Path {
 		return fmt.Errorf("%w: the program's path is not absolute and clean", ErrArguments)
 	}
+	if strings.ContainsAny(s.Called, "/\x00") || len(s.Called) > 255 {
+		return fmt.Errorf("%w: %q is not a plain name", ErrArguments, s.Called)
+	}
 	if !filepath.IsAbs(s.Cwd) || filepath.Clean(s.Cwd) != s.Cwd {
 		return fmt.Errorf("%w: %q is not absolute and clean", ErrFolder, s.Cwd)
 	}
@@ -74,6 +78,13 @@ func (s Spec) check() error {
 		}
 	}
 	return nil
+}
+
+func (s Spec) argv0() string {
+	if s.Called == "" || s.Called == filepath.Base(s.Path) {
+		return s.Path
+	}
+	return s.Called
 }
 
 // StagePath is where the copy of a grant's script is put. The caller writes it

@@ -24,14 +24,31 @@ const gateName = "exec-gate"
 // instruction.
 const startTime = 10 * time.Second
 
-// job is what the gate is told over its pipe.
+// job is what the gate is told over its pipe. Arguments and paths are bytes:
+// they need not be text.
 type job struct {
-	Path      string   `cbor:"path"` // what is executed
-	Argv      []string `cbor:"argv"`
-	Env       []string `cbor:"env"`
-	Cwd       string   `cbor:"cwd"`
+	Path      []byte   `cbor:"path"` // what is executed
+	Argv      [][]byte `cbor:"argv"`
+	Env       [][]byte `cbor:"env"`
+	Cwd       []byte   `cbor:"cwd"`
 	Requester identity `cbor:"requester"`
 	RunAs     identity `cbor:"run_as"`
+}
+
+func inBytes(list []string) [][]byte {
+	all := make([][]byte, len(list))
+	for i, s := range list {
+		all[i] = []byte(s)
+	}
+	return all
+}
+
+func inStrings(list [][]byte) []string {
+	all := make([]string, len(list))
+	for i, b := range list {
+		all[i] = string(b)
+	}
+	return all
 }
 
 type identity struct {
@@ -69,8 +86,8 @@ func (t *Trees) start(ctx context.Context, spec Spec) (*Running, error) {
 	run := &Running{PID: gate.cmd.Process.Pid, done: make(chan struct{})}
 	go run.reap(gate.cmd)
 	ref, err = t.hold(ctx, gate, ref, spec, job{
-		Path: program.path, Argv: append([]string{spec.Path}, spec.Args...),
-		Env: environment(spec, ref.Name), Cwd: spec.Cwd,
+		Path: []byte(program.path), Argv: inBytes(append([]string{spec.argv0()}, spec.Args...)),
+		Env: inBytes(environment(spec, ref.Name)), Cwd: []byte(spec.Cwd),
 		Requester: spec.Requester.identity(), RunAs: spec.RunAs.identity(),
 	})
 	if err != nil {
@@ -96,7 +113,8 @@ func (t *Trees) hold(ctx context.Context, g *gate, plan TreeRef, spec Spec, j jo
 	}
 	ref, err := t.put(ctx, string(spec.Grant), spec.Requester.UID, g.cmd.Process.Pid, spec.TTL, false)
 	if err != nil {
-		return plan, err
+		_ = g.pipe.SetReadDeadline(time.Now().Add(killWait))
+		return plan, errors.Join(err, gateSays(g.pipe, gateReady)) // it may have said why it is gone
 	}
 	if err := gateSays(g.pipe, gateReady); err != nil {
 		return ref, err

@@ -25,6 +25,3 @@ func Gate() int { return 1 }
 
 // RootOnly is not there yet on this system.
 func RootOnly(string) (bool, error) { return false, errors.ErrUnsupported }
-
-// LookupAccount is not there yet on this system.
-func LookupAccount(string) (Account, error) { return Account{}, errors.ErrUnsupported }
