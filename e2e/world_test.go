@@ -166,4 +166,3 @@ func until(ctx context.Context, d time.Duration, cond func() error) error {
 		}
 	}
 }
-
