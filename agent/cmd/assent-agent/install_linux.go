@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	sd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/kardianos/service"
+)
+
+// units are the ones that packages install too.
+//
+//go:embed units
+var units embed.FS
+
+const unitDir = "/etc/systemd/system"
+
+// started and stopped with the machine, in this order.
+var enabledUnits = []string{"assent-reap.service", "assent-reap-due.timer", "assent-agent.service"}
+
+func onSystemd() bool {
+	_, err := os.Stat("/run/systemd/system")
+	return err == nil
+}
+
+// install writes our own units where systemd runs, because the generated ones
+// know neither readiness nor a watchdog nor the reaper; elsewhere the service
+// library writes what the init system wants.
+func install(ctx context.Context, set *settings) error {
+	if !onSystemd() {
+		return control(ctx, set, "install")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	names, err := fs.Glob(units, "units/*")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		raw, err := units.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		text := strings.ReplaceAll(string(raw), "{{program}}", exe)
+		if err := os.WriteFile(filepath.Join(unitDir, filepath.Base(name)), []byte(text), 0o644); err != nil {
+			return hinted{fmt.Errorf("write the unit: %w", err), "run it as root"}
+		}
+	}
+	return withSystemd(ctx, func(conn *sd.Conn) error {
+		if err := conn.ReloadContext(ctx); err != nil {
+			return fmt.Errorf("reload systemd: %w", err)
+		}
+		if _, _, err := conn.EnableUnitFilesContext(ctx, enabledUnits, false, true); err != nil {
+			return fmt.Errorf("enable the units: %w", err)
+		}
+		return each(enabledUnits, func(unit string) error { return job(ctx, unit, conn.StartUnitContext) })
+	})
+}
+
+// uninstall leaves nothing behind: grants end first, then sudo is as it was,
+// then the units go. The data folder stays, it holds the identity.
+func uninstall(ctx context.Context, set *settings) error {
+	var errs []error
+	if onSystemd() {
+		errs = append(errs, withSystemd(ctx, func(conn *sd.Conn) error {
+			return each(enabledUnits, func(unit string) error { return job(ctx, unit, conn.StopUnitContext) })
+		}))
+	} else if s, err := newService(ctx, set); err == nil {
+		_ = service.Control(s, "stop")
+	}
+	errs = append(errs, undoAll(ctx, set))
+	if !onSystemd() {
+		return errors.Join(append(errs, control(ctx, set, "uninstall"))...)
+	}
+	errs = append(errs, withSystemd(ctx, func(conn *sd.Conn) error {
+		if _, err := conn.DisableUnitFilesContext(ctx, enabledUnits, false); err != nil {
+			return fmt.Errorf("disable the units: %w", err)
+		}
+		names, err := fs.Glob(units, "units/*")
+		if err != nil {
+			return err
+		}
+		err = each(names, func(name string) error {
+			err := os.Remove(filepath.Join(unitDir, filepath.Base(name)))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		})
+		return errors.Join(err, conn.ReloadContext(ctx))
+	}))
+	return errors.Join(errs...)
+}
+
+func withSystemd(ctx context.Context, act func(*sd.Conn) error) error {
+	conn, err := sd.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		return hinted{fmt.Errorf("speak with systemd: %w", err), "run it as root"}
+	}
+	defer conn.Close()
+	return act(conn)
+}
+
+// job runs one start or stop job to its end.
+func job(ctx context.Context, unit string, do func(context.Context, string, string, chan<- string) (int, error)) error {
+	done := make(chan string, 1)
+	if _, err := do(ctx, unit, "replace", done); err != nil {
+		if strings.Contains(err.Error(), "not loaded") {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", unit, err)
+	}
+	select {
+	case result := <-done:
+		if result != "done" && result != "skipped" {
+			return fmt.Errorf("%s: the job ended as %s", unit, result)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func each(names []string, act func(string) error) error {
+	var errs []error
+	for _, n := range names {
+		errs = append(errs, act(n))
+	}
+	return errors.Join(errs...)
+}
