@@ -17,7 +17,8 @@ import (
 type Options struct {
 	TTY        bool // a terminal; stderr then arrives in stdout, as it does for people
 	Stdin      io.Reader
-	Rows, Cols int // of the terminal, 24 by 80 when zero
+	Lines      bool // without a terminal, keep stdin open for Send
+	Rows, Cols int  // of the terminal, 24 by 80 when zero
 }
 
 // SSH runs a command line as a user, through that user's shell, and waits.
@@ -93,7 +94,7 @@ func start(client *ssh.Client, command string, o Options) (*Session, error) {
 		if err := session.RequestPty("xterm", rows, cols, ssh.TerminalModes{ssh.ECHO: 1}); err != nil {
 			return nil, err
 		}
-	} else if o.Stdin == nil {
+	} else if o.Stdin == nil && !o.Lines {
 		_ = s.stdin.Close() // a program that reads gets the end of input, not silence
 	}
 	if command == "" {
@@ -120,6 +121,9 @@ func (s *Session) Expect(ctx context.Context, text string) error { return s.out.
 
 // ExpectErr is Expect for stderr.
 func (s *Session) ExpectErr(ctx context.Context, text string) error { return s.errs.expect(ctx, text) }
+
+// Line answers the next line of stdout, without its end.
+func (s *Session) Line(ctx context.Context) (string, error) { return s.out.line(ctx) }
 
 // Send types text. "\r" is the key Enter, "\x03" is Ctrl-C; both need a terminal.
 func (s *Session) Send(text string) error {
@@ -196,23 +200,32 @@ func (s *screen) text() string {
 }
 
 func (s *screen) expect(ctx context.Context, text string) error {
+	_, err := s.before(ctx, text)
+	return err
+}
+
+func (s *screen) line(ctx context.Context) (string, error) { return s.before(ctx, "\n") }
+
+// before waits for a text and answers what stands before it and was not
+// matched yet.
+func (s *screen) before(ctx context.Context, text string) (string, error) {
 	for {
 		s.mu.Lock()
 		rest := s.raw.String()[s.matched:]
 		if at := strings.Index(rest, text); at >= 0 {
 			s.matched += at + len(text)
 			s.mu.Unlock()
-			return nil
+			return rest[:at], nil
 		}
 		ended, news := s.ended, s.news
 		s.mu.Unlock()
 		if ended {
-			return fmt.Errorf("it ended without printing %q, but printed:\n%s", text, rest)
+			return "", fmt.Errorf("it ended without printing %q, but printed:\n%s", text, rest)
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %q: %w, so far:\n%s", text, ctx.Err(), rest)
+			return "", fmt.Errorf("wait for %q: %w, so far:\n%s", text, ctx.Err(), rest)
 		}
 	}
 }

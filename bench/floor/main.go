@@ -1,0 +1,84 @@
+// Command floor is what benches are compared with: the least that any program
+// must do for the same promise, written once and then left alone.
+//
+// It uses none of Assent's packages, so that an improvement or a mistake there
+// never moves the floor. Every verb reads how many rounds to run, one number a
+// line, and answers with one line of JSON: the nanoseconds of each round. The
+// harness in package bench alternates between floor and product that way.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, in io.Reader, out io.Writer) error {
+	switch {
+	case len(args) == 3 && args[0] == "decide":
+		pace, err := time.ParseDuration(args[2])
+		if err != nil {
+			return fmt.Errorf("the pace: %w", err)
+		}
+		d, err := newDecider(args[1])
+		if err != nil {
+			return err
+		}
+		return errors.Join(serve(in, out, pace, d.round), d.close())
+	case len(args) >= 2 && args[0] == "time":
+		return serve(in, out, 0, func() error { return once(args[1:]) })
+	}
+	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM ARG...")
+}
+
+// serve runs and times as many rounds as each line asks for. With a pace, rounds
+// begin at fixed instants and count from there, as arrivals from outside do.
+func serve(in io.Reader, out io.Writer, pace time.Duration, round func() error) error {
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		rounds, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
+		if err != nil || rounds < 1 || rounds > 1_000_000 {
+			return fmt.Errorf("%q is not a number of rounds", lines.Text())
+		}
+		took := make([]int64, rounds)
+		first := time.Now()
+		for i := range took {
+			began := first.Add(time.Duration(i) * pace)
+			if pace == 0 {
+				began = time.Now()
+			}
+			time.Sleep(time.Until(began))
+			if err := round(); err != nil {
+				return err
+			}
+			took[i] = time.Since(began).Nanoseconds()
+		}
+		if err := json.NewEncoder(out).Encode(took); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// once runs a program with nothing on its descriptors and waits for it.
+func once(argv []string) error {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+	}
+	return nil
+}
