@@ -126,13 +126,13 @@ func (s *session) deliver(after uint64) error {
 			s.fail(err)
 			return err
 		}
+		after = f.Seq
+		s.mu.Lock()
+		s.sent = after // first: the acknowledgement may be faster than the return of the write
+		s.mu.Unlock()
 		if err := s.put(f.Raw); err != nil {
 			return err
 		}
-		after = f.Seq
-		s.mu.Lock()
-		s.sent = after
-		s.mu.Unlock()
 	}
 	if len(frames) == frameBatch {
 		s.mu.Lock()

@@ -125,6 +125,7 @@ func (s *session) finish(err error) {
 	}
 	s.ending = true
 	why, welcomed, closed := s.why, s.welcomed, s.closed
+	s.welcomed = false
 	s.mu.Unlock()
 	s.writer.Wait()
 	if !closed {

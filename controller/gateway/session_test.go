@@ -1,0 +1,580 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+func TestWhoGetsNoSession(t *testing.T) {
+	d := newDoor(t, nil)
+	good := d.enroll()
+	t.Run("no certificate", func(t *testing.T) {
+		m := &member{d: d}
+		_, resp, err := m.tryDial(nil)
+		if err == nil || resp != nil && resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("%v %v", resp, err)
+		}
+	})
+	t.Run("certificate of another cluster", func(t *testing.T) {
+		other := newDoor(t, nil).enroll()
+		if _, _, err := (&member{d: d, cert: other.cert}).tryDial(nil); err == nil {
+			t.Fatal("connected")
+		}
+	})
+	t.Run("key that is not listed", func(t *testing.T) {
+		key, csr := newCSR(t, nil)
+		chain, _, err := d.keys.IssueClient(csr, good.id) // even by our own CA and with a listed name
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := (&member{d: d, cert: tls.Certificate{Certificate: chain, PrivateKey: key}}).tryDial(nil); err == nil {
+			t.Fatal("connected")
+		}
+	})
+	t.Run("old TLS", func(t *testing.T) {
+		conf := d.client(&good.cert)
+		conf.MinVersion, conf.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+		if c, err := tls.Dial("tcp", d.addr, conf); err == nil {
+			c.Close()
+			t.Fatal("TLS 1.2 is served")
+		}
+	})
+	t.Run("another server name", func(t *testing.T) {
+		conf := d.client(&good.cert)
+		conf.ServerName = "localhost"
+		if c, err := tls.Dial("tcp", d.addr, conf); err == nil {
+			c.Close()
+			t.Fatal("the door proves a name that is not its own")
+		}
+	})
+	for name, origin := range map[string]string{"a browser": "https://evil.example", "the same origin": "https://" + d.addr, "empty": ""} {
+		t.Run("Origin "+name, func(t *testing.T) {
+			_, resp, err := good.tryDial(http.Header{"Origin": {origin}})
+			if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+				t.Fatalf("%v %v", resp, err)
+			}
+		})
+	}
+	for name, edit := range map[string]func(*store.Endpoint){
+		"deleted":     func(e *store.Endpoint) { e.DeletedAt = time.Now() },
+		"locked":      func(e *store.Endpoint) { e.Locked = true },
+		"quarantined": func(e *store.Endpoint) { e.Quarantined = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := d.enroll()
+			before, _ := m.session(wire.Hello{})
+			early := m.dial() // through the handshake, no hello yet
+			m.change(edit)
+			before.send(wire.TRenew, 0, wire.Renew{CSR: csrFor(t, m.key, nil)})
+			if said := before.gone(); len(said) != 0 {
+				t.Errorf("renewal answered %v", said[0].Type)
+			}
+			early.send(wire.THello, 0, wire.Hello{Versions: []int{1}})
+			var e wire.Error
+			early.want(wire.TError, &e)
+			if e.Code != wire.CodeLocked {
+				t.Errorf("hello answered %+v", e)
+			}
+			early.gone()
+			if _, _, err := m.tryDial(nil); err == nil {
+				t.Error("the handshake went through")
+			}
+		})
+	}
+	line, _ := good.session(wire.Hello{})
+	line.alive()
+}
+
+func TestDisconnectIsAtOnce(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	if !d.gw.Connected(m.id) || d.gw.Connected("ep_other") {
+		t.Fatal("connected is wrong")
+	}
+	m.change(func(e *store.Endpoint) { e.DeletedAt = time.Now() })
+	d.gw.Disconnect(m.id)
+	if d.gw.Connected(m.id) {
+		t.Error("still connected")
+	}
+	l.gone()
+}
+
+func TestNewSessionReplacesTheOld(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	first, w := m.session(wire.Hello{})
+	second, _ := m.session(wire.Hello{Ratchet: w.Ratchet})
+	first.gone()
+	second.alive()
+	if d.gw.Sessions() != 1 {
+		t.Errorf("%d sessions", d.gw.Sessions())
+	}
+}
+
+func TestHello(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	t.Run("no version in common", func(t *testing.T) {
+		l := m.dial()
+		l.send(wire.THello, 0, wire.Hello{Versions: []int{99}})
+		var e wire.Error
+		l.want(wire.TError, &e)
+		if e.Code != wire.CodeVersion {
+			t.Errorf("%+v", e)
+		}
+		l.gone()
+	})
+	t.Run("something before hello", func(t *testing.T) {
+		l := m.dial()
+		l.send(wire.TAttempt, 0, attempt("/bin/true"))
+		l.gone()
+	})
+	t.Run("welcome", func(t *testing.T) {
+		l, w := m.session(wire.Hello{})
+		if w.Endpoint != m.id || w.Cluster != d.keys.Cluster() || w.NextSeq != 1 || w.ResyncFrom != 0 || len(w.Ratchet) != 32 ||
+			!bytes.Equal(w.KeySet, d.keys.KeySet()) || w.Ping != 30*time.Second {
+			t.Errorf("%+v", w)
+		}
+		l.send(wire.THello, 0, wire.Hello{Versions: []int{1}})
+		l.gone()
+	})
+}
+
+func TestRatchet(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	alarms := func() int {
+		n := 0
+		err := d.store.View(t.Context(), func(tx *store.Tx) error {
+			rows, err := d.events(tx)
+			n = len(slices.DeleteFunc(rows, func(k audit.Kind) bool { return k != audit.EndpointClone }))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	_, w1 := m.session(wire.Hello{})
+	_, w2 := m.session(wire.Hello{Ratchet: w1.Ratchet})
+	_, w3 := m.session(wire.Hello{Ratchet: w1.Ratchet}) // the welcome w2 was lost
+	_, _ = m.session(wire.Hello{Ratchet: w3.Ratchet})
+	if n := alarms(); n != 0 {
+		t.Fatalf("%d alarms in an honest history", n)
+	}
+	l, _ := m.session(wire.Hello{Ratchet: w2.Ratchet}) // a copy that stayed behind
+	l.alive()                                          // quarantine comes later
+	if n := alarms(); n != 1 {
+		t.Fatalf("%d alarms for a copy", n)
+	}
+}
+
+// events are the kinds of all events, also those that have no place in the log
+// yet.
+func (d *door) events(*store.Tx) ([]audit.Kind, error) {
+	rows, err := d.store.AuditWaiting(context.Background(), 1000)
+	var out []audit.Kind
+	for _, r := range rows {
+		out = append(out, r.Kind)
+	}
+	return out, err
+}
+
+func TestSequence(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	m.enqueue(3, 10)
+	take := func(l *line, from, to uint64) {
+		t.Helper()
+		for n := from; n <= to; n++ {
+			if f := l.want(wire.TQuestion, nil); f.Seq != n {
+				t.Fatalf("got frame %d, want %d", f.Seq, n)
+			}
+		}
+	}
+	l, w := m.session(wire.Hello{})
+	take(l, 1, 3)
+	m.enqueue(2, 10)
+	d.gw.Wake(m.id)
+	take(l, 4, 5)
+
+	t.Run("resume behind what it has", func(t *testing.T) {
+		l, w = m.session(wire.Hello{LastSeq: 2, Ratchet: w.Ratchet})
+		if w.ResyncFrom != 0 || w.NextSeq != 6 {
+			t.Fatalf("%+v", w)
+		}
+		take(l, 3, 5)
+		l.send(wire.TAck, 0, wire.Ack{Seq: 4})
+		l.send(wire.TAck, 0, wire.Ack{Seq: 3}) // late, changes nothing
+		l.alive()
+		d.gw.storeAcks(d.gw.sessions()) // as the clockwork does every second
+	})
+	t.Run("more than ever given", func(t *testing.T) { // the controller was put back
+		var w wire.Welcome
+		l, w = m.session(wire.Hello{LastSeq: 900, Ratchet: w.Ratchet})
+		if w.ResyncFrom != 5 {
+			t.Fatalf("%+v", w)
+		}
+		take(l, 5, 5)
+		l.send(wire.TAck, 0, wire.Ack{Seq: 5})
+		l.alive()
+		d.gw.storeAcks(d.gw.sessions())
+	})
+	t.Run("less than acknowledged", func(t *testing.T) { // the endpoint was put back
+		l, w := m.session(wire.Hello{LastSeq: 5})
+		if w.ResyncFrom != 0 {
+			t.Fatalf("%+v", w)
+		}
+		l.alive()
+		l, w = m.session(wire.Hello{LastSeq: 1})
+		if w.ResyncFrom != 6 {
+			t.Fatalf("%+v", w)
+		}
+		l.alive()
+	})
+	t.Run("acknowledges what was not sent", func(t *testing.T) {
+		l, _ := m.session(wire.Hello{LastSeq: 5})
+		l.send(wire.TAck, 0, wire.Ack{Seq: 6})
+		l.gone()
+	})
+}
+
+func TestUnackedWindow(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Limits = DefaultLimits(); c.Limits.Unacked = 40 })
+	m := d.enroll()
+	m.enqueue(200, 10)
+	l, _ := m.session(wire.Hello{})
+	for n := uint64(1); n <= 200; n++ {
+		if f := l.want(wire.TQuestion, nil); f.Seq != n {
+			t.Fatalf("got frame %d, want %d", f.Seq, n)
+		}
+		if n%32 == 0 {
+			l.send(wire.TAck, 0, wire.Ack{Seq: n})
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Progress = 20 * time.Millisecond })
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	t.Run("decided", func(t *testing.T) {
+		a := attempt("/bin/true")
+		l.send(wire.TAttempt, 0, a)
+		var dec wire.Decision
+		if f := l.want(wire.TDecision, &dec); f.Seq != 1 || dec.Request != a.Request {
+			t.Errorf("%d %+v", f.Seq, dec)
+		}
+	})
+	for path, want := range map[string]wire.Type{"/need": wire.TNeed, "/closed": wire.TClosed} {
+		t.Run(path, func(t *testing.T) {
+			l.send(wire.TAttempt, 0, attempt(path))
+			if f := l.want(want, nil); f.Seq != 0 {
+				t.Errorf("sequence %d", f.Seq)
+			}
+		})
+	}
+	for path, want := range map[string]wire.ErrorCode{"/invalid": wire.CodeInvalid, "/limit": wire.CodeRateLimited, "/nothing": wire.CodeUnavailable} {
+		t.Run(path, func(t *testing.T) {
+			a := attempt(path)
+			l.send(wire.TAttempt, 0, a)
+			var e wire.Error
+			l.want(wire.TError, &e)
+			if e.Code != want || e.Request != a.Request {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+	t.Run("an id that is a path", func(t *testing.T) {
+		a := attempt("/bin/true")
+		a.Request = "req_../../../etc/passwd"
+		l.send(wire.TAttempt, 0, a)
+		var e wire.Error
+		l.want(wire.TError, &e)
+		if e.Code != wire.CodeInvalid || e.Request != "" {
+			t.Errorf("%+v", e)
+		}
+	})
+	t.Run("withdraw and answer", func(t *testing.T) {
+		id := elevation.NewRequestID(time.Now())
+		l.send(wire.TWithdraw, 0, wire.Withdraw{Request: id})
+		var a wire.Accepted
+		l.want(wire.TAccepted, &a)
+		if a.Request != id {
+			t.Errorf("%+v", a)
+		}
+		l.send(wire.TAnswer, 0, wire.Answer{Request: id})
+		l.want(wire.TError, nil)
+	})
+	t.Run("reports", func(t *testing.T) {
+		l.send(wire.TReport, 0, wire.Report{Seq: 7, Grant: "gr_x", Kind: elevation.ReportStarted})
+		var a wire.Accepted
+		l.want(wire.TAccepted, &a)
+		if a.Report != 7 {
+			t.Errorf("%+v", a)
+		}
+		l.send(wire.TReport, 0, wire.Report{Seq: 8}) // can never be taken: said, and off the endpoint's hands
+		l.want(wire.TError, nil)
+		l.want(wire.TAccepted, &a)
+		if a.Report != 8 {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("not served and unknown", func(t *testing.T) {
+		l.send(wire.TExtend, 0, wire.Extend{})
+		l.want(wire.TError, nil)
+		l.send("weather", 0, map[string]string{"of": "tomorrow"})
+		l.alive()
+	})
+	t.Run("place in the queue", func(t *testing.T) {
+		a := attempt("/need")
+		l.send(wire.TAttempt, 0, a)
+		l.want(wire.TNeed, nil)
+		l.send(wire.TComplete, 0, wire.Complete{Request: a.Request, Justification: "because"})
+		l.want(wire.TAccepted, nil)
+		var p wire.Progress
+		for range 4 { // the first answers, three renew it, then it does not wait any more
+			l.want(wire.TProgress, &p)
+		}
+		if p.Request != a.Request || p.Position != 3 {
+			t.Errorf("%+v", p)
+		}
+	})
+	l.alive()
+}
+
+func TestStoreDown(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	l.alive()
+	d.store.Close()
+	a := attempt("/bin/true")
+	l.send(wire.TAttempt, 0, a)
+	var e wire.Error
+	l.want(wire.TError, &e)
+	if e.Code != wire.CodeUnavailable || e.RetryAfter <= 0 || e.Request != a.Request || strings.Contains(e.Text, "database") {
+		t.Errorf("%+v", e)
+	}
+	l.send(wire.TReport, 0, wire.Report{Seq: 1, Grant: "gr_x"}) // the queue of this test keeps reports in memory
+	l.want(wire.TAccepted, nil)
+	l.alive()
+	_, csr := newCSR(t, nil)
+	token, _, _ := d.keys.NewEnrollToken()
+	if status, _ := d.post(d.http(), encode(t, wire.Enroll{Token: token, CSR: csr}), nil); status != http.StatusServiceUnavailable {
+		t.Errorf("enrolment answered %d", status)
+	}
+}
+
+func TestRateOfOneEndpoint(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Limits = DefaultLimits(); c.Limits.Attempts, c.Limits.AttemptBurst = 1, 5 })
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	refused := 0
+	for range 8 {
+		l.send(wire.TAttempt, 0, attempt("/closed"))
+		f, err := l.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e wire.Error
+		if f.Type == wire.TError && f.Into(&e) == nil && e.Code == wire.CodeRateLimited && e.RetryAfter > 0 {
+			refused++
+		}
+	}
+	if refused < 2 || refused > 3 {
+		t.Errorf("%d of 8 refused", refused)
+	}
+	l.alive()
+}
+
+func TestHostileFramesEndTheirSessionOnly(t *testing.T) {
+	d := newDoor(t, nil)
+	other := d.enroll()
+	witness, _ := other.session(wire.Hello{})
+	m := d.enroll()
+	good, err := wire.Encode(wire.TAttempt, 0, attempt("/closed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := func(body []byte) []byte { return encode(t, wire.Frame{Type: wire.TAttempt, Body: body}) }
+	bin := func(raw []byte) func(*line) {
+		return func(l *line) { l.c.WriteMessage(websocket.BinaryMessage, raw) }
+	}
+	many := func(n int, kind int, data []byte) func(*line) {
+		return func(l *line) {
+			for range n {
+				if l.c.WriteMessage(kind, data) != nil {
+					return // the server has had enough
+				}
+			}
+		}
+	}
+	rows := map[string]func(*line){
+		"empty":                  bin(nil),
+		"a byte":                 bin([]byte{0}),
+		"garbage":                bin([]byte("hello")),
+		"truncated":              bin(good[:len(good)/2]),
+		"trailing byte":          bin(append(bytes.Clone(good), 0)),
+		"oversized":              bin(make([]byte, wire.MaxFrame+1)),
+		"text":                   func(l *line) { l.c.WriteMessage(websocket.TextMessage, good) },
+		"no type":                bin(encode(t, wire.Frame{Body: []byte{0xa0}})),
+		"long type":              bin(encode(t, wire.Frame{Type: wire.Type(strings.Repeat("a", 33)), Body: []byte{0xa0}})),
+		"unknown field":          bin(encode(t, map[string]any{"t": "ping", "b": []byte{0xa0}, "x": 1})),
+		"duplicate keys":         bin([]byte("\xa3\x61t\x64ping\x61t\x64ping\x61b\x40")),
+		"invalid UTF-8":          bin([]byte("\xa2\x61t\x62\xff\xfe\x61b\x40")),
+		"indefinite length":      bin([]byte("\xbf\x61t\x64ping\x61b\x40\xff")),
+		"body empty":             bin(frame(nil)),
+		"body garbage":           bin(frame([]byte("x"))),
+		"body duplicate keys":    bin(frame([]byte("\xa2\x67request\x61a\x67request\x61b"))),
+		"body invalid UTF-8":     bin(frame([]byte("\xa1\x67request\x62\xff\xfe"))),
+		"body deep":              bin(frame([]byte(strings.Repeat("\x81", 2000) + "\x01"))),
+		"body claims a gigabyte": bin(frame([]byte("\xa1\x67request\x7a\x40\x00\x00\x00a"))),
+		"known with a sequence":  func(l *line) { l.send(wire.TPing, 5, wire.Ping{}) },
+		"unknown durable":        func(l *line) { l.send("weather", 5, wire.Ping{}) },
+		"a panic inside":         func(l *line) { l.send(wire.TAttempt, 0, attempt("/panic")) },
+		"a million empty frames": many(1_000_000, websocket.BinaryMessage, nil),
+		"ping flood":             many(1_000_000, websocket.PingMessage, []byte("x")),
+		"pong flood":             many(1_000_000, websocket.PongMessage, []byte("x")),
+		"flood of unknown ones": many(1_000_000, websocket.BinaryMessage, encode(t, wire.Frame{Type: "weather",
+			Body: []byte{0xa0}})),
+	}
+	for name, do := range rows {
+		t.Run(name, func(t *testing.T) {
+			l, _ := m.session(wire.Hello{})
+			l.t = t
+			do(l)
+			l.gone()
+			if name := d.gw.Connected(m.id); name {
+				t.Error("still in the hub")
+			}
+			witness.alive()
+		})
+	}
+	l, _ := m.session(wire.Hello{})
+	l.alive()
+}
+
+func TestSlowReaderIsDisconnectedAndResumes(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Write = 200 * time.Millisecond })
+	m := d.enroll()
+	m.enqueue(100, 200<<10) // 20 MB, more than any socket holds
+	l, w := m.session(wire.Hello{})
+	for d.gw.Connected(m.id) { // nothing is read meanwhile
+		l.t.Log("waiting for the disconnection")
+		if err := wait(t.Context(), 50*time.Millisecond); err != nil {
+			t.Fatal("a slow reader keeps its session")
+		}
+	}
+	last := uint64(0)
+	for last < 100 {
+		l, w = m.session(wire.Hello{LastSeq: last, Ratchet: w.Ratchet})
+		for last < 100 {
+			f, err := l.next()
+			if err != nil {
+				break
+			}
+			if f.Seq != last+1 {
+				t.Fatalf("got frame %d after %d", f.Seq, last)
+			}
+			last = f.Seq
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func TestQueueOfLiveFramesIsBounded(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Limits = DefaultLimits(); c.Limits.QueuedFrames = 8 })
+	m := d.enroll()
+	m.session(wire.Hello{})
+	s := d.gw.session(m.id)
+	s.mu.Lock()
+	s.writing = true // as if the writer were held up by the network
+	s.mu.Unlock()
+	var err error
+	for range 9 {
+		err = s.say(wire.TPong, wire.Ping{})
+	}
+	if !errors.Is(err, errSlow) {
+		t.Fatalf("got %v", err)
+	}
+	s.mu.Lock()
+	s.writing = false
+	s.mu.Unlock()
+}
+
+func TestSilentPeersAreLetGo(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Hello = 100 * time.Millisecond; c.Ping = 20 * time.Millisecond })
+	m := d.enroll()
+	m.dial().gone() // no hello
+	l, _ := m.session(wire.Hello{})
+	l.gone() // no pings
+}
+
+func TestClose(t *testing.T) {
+	d := newDoor(t, nil)
+	var lines []*line
+	for range 5 {
+		l, _ := d.enroll().session(wire.Hello{})
+		lines = append(lines, l)
+	}
+	idle := d.enroll().dial() // no hello yet
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := d.gw.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range append(lines, idle) {
+		_, err := l.next()
+		if !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := d.gw.Close(ctx); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+}
+
+func TestKeySetGoesDownBeforeItsGrants(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	if err := d.gw.sendKeySet(); err != nil {
+		t.Fatal(err)
+	}
+	var s wire.Signed
+	if f := l.want(wire.TKeySet, &s); f.Seq != 1 || !bytes.Equal(s.Raw, d.keys.KeySet()) {
+		t.Errorf("%d %x", f.Seq, s.Raw)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for in, want := range map[string]string{"abc": "abc", "abcdef": "abcd", "abcé": "abc", "ab€": "ab", "": ""} {
+		if got := cut(in, 4); got != want {
+			t.Errorf("cut(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
