@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/assent-epm/assent/e2e/machine"
+)
+
+// waits opens a command on a terminal, gives the reason and returns the
+// session and the id of the request that waits.
+func (w *world) waits(t *testing.T, m *machine.Machine, user, command, program string) (*machine.Session, string) {
+	t.Helper()
+	s := terminal(t, m, user, command+`; echo "code $?"`)
+	sees(t, s, "Reason:")
+	types(t, s, "a test of the binding\r")
+	sees(t, s, "waiting for approval")
+	return s, w.pending(t, program).ID
+}
+
+// TestBindingOfTheProgram changes what was asked for between the question and
+// the answer, in each way that a path allows. Nothing may run.
+func TestBindingOfTheProgram(t *testing.T) {
+	w := theWorld(t)
+	m := w.desk
+	const (
+		sudoDir = "/opt/tools"
+		userDir = "/home/alice/tools"
+	)
+	change := map[string]string{
+		"in place":     `printf x >> D/tool`,
+		"one byte":     `printf x | dd of=D/tool bs=1 seek=9 conv=notrunc status=none`,
+		"rename":       `cp /usr/bin/env D/other && mv D/other D/tool`,
+		"symlink":      `mv D/tool D/was && ln -s /usr/bin/env D/tool`,
+		"hard link":    `rm D/tool && ln /usr/bin/env D/tool || cp /usr/bin/env D/tool`,
+		"parent":       `mv D D.was && mkdir D && cp /usr/bin/env D/tool`,
+		"parent link":  `mv D D.was && mkdir D.new && cp /usr/bin/env D.new/tool && ln -s D.new D`,
+		"open for use": `exec 3>>D/tool; rm D/tool; cp /usr/bin/env D/tool; printf x >&3`,
+		"removed":      `rm D/tool`,
+	}
+	paths := []struct{ name, dir, owner, command string }{
+		{"sudo", sudoDir, "root", "sudo " + sudoDir + "/tool /root/proof"},
+		{"assent run", userDir, "alice", "assent run -- " + userDir + "/tool /root/proof"},
+		{"assent run, root's file", sudoDir, "root", "assent run -- " + sudoDir + "/tool /root/proof"},
+	}
+	for _, path := range paths {
+		for name, script := range change {
+			t.Run(path.name+"/"+name, func(t *testing.T) {
+				prepare := "rm -rf D D.was D.new /root/proof; mkdir -p D && cp /usr/bin/touch D/tool && chown -R " + path.owner + " D"
+				sh(t, m, prepare, path.dir)
+				s, id := w.waits(t, m, "alice", path.command, path.dir+"/tool")
+				if path.owner == "root" {
+					sh(t, m, script, path.dir)
+				} else if r := typed(t, m, "alice", strings.ReplaceAll(script, "D", path.dir)); r.Code != 0 {
+					t.Fatalf("change: %s", r)
+				}
+				w.act(t, id, "approve", "")
+				r := ends(t, s)
+				if strings.Contains(r.Stdout, "code 0") {
+					t.Errorf("it ran: %s", r)
+				}
+				if r := asRoot(t, m, "/usr/bin/find", "/root/proof"); r.Code == 0 {
+					t.Error("the effect is there")
+				}
+				done := w.becomes(t, id, "ended")
+				if *done.EndReason != "failed" {
+					t.Errorf("ended as %s", *done.EndReason)
+				}
+				nothingLeft(t, m)
+			})
+		}
+	}
+}
+
+// sh runs a script as root on a machine, with D standing for a folder.
+func sh(t *testing.T, m *machine.Machine, script, dir string) {
+	t.Helper()
+	if r := asRoot(t, m, "/bin/bash", "-c", strings.ReplaceAll(script, "D", dir)); r.Code != 0 {
+		t.Fatalf("%s: %s", script, r)
+	}
+}
+
+// TestBindingOfTheGrant tries a waiting grant for everything but what it is for.
+func TestBindingOfTheGrant(t *testing.T) {
+	w := theWorld(t)
+	s, id := w.waits(t, w.desk, "alice", "sudo id -u -r", "/usr/bin/id")
+	if err := s.Hangup(); err != nil {
+		t.Fatal(err)
+	}
+	w.act(t, id, "approve", "")
+	w.becomes(t, id, "available")
+	rows := []struct {
+		name    string
+		m       *machine.Machine
+		user    string
+		command string
+	}{
+		{"an argument more", w.desk, "alice", "sudo -n id -u -r -z"},
+		{"an argument less", w.desk, "alice", "sudo -n id -u"},
+		{"joined arguments", w.desk, "alice", "sudo -n id '-u -r'"},
+		{"another order", w.desk, "alice", "sudo -n id -r -u"},
+		{"another folder", w.desk, "alice", "cd /tmp && sudo -n id -u -r"},
+		{"another user to be", w.desk, "alice", "sudo -n -u bob id -u -r"},
+		{"another group to be", w.desk, "alice", "sudo -n -g daemon id -u -r"},
+		{"a variable", w.desk, "alice", "sudo -n LD_PRELOAD=/tmp/x.so id -u -r"},
+		{"another program", w.desk, "alice", "sudo -n stat -u -r"},
+		{"a shell", w.desk, "alice", "sudo -n -s id -u -r"},
+		{"another user", w.desk, "bob", "sudo -n id -u -r"},
+		{"another endpoint", w.rack, "alice", "sudo -n id -u -r"},
+	}
+	for _, row := range rows {
+		if r := typed(t, row.m, row.user, row.command); r.Code == 0 {
+			t.Errorf("%s: %s", row.name, r)
+		}
+	}
+	if r := typed(t, w.desk, "alice", "sudo -n id -u -r"); r.Code != 0 || strings.TrimSpace(r.Stdout) != "0" {
+		t.Errorf("the very same command: %s", r)
+	}
+	if r := typed(t, w.desk, "alice", "sudo -n id -u -r"); r.Code == 0 {
+		t.Error("it was used a second time")
+	}
+	w.becomes(t, id, "ended")
+	nothingLeft(t, w.desk)
+}
+
+// TestNothingAfterTheEnd: a revoked and an expired grant are not used.
+func TestNothingAfterTheEnd(t *testing.T) {
+	w := theWorld(t)
+	s, id := w.waits(t, w.desk, "alice", "sudo id -g", "/usr/bin/id")
+	if err := s.Hangup(); err != nil {
+		t.Fatal(err)
+	}
+	w.act(t, id, "approve", "")
+	w.becomes(t, id, "available")
+	w.act(t, id, "revoke", "changed my mind")
+	if err := until(t.Context(), waitLong, func() error { return w.confirmed(t, id) }); err != nil {
+		t.Fatal(err)
+	}
+	if r := typed(t, w.desk, "alice", "sudo -n id -g"); r.Code == 0 {
+		t.Error("a revoked grant was used")
+	}
+}
