@@ -137,7 +137,7 @@ func (q *Queue) writeDue(tx *store.Tx, l loaded, c *change) error {
 		return nil
 	}
 	// The endpoint has not had the grant yet and would count its time from now.
-	row, err := tx.Grant(g.ID)
+	row, err := tx.GrantOf(l.r.ID)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,10 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// Store keeps the audit log for the Sequencer.
+// Store keeps the audit log for the Sequencer. Events are only ever added, by
+// one writer, so their row numbers are the order of the commits without a gap:
+// the place of an event in the log is its row number, and all that the Sequencer
+// has to write of an event is how far it has come.
 var _ audit.Store = (*Store)(nil)
 
 // Append adds an event to the log in this transaction. An event that can not be
@@ -72,7 +75,7 @@ type EventFilter struct {
 // ascending order, at most limit.
 func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, error) {
 	q := where{}
-	q.and("seq > ?", int64(after))
+	q.and("pos > ? AND pos <= "+headQuery, int64(after))
 	if len(f.Kinds) > 0 {
 		args := make([]any, len(f.Kinds))
 		for i, k := range f.Kinds {
@@ -81,21 +84,24 @@ func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, err
 		q.and("kind IN ("+marks(len(args))+")", args...)
 	}
 	if f.Request != "" {
-		q.and("request = ?", string(f.Request))
+		q.and("request = ? AND request <> ''", string(f.Request))
 	}
 	if f.Endpoint != "" {
 		q.and("endpoint = ?", string(f.Endpoint))
 	}
-	return tx.events2("WHERE seq > 0 AND "+q.sql()+" ORDER BY seq LIMIT ?", append(q.args, limit)...)
+	return tx.openEvents("WHERE "+q.sql()+" ORDER BY pos LIMIT ?", append(q.args, limit)...)
 }
 
 // EventsOf returns all events of one request in the order of their commits,
 // also those that have no place in the log yet.
 func (tx *Tx) EventsOf(id elevation.RequestID) ([]audit.Event, error) {
-	return tx.events2("WHERE request = ? AND request <> '' ORDER BY pos", string(id))
+	return tx.openEvents("WHERE request = ? AND request <> '' ORDER BY pos", string(id))
 }
 
-func (tx *Tx) events2(tail string, args ...any) ([]audit.Event, error) {
+// headQuery is how far the Sequencer has come.
+const headQuery = "(SELECT size FROM audit_head WHERE id = 1)"
+
+func (tx *Tx) openEvents(tail string, args ...any) ([]audit.Event, error) {
 	rows, err := tx.auditRows(tail, args...)
 	if err != nil {
 		return nil, err
@@ -123,7 +129,7 @@ func (tx *Tx) auditRows(tail string, args ...any) ([]audit.Row, error) {
 		r.Seq, r.At, r.Kind = uint64(seq), at(when), audit.Kind(kind)
 		out = append(out, r)
 		return nil
-	}, "SELECT seq, "+eventColumns+" FROM events "+tail, args...)
+	}, "SELECT CASE WHEN pos <= "+headQuery+" THEN pos ELSE 0 END, "+eventColumns+" FROM events "+tail, args...)
 	return out, err
 }
 
@@ -131,7 +137,7 @@ func (tx *Tx) auditRows(tail string, args ...any) ([]audit.Row, error) {
 func (s *Store) AuditHead(ctx context.Context) (h audit.Head, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
 		h = audit.Head{}
-		if err := tx.row([]any{&h.Size}, "SELECT coalesce(max(seq), 0) FROM events WHERE seq > 0"); err != nil {
+		if err := tx.row([]any{&h.Size}, "SELECT "+headQuery); err != nil {
 			return err
 		}
 		list, err := tx.checkpoints("ORDER BY size DESC LIMIT 1")
@@ -146,7 +152,7 @@ func (s *Store) AuditHead(ctx context.Context) (h audit.Head, err error) {
 // AuditWaiting implements [audit.Store].
 func (s *Store) AuditWaiting(ctx context.Context, limit int) (rows []audit.Row, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
-		rows, err = tx.auditRows("WHERE seq = 0 ORDER BY pos LIMIT ?", limit)
+		rows, err = tx.auditRows("WHERE pos > "+headQuery+" ORDER BY pos LIMIT ?", limit)
 		return err
 	})
 	return rows, err
@@ -157,17 +163,17 @@ func (s *Store) AuditWaiting(ctx context.Context, limit int) (rows []audit.Row, 
 func (s *Store) AuditPlace(ctx context.Context, b audit.Batch) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		var size uint64
-		if err := tx.row([]any{&size}, "SELECT coalesce(max(seq), 0) FROM events WHERE seq > 0"); err != nil {
+		if err := tx.row([]any{&size}, "SELECT "+headQuery); err != nil {
 			return err
 		}
 		if len(b.IDs) > 0 && size != b.First-1 {
 			return fmt.Errorf("place audit events: %w: the log has %d, not %d", ErrStale, size, b.First-1)
 		}
-		for i, id := range b.IDs {
-			n, err := tx.exec("UPDATE events SET seq = ? WHERE id = ? AND seq = 0", int64(b.First)+int64(i), string(id))
-			if err != nil || n != 1 {
-				return fmt.Errorf("place audit event %s (%d rows): %w", id, n, orStale(err))
-			}
+		if err := tx.checkPlaces(b); err != nil {
+			return err
+		}
+		if _, err := tx.exec("UPDATE audit_head SET size = size + ? WHERE id = 1", len(b.IDs)); err != nil {
+			return fmt.Errorf("place audit events: %w", err)
 		}
 		for _, h := range b.Hashes {
 			if _, err := tx.exec("INSERT INTO audit_hashes(idx, hash) VALUES (?,?)", h.Index, h.Hash[:]); err != nil {
@@ -183,9 +189,26 @@ func (s *Store) AuditPlace(ctx context.Context, b audit.Batch) error {
 	})
 }
 
-func orStale(err error) error {
-	if err == nil {
-		return ErrStale
+// checkPlaces refuses a batch that is not made of the very next events.
+func (tx *Tx) checkPlaces(b audit.Batch) error {
+	if len(b.IDs) == 0 {
+		return nil
+	}
+	i := 0
+	err := tx.rows(func(scan func(...any) error) error {
+		var pos uint64
+		var id elevation.EventID
+		if err := scan(&pos, &id); err != nil {
+			return err
+		}
+		if pos != b.First+uint64(i) || id != b.IDs[i] {
+			return fmt.Errorf("place audit event %s: %w: place %d has %s", b.IDs[i], ErrStale, pos, id)
+		}
+		i++
+		return nil
+	}, "SELECT pos, id FROM events WHERE pos >= ? ORDER BY pos LIMIT ?", int64(b.First), len(b.IDs))
+	if err == nil && i != len(b.IDs) {
+		err = fmt.Errorf("place audit events: %w: %d of %d are there", ErrStale, i, len(b.IDs))
 	}
 	return err
 }
@@ -212,7 +235,7 @@ func (s *Store) AuditHashes(ctx context.Context, index []int64) ([]tlog.Hash, er
 // AuditRows implements [audit.Store].
 func (s *Store) AuditRows(ctx context.Context, after uint64, limit int) (rows []audit.Row, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
-		rows, err = tx.auditRows("WHERE seq > 0 AND seq > ? ORDER BY seq LIMIT ?", int64(after), limit)
+		rows, err = tx.auditRows("WHERE pos > ? AND pos <= "+headQuery+" ORDER BY pos LIMIT ?", int64(after), limit)
 		return err
 	})
 	return rows, err

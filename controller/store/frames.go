@@ -16,26 +16,36 @@ type GrantRow struct {
 	Raw      []byte // as signed
 }
 
-// InsertGrant keeps a signed grant verbatim.
+// InsertGrant keeps a signed grant verbatim, with its request, which must exist.
 func (tx *Tx) InsertGrant(g GrantRow) error {
 	tx.audited("grant " + string(g.ID))
-	if _, err := tx.exec("INSERT INTO grants(id, request, endpoint, frame_seq, raw) VALUES (?,?,?,?,?)",
-		string(g.ID), string(g.Request), string(g.Endpoint), int64(g.FrameSeq), g.Raw); err != nil {
+	n, err := tx.exec("UPDATE requests SET grant_frame = ?, grant_raw = ? WHERE id = ? AND endpoint = ? AND grant_raw IS NULL",
+		int64(g.FrameSeq), g.Raw, string(g.Request), string(g.Endpoint))
+	if err == nil && n == 0 {
+		err = ErrExists
+	}
+	if err != nil {
 		return fmt.Errorf("insert grant %s: %w", g.ID, err)
 	}
 	return nil
 }
 
-// Grant reads a signed grant; [elevation.ErrNotFound] when there is none.
-func (tx *Tx) Grant(id elevation.GrantID) (GrantRow, error) {
-	var g GrantRow
+// GrantOf reads the signed grant of a request; [elevation.ErrNotFound] when it
+// has none.
+func (tx *Tx) GrantOf(id elevation.RequestID) (GrantRow, error) {
 	var seq int64
-	err := tx.row([]any{&g.ID, &g.Request, &g.Endpoint, &seq, &g.Raw},
-		"SELECT id, request, endpoint, frame_seq, raw FROM grants WHERE id = ?", string(id))
+	g := GrantRow{Request: id}
+	var body []byte
+	err := tx.row([]any{&g.Endpoint, &seq, &g.Raw, &body},
+		"SELECT endpoint, grant_frame, grant_raw, body FROM requests WHERE id = ? AND grant_raw IS NOT NULL", string(id))
 	if err != nil {
-		return GrantRow{}, fmt.Errorf("grant %s: %w", id, err)
+		return GrantRow{}, fmt.Errorf("grant of %s: %w", id, err)
 	}
-	g.FrameSeq = uint64(seq)
+	r, err := decodeRequest(body)
+	if err != nil {
+		return GrantRow{}, err
+	}
+	g.FrameSeq, g.ID = uint64(seq), r.Grant.ID
 	return g, nil
 }
 

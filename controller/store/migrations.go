@@ -10,6 +10,7 @@ func migrations() []string {
 
 const schema1 = `
 CREATE TABLE requests (
+  pos          INTEGER PRIMARY KEY,
   id           TEXT NOT NULL UNIQUE,
   version      INTEGER NOT NULL,
   endpoint     TEXT NOT NULL,
@@ -31,24 +32,17 @@ CREATE TABLE requests (
   removed_team INTEGER NOT NULL,
   same         BLOB NOT NULL,
   search       TEXT NOT NULL,
-  body         BLOB NOT NULL
+  body         BLOB NOT NULL,
+  grant_frame  INTEGER NOT NULL DEFAULT 0,
+  grant_raw    BLOB
 );
 CREATE INDEX requests_queue   ON requests(sort_key, id) WHERE waiting = 2;
-CREATE INDEX requests_newest  ON requests(submitted_ms, id) WHERE submitted_ms > 0;
-CREATE INDEX requests_state   ON requests(state, submitted_ms, id);
+CREATE INDEX requests_state   ON requests(state);
 CREATE INDEX requests_due     ON requests(next_due) WHERE next_due > 0;
 CREATE INDEX requests_same    ON requests(same) WHERE waiting = 2;
 CREATE INDEX requests_open    ON requests(endpoint, uid) WHERE waiting > 0;
 CREATE INDEX requests_denied  ON requests(same, denied_ms) WHERE denied_ms > 0;
 CREATE INDEX requests_decided ON requests(decided_ms) WHERE decided_ms > 0;
-
-CREATE TABLE grants (
-  id        TEXT PRIMARY KEY,
-  request   TEXT NOT NULL,
-  endpoint  TEXT NOT NULL,
-  frame_seq INTEGER NOT NULL,
-  raw       BLOB NOT NULL
-) WITHOUT ROWID;
 
 CREATE TABLE frames (
   endpoint TEXT NOT NULL,
@@ -154,8 +148,7 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_at ON idempotency(at);
 
 CREATE TABLE events (
-  pos      INTEGER PRIMARY KEY AUTOINCREMENT,
-  seq      INTEGER NOT NULL DEFAULT 0,
+  pos      INTEGER PRIMARY KEY,
   id       TEXT NOT NULL,
   at       INTEGER NOT NULL,
   kind     INTEGER NOT NULL,
@@ -165,9 +158,9 @@ CREATE TABLE events (
   leaf     BLOB NOT NULL,
   text     BLOB
 );
-CREATE INDEX events_waiting ON events(pos) WHERE seq = 0;
-CREATE UNIQUE INDEX events_seq ON events(seq) WHERE seq > 0;
-CREATE INDEX events_request ON events(request, pos) WHERE request <> '';
+CREATE INDEX events_request ON events(request) WHERE request <> '';
+CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+INSERT INTO audit_head(id, size) VALUES (1, 0);
 CREATE TABLE audit_hashes (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE audit_checkpoints (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, note BLOB NOT NULL);
 `

@@ -58,7 +58,7 @@ type sortOrder struct {
 	column string
 	desc   bool
 	text   bool
-	where  string // makes a partial index usable
+	where  string // goes with it
 }
 
 // SortColumns are the names that a list can be sorted by besides queue and
@@ -70,7 +70,7 @@ func SortColumns() []string {
 func sortBy(name string) (sortOrder, error) {
 	switch name {
 	case "", "newest":
-		return sortOrder{column: "submitted_ms", desc: true, where: "submitted_ms > 0"}, nil
+		return sortOrder{column: "pos", desc: true, where: "submitted_ms > 0"}, nil
 	case "queue":
 		return sortOrder{column: "sort_key"}, nil
 	}
