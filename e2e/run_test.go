@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/assent-epm/assent/controller/client"
 )
 
 const waitLong = 10 * time.Second
@@ -78,11 +76,11 @@ func TestAssentRunExitCodes(t *testing.T) {
 
 // active is nil when one request of a program is in use.
 func (w *world) active(t *testing.T, path string) error {
-	list, err := client.Get[client.List[client.Request]](t.Context(), w.api, "/requests?status=active", nil)
+	list, err := w.list(t, "active")
 	if err != nil {
 		return err
 	}
-	for _, r := range list.Items {
+	for _, r := range list {
 		if r.Subject.Path == path {
 			return nil
 		}

@@ -26,7 +26,7 @@ func (w *world) pending(t *testing.T, path string) client.Request {
 	t.Helper()
 	var found client.Request
 	err := until(t.Context(), 10*time.Second, func() error {
-		list, err := client.All[client.Request](t.Context(), w.api, "/requests", url.Values{"status": {"pending"}}, 100)
+		list, err := w.list(t, "pending")
 		if err != nil {
 			return err
 		}
@@ -173,4 +173,9 @@ func (w *world) total(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return c.All
+}
+
+// list are the requests of a status.
+func (w *world) list(t *testing.T, status string) ([]client.Request, error) {
+	return client.All[client.Request](t.Context(), w.api, "/requests", url.Values{"status": {status}}, 500)
 }
