@@ -287,10 +287,10 @@ func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevatio
 		if err != nil {
 			return err
 		}
-		if !act.Covers(ep.Labels) {
+		in = Input(r, ep)
+		if !act.Covers(in.Endpoint.Labels) {
 			return fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
 		}
-		in = Input(r, ep)
 		return nil
 	})
 	if err != nil {

@@ -32,13 +32,13 @@ func (l *loader) match(n *yaml.Node, d *draft) {
 func (l *loader) hashes(n *yaml.Node) []string {
 	var out []string
 	ok := l.list(n, "sha256", maxList, func(n *yaml.Node) {
-		s := l.str(n, "a sha256", maxText)
-		if s != "" && !lowerHex(s, 64) {
+		if n.Kind == yaml.ScalarNode && lowerHex(n.Value, 64) { // YAML takes one without letters for a number
+			out = append(out, n.Value)
+		} else if s := l.str(n, "a sha256", maxText); s != "" {
 			l.fail(n, "bad_value", "%q is no SHA-256: write 64 hexadecimal digits in lower case, as sha256sum prints them", printable(s))
 		}
-		out = append(out, s)
 	})
-	if ok && len(out) == 0 {
+	if ok && len(n.Content) == 0 {
 		l.fail(n, "bad_value", "sha256 is an empty list, which would match nothing: leave the key out to match everything")
 	}
 	return out
@@ -51,9 +51,10 @@ func lowerHex(s string, n int) bool {
 func (l *loader) publisher(n *yaml.Node) string {
 	thumbprint := ""
 	l.mapping(n, "publisher", fields{"thumbprint": func(n *yaml.Node) {
-		thumbprint = l.str(n, "thumbprint", maxText)
-		if thumbprint != "" && !lowerHex(thumbprint, 40) && !lowerHex(thumbprint, 64) {
-			l.fail(n, "bad_value", "%q is no thumbprint: write 40 or 64 hexadecimal digits in lower case", printable(thumbprint))
+		if n.Kind == yaml.ScalarNode && (lowerHex(n.Value, 40) || lowerHex(n.Value, 64)) {
+			thumbprint = n.Value
+		} else if s := l.str(n, "thumbprint", maxText); s != "" {
+			l.fail(n, "bad_value", "%q is no thumbprint: write 40 or 64 hexadecimal digits in lower case", printable(s))
 		}
 	}}, "thumbprint")
 	return thumbprint
@@ -196,8 +197,12 @@ func (l *loader) fixtureAttempt(n *yaml.Node, in *Input) {
 		return func(n *yaml.Node) { *to = l.str(n, what, maxText) }
 	}
 	l.mapping(n, "attempt", fields{
-		"path":          text("path", &s.Path),
-		"sha256":        text("sha256", &s.SHA256),
+		"path": text("path", &s.Path),
+		"sha256": func(n *yaml.Node) {
+			if s.SHA256 = n.Value; n.Kind != yaml.ScalarNode || !lowerHex(n.Value, 64) {
+				s.SHA256 = l.str(n, "sha256", maxText)
+			}
+		},
 		"product":       text("product", &s.Product),
 		"version":       text("version", &s.Version),
 		"parent":        text("parent", &s.Parent),
