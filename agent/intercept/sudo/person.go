@@ -136,27 +136,33 @@ func (p *person) Waiting(w intercept.Waiting) {
 }
 
 // waitingLine is the one line. The id stands early, so that a narrow terminal
-// cuts what is less important.
+// cuts what is less important; a line that wraps could not be drawn over.
 func waitingLine(w intercept.Waiting, now time.Time, cols int) string {
+	place, usual, away, who := ", place ", ", usually ", ", the controller is away", ""
+	if len(w.CanAnswer) > 0 {
+		who = ", " + shown(strings.Join(w.CanAnswer, ", "), 60)
+	}
+	s := line(w, now, place, usual, away, who)
+	if cols <= 1 || utf8.RuneCountInString(s) < cols {
+		return s
+	}
+	return intercept.Clip(line(w, now, " place ", " ~", " (away)", ""), cols-1)
+}
+
+func line(w intercept.Waiting, now time.Time, place, usual, away, who string) string {
 	s := "waiting for approval " + elapsed(max(0, now.Sub(w.Since))) + " " + string(w.Request)
 	switch {
 	case w.Offline:
-		s += ", the controller is away"
+		return s + away
 	case w.Position > 100:
-		s += ", place 100+"
+		s += place + "100+"
 	case w.Position > 0:
-		s += ", place " + strconv.Itoa(w.Position)
+		s += place + strconv.Itoa(w.Position)
 	}
-	if w.UsualWait > 0 && !w.Offline {
-		s += ", usually " + elapsed(w.UsualWait)
+	if w.UsualWait > 0 {
+		s += usual + elapsed(w.UsualWait)
 	}
-	if len(w.CanAnswer) > 0 && !w.Offline {
-		s += ", " + shown(strings.Join(w.CanAnswer, ", "), 60)
-	}
-	if cols > 1 {
-		s = intercept.Clip(s, cols-1) // a line that wraps could not be drawn over
-	}
-	return s
+	return s + who
 }
 
 // elapsed is a time as people read it: 12s, 3m05s, 2h10m.

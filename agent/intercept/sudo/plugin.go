@@ -200,9 +200,9 @@ func withoutBlock(text string) string {
 func sudoWorks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
 	defer cancel()
-	out, exit, err := runSudo(ctx, []string{"-n", "-V"})
+	out, exit, err := runSudo(ctx, []string{"-V"})
 	if err == nil && exit != 0 {
-		err = fmt.Errorf("sudo -V ended with %d", exit)
+		err = fmt.Errorf("sudo -V ended with %d: %s", exit, intercept.Clip(intercept.Inert(out), 300))
 	}
 	if err != nil {
 		return err

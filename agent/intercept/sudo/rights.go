@@ -132,7 +132,7 @@ func (r *Rights) Info(ctx context.Context) (Info, error) {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, rightsQuery)
 	defer cancel()
-	out, exit, err := r.run(ctx, []string{"-n", "-V"})
+	out, exit, err := r.run(ctx, []string{"-V"})
 	if err == nil && exit != 0 {
 		err = fmt.Errorf("exit %d", exit)
 	}
@@ -209,7 +209,7 @@ func runSudo(ctx context.Context, args []string) (string, int, error) {
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.Dir = "/"
 	var out strings.Builder
-	cmd.Stdout = &out
+	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return "", -1, ctx.Err()

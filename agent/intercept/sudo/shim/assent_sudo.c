@@ -70,20 +70,28 @@ static void on_signal(int n) { caught = n; }
 static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 #define NSIGNALS (sizeof signals / sizeof signals[0])
 
-/* Waits until fd is ready. Returns 1 when it is, 0 when the time is over or the
- * descriptor failed, -1 when a signal came. sudo's own handlers only note a
- * signal, so ours are in place exactly while this waits: they are blocked
- * outside of ppoll, and none is lost between looking and waiting. */
-static int ready(int fd, short what, long until) {
-    sigset_t block, before;
-    struct sigaction ours, old[NSIGNALS];
-    memset(&ours, 0, sizeof ours);
-    ours.sa_handler = on_signal;
-    sigemptyset(&ours.sa_mask);
+static sigset_t before; /* the mask outside of an exchange */
+
+/* During an exchange the signals are blocked and only let through while it
+ * waits, so that none falls between looking and waiting: sudo's own handlers
+ * merely note them. What comes after the last wait is sudo's again. */
+static void hold_signals(void) {
+    sigset_t block;
     sigemptyset(&block);
     for (size_t i = 0; i < NSIGNALS; i++) sigaddset(&block, signals[i]);
     sigprocmask(SIG_BLOCK, &block, &before);
+}
+
+static void release_signals(void) { sigprocmask(SIG_SETMASK, &before, NULL); }
+
+/* Waits until fd is ready. Returns 1 when it is, 0 when the time is over or the
+ * descriptor failed, -1 when a signal came. */
+static int ready(int fd, short what, long until) {
+    struct sigaction ours, old[NSIGNALS];
     sigset_t during = before;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_handler = on_signal;
+    sigemptyset(&ours.sa_mask);
     for (size_t i = 0; i < NSIGNALS; i++) {
         sigaction(signals[i], &ours, &old[i]);
         /* What the caller ignores stays ignored: nohup sudo. */
@@ -105,7 +113,6 @@ static int ready(int fd, short what, long until) {
         break;
     }
     for (size_t i = 0; i < NSIGNALS; i++) sigaction(signals[i], &old[i], NULL);
-    sigprocmask(SIG_SETMASK, &before, NULL);
     return result;
 }
 
@@ -190,7 +197,13 @@ static int dial(long until) {
 static int prompt(int fd, const char *text) {
     struct sudo_conv_message m = {.msg_type = SUDO_CONV_PROMPT_ECHO_ON | SUDO_CONV_PREFER_TTY, .msg = text};
     struct sudo_conv_reply reply = {0};
+    sigset_t waiting;
+    sigpending(&waiting);
+    for (size_t i = 0; i < NSIGNALS; i++)
+        if (sigismember(&waiting, signals[i])) { caught = signals[i]; return WITHDRAWN; }
+    release_signals(); /* while it reads the terminal, sudo handles them itself */
     int ok = converse_with(1, &m, &reply, NULL);
+    hold_signals();
     if (ok < 0 || !reply.reply) { free(reply.reply); return WITHDRAWN; }
     int r = put_text(fd, 'R', reply.reply, now_ms() + FIRST_MS);
     explicit_bzero(reply.reply, strlen(reply.reply));
@@ -248,7 +261,7 @@ static int talk(int fd, long until) {
 }
 
 /* One exchange. check is 0 in the audit stage. */
-static int ask(int check, char * const *command_info, char * const *run_argv, char * const *run_envp) {
+static int exchange(int check, char * const *command_info, char * const *run_argv, char * const *run_envp) {
     char number[16];
     long until = now_ms() + FIRST_MS;
     int fd = dial(until);
@@ -266,6 +279,13 @@ static int ask(int check, char * const *command_info, char * const *run_argv, ch
     if (!r) r = put_text(fd, 'E', "", until);
     r = r == WITHDRAWN ? withdraw(fd) : r ? LOST : talk(fd, until);
     close(fd);
+    return r;
+}
+
+static int ask(int check, char * const *command_info, char * const *run_argv, char * const *run_envp) {
+    hold_signals();
+    int r = exchange(check, command_info, run_argv, run_envp);
+    release_signals();
     return r;
 }
 

@@ -1,0 +1,477 @@
+package sudo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+func TestApprovedRunsOnce(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	m := serve(t, approveAll)
+	sudo(t, alice, "show", "a b", "", "*", "ü").expect(t, 37, "/usr/local/bin/show 0:0 /usr\n<a b>\n<>\n<*>\n<ü>\n")
+	sudo(t, alice, "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "-u", "bob", "id", "-un").expect(t, 0, "bob\n")
+	sudo(t, alice, "-s", "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "-i", "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "-i", "pwd").expect(t, 0, "/root\n")
+	if got, want := strings.Join(m.effects.list(), " "), strings.TrimSpace(strings.Repeat("arm start ", 6)); got != want {
+		t.Errorf("effects: got %s, want %s", got, want)
+	}
+	sudo(t, carol, "id", "-u").expect(t, 0, "0\n")
+	if n := m.elevator.asked(); n != 6 {
+		t.Errorf("asked %d times, want 6", n)
+	}
+}
+
+func TestDenied(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	m := serve(t, func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error) {
+		return intercept.Permit{}, &intercept.Refused{By: "bo", Text: "not\x1b[31m today\u202e"}
+	})
+	r := sudo(t, alice, "touch", "/run/ran")
+	r.expect(t, 1, `denied by bo: not\x1b[31m today\u{202e}`)
+	if _, err := os.Stat("/run/ran"); err == nil || strings.Contains(r.err, "\x1b") {
+		t.Errorf("it ran, or the terminal got an escape: %v", r)
+	}
+	if len(m.effects.list()) > 0 {
+		t.Errorf("effects: %v", m.effects.list())
+	}
+}
+
+func TestRightsStayAsTheyAre(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	write(t, "/etc/sudoers.d/bob", 0o440, "bob ALL=(root) NOPASSWD: /usr/bin/id -u, sudoedit /etc/motd\n")
+	installShim(t)
+	m := serve(t, func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error) {
+		return intercept.Permit{}, &intercept.Refused{By: "nobody"}
+	})
+	long := strings.Repeat("x", 100_000)
+	sudo(t, carol, "id", "-u").expect(t, 0, "0\n")
+	sudo(t, carol, "-u", "bob", "-g", "carol", "id", "-un").expect(t, 0, "bob\n")
+	sudo(t, carol, "-s", "echo", "a  b").expect(t, 0, "a  b\n")
+	sudo(t, carol, "-E", "X=1", "printenv", "X").expect(t, 0, "1\n")
+	sudo(t, carol, "show", "", long, long, long, long, long).expect(t, 37, "<>\n<"+long+">")
+	sudo(t, bob, "id", "-u").expect(t, 0, "0\n")
+	sudo(t, bob, "-n", "id", "-u").expect(t, 0, "0\n")
+	for _, args := range [][]string{{"-l"}, {"-n", "-v"}, {"-k"}, {"-K"}, {"-V"}, {"-n", "-l", "id"}, {"--list"}, {"-h"}} {
+		sudo(t, alice, args...)
+		sudo(t, bob, args...)
+	}
+	sudo(t, 0, "id", "-u").expect(t, 0, "0\n")
+	if n := m.elevator.asked(); n != 0 {
+		t.Errorf("asked %d times, want never", n)
+	}
+	sudo(t, bob, "id", "-g").expect(t, 1, "denied by nobody")
+	must(t, os.Remove("/etc/sudoers.d/bob")) // noticed at once
+	sudo(t, bob, "id", "-u").expect(t, 1, "denied by nobody")
+}
+
+func TestNotCovered(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	write(t, "/home/alice/own", 0o755, "#!/bin/sh\nid -u\n")
+	write(t, "/usr/local/bin/new\nline", 0o755, "#!/bin/sh\nid -u\n")
+	must(t, os.Symlink("/home/alice/own", "/usr/local/bin/linked"))
+	must(t, os.Mkdir("/usr/local/open", 0o777))
+	must(t, os.Chmod("/usr/local/open", 0o777))
+	write(t, "/usr/local/open/prog", 0o755, "#!/bin/sh\nid -u\n")
+	m := serve(t, approveAll)
+	part := strings.Repeat("x", 100_000)
+	var huge []string
+	for range 19 {
+		huge = append(huge, part)
+	}
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a single empty argument", []string{"show", ""}, "assent run"},
+		{"a newline", []string{"show", "a\nb"}, "assent run"},
+		{"a path sudoers can not say", []string{"/usr/local/bin/new\nline"}, "assent run"},
+		{"own program", []string{"/home/alice/own"}, "assent run"},
+		{"link to own program", []string{"linked"}, "assent run"},
+		{"in an open folder", []string{"/usr/local/open/prog"}, "assent run"},
+		{"sudoedit", []string{"-e", "/etc/motd"}, "assent run"},
+		{"keep the environment", []string{"-E", "show"}, "-E"},
+		{"variables", []string{"FOO=1", "show"}, "variables"},
+		{"variables that load code", []string{"LD_PRELOAD=/home/alice/own", "show"}, "variables"},
+		{"another folder", []string{"-D", "/home/alice", "show"}, "-D"},
+		{"another group", []string{"-g", "daemon", "show"}, "-g"},
+		{"arguments beyond a request", []string{"show", part, part}, "too long"},
+		{"2 MB of arguments", append([]string{"show"}, huge...), "too long"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := sudo(t, alice, tt.args...)
+			r.out, r.err = intercept.Clip(r.out, 500), intercept.Clip(r.err, 2000)
+			r.expect(t, 1, "error: ", "hint: ", tt.want)
+		})
+	}
+	sudo(t, alice, "-u", "nosuch", "id").expect(t, 1, "nosuch")
+	sudo(t, alice, "nosuchprogram").expect(t, 1)
+	if n := m.elevator.asked(); n != 0 {
+		t.Errorf("asked %d times, want never", n)
+	}
+}
+
+func TestSilent(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	id := elevation.NewRequestID(time.Now())
+	m := serve(t, func(_ context.Context, ask intercept.Ask, _ intercept.Person) (intercept.Permit, error) {
+		switch {
+		case ask.RulesOnly && ask.Attempt.Subject.Path == "/usr/bin/id":
+			return approve(ask), nil
+		case ask.RulesOnly:
+			return intercept.Permit{}, intercept.ErrNeedsPerson
+		case ask.NoWait && ask.Justification == "because":
+			return intercept.Permit{}, &intercept.Kept{Request: id}
+		}
+		return intercept.Permit{}, errors.New("asked in the wrong way")
+	})
+	sudo(t, alice, "-n", "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "-n", "show").expect(t, 1, "error: ", "ASSENT_REASON")
+	cmd := as(alice, "/usr/bin/sudo", "-n", "show")
+	cmd.Env = append(cmd.Env, "ASSENT_REASON=because")
+	if r := finish(t, cmd); r.err != "request "+string(id)+"\n" || r.out != "" || r.code != 1 {
+		t.Errorf("got %v", r)
+	}
+	if n := m.elevator.asked(); n != 3 {
+		t.Errorf("asked %d times, want 3", n)
+	}
+}
+
+// terminal is a command on a terminal of its own.
+type terminal struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	pty  *os.File
+	text chan string
+	seen string
+}
+
+func onTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	cmd.SysProcAttr.Setctty = true
+	f, err := pty.StartWithAttrs(cmd, &pty.Winsize{Rows: 24, Cols: 120}, cmd.SysProcAttr)
+	must(t, err)
+	x := &terminal{t: t, cmd: cmd, pty: f, text: make(chan string, 1000)}
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := f.Read(buf)
+			if n > 0 {
+				x.text <- string(buf[:n])
+			}
+			if err != nil {
+				close(x.text)
+				return
+			}
+		}
+	}()
+	return x
+}
+
+func (x *terminal) until(part string) {
+	x.t.Helper()
+	timeout := time.After(15 * time.Second)
+	for !strings.Contains(x.seen, part) {
+		select {
+		case s, ok := <-x.text:
+			if !ok {
+				x.t.Fatalf("the terminal closed before %q; it shows %q", part, x.seen)
+			}
+			x.seen += s
+		case <-timeout:
+			x.t.Fatalf("no %q on the terminal; it shows %q", part, x.seen)
+		}
+	}
+}
+
+func (x *terminal) typed(s string) { x.pty.WriteString(s) }
+
+// end waits for the command and returns its exit code.
+func (x *terminal) end() (int, time.Duration) {
+	x.t.Helper()
+	began := time.Now()
+	timer := time.AfterFunc(20*time.Second, func() { x.cmd.Process.Kill() })
+	defer timer.Stop()
+	for s := range x.text {
+		x.seen += s
+	}
+	x.cmd.Wait()
+	return x.cmd.ProcessState.ExitCode(), time.Since(began)
+}
+
+// asking asks for a reason, then waits for the answer until released.
+func asking(id elevation.RequestID, release <-chan bool) func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error) {
+	return func(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
+		reason := ask.Justification
+		if reason == "" {
+			var err error
+			if reason, _, err = p.Ask(ctx, wire.Need{ReasonMin: 8, GoesTo: []string{"Approvers"}}); err != nil {
+				return intercept.Permit{}, err
+			}
+		}
+		p.Waiting(intercept.Waiting{Request: id, Since: time.Now(), Position: 2, UsualWait: 3 * time.Minute})
+		select {
+		case ok := <-release:
+			if !ok {
+				return intercept.Permit{}, &intercept.Refused{By: "bo", Text: reason + "?"}
+			}
+			return approve(ask), nil
+		case <-ctx.Done():
+			return intercept.Permit{}, context.Cause(ctx)
+		}
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	id := elevation.NewRequestID(time.Now())
+	release := make(chan bool)
+	m := serve(t, asking(id, release))
+
+	cmd := as(alice, "/bin/sh", "-c", "/usr/bin/sudo show x 2>/run/stderr.$$; echo code $?")
+	must(t, os.Chmod("/run", 0o777))
+	x := onTerminal(t, cmd)
+	x.until("Reason: ")
+	x.typed("short\r")
+	x.until("at least 8")
+	x.typed("disk is full\r")
+	x.until("waiting for approval 0s " + string(id) + " place 2 ~3m") // sudo knows 80 columns here
+	x.until("waiting for approval 2s")                                // the line lives by itself
+	release <- true
+	x.until("0:0 /usr")
+	x.until("code 37")
+	x.end()
+	for _, f := range glob(t, "/run/stderr.*") {
+		if b, _ := os.ReadFile(f); strings.Contains(string(b), "waiting") {
+			t.Errorf("the waiting line is in stderr: %q", b)
+		}
+	}
+
+	x = onTerminal(t, as(alice, "/usr/bin/sudo", "show"))
+	x.until("Reason: ")
+	x.typed("disk is full\r")
+	x.until("waiting for approval")
+	release <- false
+	if code, _ := x.end(); code != 1 || !strings.Contains(x.seen, "denied by bo: disk is full?") {
+		t.Errorf("exit %d, terminal %q", code, x.seen)
+	}
+	if n := m.elevator.asked(); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	must(t, err)
+	return names
+}
+
+func TestWithdrawnOrLost(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	id := elevation.NewRequestID(time.Now())
+	m := serve(t, asking(id, nil))
+	last := func() error {
+		waitFor(t, "the elevator", func() bool {
+			m.elevator.mu.Lock()
+			defer m.elevator.mu.Unlock()
+			return len(m.elevator.done) == len(m.elevator.asks)
+		})
+		return m.elevator.done[len(m.elevator.done)-1]
+	}
+	tests := []struct {
+		name      string
+		act       func(x *terminal)
+		withdrawn bool
+		code      int
+	}{
+		{"Ctrl-C while waiting", func(x *terminal) { x.typed("long enough\r"); x.until("waiting for"); x.typed("\x03") }, true, 1},
+		{"Ctrl-C at the prompt", func(x *terminal) { x.typed("\x03") }, true, 1},
+		{"SIGTERM", func(x *terminal) {
+			x.typed("long enough\r")
+			x.until("waiting for")
+			x.cmd.Process.Signal(syscall.SIGTERM)
+		}, true, 1},
+		{"kill -9", func(x *terminal) { x.typed("long enough\r"); x.until("waiting for"); x.cmd.Process.Kill() }, false, -1},
+		{"the terminal is gone", func(x *terminal) { x.typed("long enough\r"); x.until("waiting for"); x.pty.Close() }, false, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			x := onTerminal(t, as(alice, "/usr/bin/sudo", "show"))
+			x.t = t
+			x.until("Reason: ")
+			tt.act(x)
+			code, took := x.end()
+			if err := last(); errors.Is(err, intercept.ErrWithdrawn) != tt.withdrawn {
+				t.Errorf("the elevator was told %v", err)
+			}
+			if code != tt.code || took > 2*time.Second {
+				t.Errorf("exit %d after %v, terminal %q", code, took, x.seen)
+			}
+		})
+	}
+	if got := m.effects.list(); len(got) != 0 {
+		t.Errorf("effects: %v", got)
+	}
+}
+
+func TestChangedAfterTheRequest(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	script := "#!/bin/sh\ntouch /run/ran\n"
+	binary, err := os.ReadFile("/usr/bin/touch")
+	must(t, err)
+	changes := []struct {
+		name string
+		act  func(path string)
+	}{
+		{"one byte in place", func(path string) {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			must(t, err)
+			info, _ := f.Stat()
+			f.WriteAt([]byte{'\n'}, info.Size()-1)
+			f.WriteString("x")
+			f.Close()
+		}},
+		{"rename over it", func(path string) {
+			write(t, path+".2", 0o755, "#!/bin/sh\nid >/run/ran\n")
+			must(t, os.Rename(path+".2", path))
+		}},
+		{"link over it", func(path string) {
+			must(t, os.Remove(path))
+			must(t, os.Symlink("/usr/bin/touch", path))
+		}},
+		{"folder swapped", func(path string) {
+			dir := filepath.Dir(path)
+			must(t, os.Rename(dir, dir+".old"))
+			write(t, path, 0o755, "#!/bin/sh\nid >/run/ran\n")
+		}},
+		{"writable by all", func(path string) { must(t, os.Chmod(path, 0o777)) }},
+		{"folder writable by all", func(path string) { must(t, os.Chmod(filepath.Dir(path), 0o777)) }},
+	}
+	n := 0
+	for _, kind := range []string{"script", "binary"} {
+		for _, when := range []string{"while it waits", "once it is armed"} {
+			for _, c := range changes {
+				t.Run(kind+" "+c.name+" "+when, func(t *testing.T) {
+					n++
+					path := fmt.Sprintf("/usr/local/d%d/prog", n)
+					write(t, path, 0o755, script)
+					if kind == "binary" {
+						write(t, path, 0o755, string(binary))
+					}
+					act := func() { c.act(path) }
+					m := serve(t, func(_ context.Context, ask intercept.Ask, _ intercept.Person) (intercept.Permit, error) {
+						if when == "while it waits" {
+							act()
+						}
+						return approve(ask), nil
+					})
+					if when != "while it waits" {
+						m.effects.onArm = func(string) { act() }
+					}
+					sudo(t, alice, path, "/run/ran").expect(t, 1)
+					if _, err := os.Stat("/run/ran"); err == nil {
+						t.Error("it ran")
+						os.Remove("/run/ran")
+					}
+					want := ""
+					if when != "while it waits" {
+						want = "arm fail"
+					}
+					waitFor(t, "the effects", func() bool { return strings.Join(m.effects.list(), " ") == want })
+				})
+			}
+		}
+	}
+}
+
+func TestRuleHelpsNobodyElse(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	var first atomic.Bool
+	m := serve(t, func(_ context.Context, ask intercept.Ask, _ intercept.Person) (intercept.Permit, error) {
+		if first.CompareAndSwap(false, true) {
+			return approve(ask), nil
+		}
+		return intercept.Permit{}, &intercept.Refused{By: "bo", Text: "once only"}
+	})
+	// While the first is armed and before its rule is written, others try the
+	// same, joined arguments, one more argument, and another user.
+	others := [][]string{{"show", "a", "b"}, {"show", "a b"}, {"show", "a", "b", "c"}}
+	results := make(chan result, 10)
+	m.effects.onArm = func(path string) {
+		for _, args := range others {
+			go func() { results <- sudo(t, alice, args...) }()
+		}
+		go func() { results <- sudo(t, bob, "show", "a", "b") }()
+	}
+	sudo(t, alice, "show", "a", "b").expect(t, 37, "<a>\n<b>\n")
+	for range len(others) + 1 {
+		r := <-results
+		if r.code == 37 || strings.Contains(r.out, "<a") {
+			t.Errorf("somebody else ran it: %v", r)
+		}
+	}
+	sudo(t, alice, "show", "a", "b").expect(t, 1, "once only")
+	if got := strings.Join(m.effects.list(), " "); got != "arm start" {
+		t.Errorf("effects: %s", got)
+	}
+	// A rule that lies around, however it came there, is of no use to anybody
+	// without rights, and takes nothing from those who have them.
+	for _, uid := range []int{alice, carol} {
+		rule, err := Rule{UID: uint32(uid), NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: []string{"c", "d"}}.Line()
+		must(t, err)
+		write(t, "/etc/sudoers.d/zz-assent-"+strconv.Itoa(uid)+"-left", 0o440, rule)
+	}
+	sudo(t, alice, "show", "c d").expect(t, 1, "error: another approval")
+	sudo(t, alice, "show", "c", "d").expect(t, 1, "error: another approval")
+	removed, err := CleanDropins(sudoersDir)
+	if len(removed) != 2 || err != nil {
+		t.Errorf("removed %v, %v", removed, err)
+	}
+	sudo(t, carol, "show", "a", "b").expect(t, 37)
+}
