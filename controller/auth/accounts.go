@@ -88,6 +88,9 @@ type Store interface {
 	Record(ctx context.Context, n Note) error
 }
 
+// FirstLogin is the login of the first administrator.
+const FirstLogin = "admin"
+
 // How long things last.
 const (
 	SessionIdle     = 2 * time.Hour  // without a call
@@ -327,7 +330,7 @@ func (a *Accounts) NewLink(ctx context.Context, id elevation.UserID) (string, er
 // when there is one.
 func (a *Accounts) First(ctx context.Context) (acc Account, token string, made bool, err error) {
 	now := a.now()
-	acc = Account{ID: elevation.UserID(elevation.NewID(elevation.UserPrefix, now)), Login: "admin",
+	acc = Account{ID: elevation.UserID(elevation.NewID(elevation.UserPrefix, now)), Login: FirstLogin,
 		Name: "First administrator", Roles: []Role{Administrator}, CreatedAt: now}
 	t, token := NewToken(acc.ID, "admin.token", AdminTokenLife, now)
 	t.Full = true

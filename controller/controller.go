@@ -1,0 +1,401 @@
+// Package controller builds the controller out of its parts, in one straight
+// line: keys, store, accounts, audit log, rules, queue, the agents' door and the
+// console's door.
+//
+// [New] opens everything and listens; [Controller.Run] serves until its context
+// ends; [Controller.Close] is safe at any time. The package decides nothing.
+// Tests and cmd/assent-controller are its users; local.go has what is done on
+// the controller's own machine beside a running one.
+package controller
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/assent-epm/assent/controller/admin"
+	"github.com/assent-epm/assent/controller/api"
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/console"
+	"github.com/assent-epm/assent/controller/gateway"
+	"github.com/assent-epm/assent/controller/keys"
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules/cel"
+)
+
+// Default addresses.
+const (
+	DefaultListen      = "127.0.0.1:8080"
+	DefaultAgentListen = "127.0.0.1:8443"
+)
+
+// stopWithin is how long calls at hand may take after the end was asked for.
+const stopWithin = 8 * time.Second
+
+// Config says where the controller lives and listens.
+type Config struct {
+	Data        string // folder, made with mode 0700
+	Listen      string // console and REST; plain HTTP only on loopback
+	AgentListen string // agents, TLS 1.3
+	PublicURL   string // of the console, "" = derived from Listen
+	TLSCert     string // files; with both, Listen speaks TLS
+	TLSKey      string
+	Out         io.Writer // the lines with addresses; nil discards
+	Log         *slog.Logger
+	Now         func() time.Time // nil = time.Now
+
+	// Tune changes the gateway's times and limits, for tests; may be nil.
+	Tune func(*gateway.Config)
+	// FailPoint is for tests of crashes, see [store.Config].
+	FailPoint func(point string) error
+}
+
+// Controller is a controller that listens. Use [New].
+type Controller struct {
+	cfg      Config
+	lock     io.Closer
+	keys     *keys.Keys
+	store    *store.Store
+	accounts *auth.Accounts
+	audit    *audit.Sequencer
+	admin    *admin.Admin
+	queue    *queue.Queue
+	gateway  *gateway.Gateway
+	api      *api.API
+
+	web       net.Listener
+	agents    net.Listener
+	webServer *http.Server
+	agServer  *http.Server
+	public    string
+
+	ready  atomic.Bool
+	closed sync.Once
+	err    error // of the one Close
+}
+
+// New opens the data folder, listens on both addresses and writes
+// addresses.json. On the first start it makes keys, the first administrator and
+// admin.token. What it began is undone when it fails.
+func New(ctx context.Context, cfg Config) (*Controller, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Out == nil {
+		cfg.Out = io.Discard
+	}
+	c := &Controller{cfg: cfg}
+	if err := c.open(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// open is long and straight: each part needs those before it.
+func (c *Controller) open(ctx context.Context) error {
+	cfg := c.cfg
+	if cfg.Data == "" {
+		return errors.New("open controller: no data folder is given")
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	var err error
+	if c.lock, err = lockData(cfg.Data); err != nil {
+		return err
+	}
+	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.Now); err != nil {
+		return fmt.Errorf("open keys: %w", err)
+	}
+	if c.store, err = store.Open(ctx, store.Config{Path: databasePath(cfg.Data), Log: cfg.Log, Fail: cfg.FailPoint}); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if c.accounts, err = auth.NewAccounts(people{store: c.store, now: cfg.Now}, cfg.Now); err != nil {
+		return err
+	}
+	c.audit, err = audit.New(ctx, audit.Config{Store: c.store, Signer: c.keys.AuditSigner(), Cluster: c.keys.Cluster(), Now: cfg.Now, Log: cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open audit log: %w", err)
+	}
+	conditions, err := cel.New()
+	if err != nil {
+		return fmt.Errorf("prepare conditions: %w", err)
+	}
+	c.admin, err = admin.New(ctx, admin.Config{Store: c.store, Passwords: c.accounts, Conditions: conditions,
+		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open administration: %w", err)
+	}
+	// Queue and gateway know each other by two functions; neither calls them
+	// before both exist, because nothing is served yet.
+	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Now: cfg.Now, Log: cfg.Log,
+		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
+		Connected: func(ep elevation.EndpointID) bool { return c.gateway.Connected(ep) }})
+	if err != nil {
+		return fmt.Errorf("open queue: %w", err)
+	}
+	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Now: cfg.Now, Log: cfg.Log,
+		Checkpoint: func() []byte { return c.audit.Checkpoint().Note }}
+	if cfg.Tune != nil {
+		cfg.Tune(&gw)
+	}
+	if c.gateway, err = gateway.New(gw); err != nil {
+		return fmt.Errorf("open the agents' door: %w", err)
+	}
+	if err := c.listen(); err != nil {
+		return err
+	}
+	if err := c.openAPI(); err != nil {
+		return err
+	}
+	return c.announce(ctx)
+}
+
+func databasePath(data string) string { return filepath.Join(data, "assent.db") }
+
+// listen takes both addresses. Without TLS only loopback is allowed: passwords
+// and tokens would travel in clear.
+func (c *Controller) listen() error {
+	var err error
+	if c.web, err = net.Listen("tcp", first(c.cfg.Listen, DefaultListen)); err != nil {
+		return fmt.Errorf("listen for the console: %w", err)
+	}
+	if c.cfg.TLSCert != "" || c.cfg.TLSKey != "" {
+		cert, err := tls.LoadX509KeyPair(c.cfg.TLSCert, c.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("load the console's certificate: %w", err)
+		}
+		c.web = tls.NewListener(c.web, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}})
+	} else if !c.loopback() {
+		return fmt.Errorf("listen on %s: plain HTTP is for loopback only; give a certificate (--tls-cert, --tls-key)", c.web.Addr())
+	}
+	if c.agents, err = net.Listen("tcp", first(c.cfg.AgentListen, DefaultAgentListen)); err != nil {
+		return fmt.Errorf("listen for agents: %w", err)
+	}
+	c.public = strings.TrimSuffix(c.cfg.PublicURL, "/")
+	if c.public == "" {
+		scheme := "http"
+		if c.cfg.TLSCert != "" {
+			scheme = "https"
+		}
+		c.public = scheme + "://" + hostPort(c.web.Addr())
+	}
+	u, err := url.Parse(c.public)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("the public address %q is not http(s)://host[:port]", c.public)
+	}
+	return nil
+}
+
+func (c *Controller) loopback() bool {
+	a, ok := c.web.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}
+
+// hostPort is an address as people reach it from this machine.
+func hostPort(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	host := tcp.IP.String()
+	switch {
+	case tcp.IP.IsLoopback():
+		host = "localhost"
+	case tcp.IP.IsUnspecified():
+		host = "localhost"
+		if name, err := os.Hostname(); err == nil && name != "" {
+			host = name
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+func (c *Controller) openAPI() error {
+	secure := strings.HasPrefix(c.public, "https://")
+	cookie := "assent_session"
+	if tcp, ok := c.web.Addr().(*net.TCPAddr); ok && !secure {
+		// Cookies do not know ports: several controllers on one host would
+		// sign each other out.
+		cookie += "_" + strconv.Itoa(tcp.Port)
+	}
+	var err error
+	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Sequencer: c.audit,
+		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
+		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(),
+		Now: c.cfg.Now, Log: c.cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open the REST door: %w", err)
+	}
+	c.webServer = &http.Server{Handler: c.api.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug)}
+	c.agServer = c.gateway.Server()
+	return nil
+}
+
+func (c *Controller) isReady(ctx context.Context) error {
+	if !c.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	return c.store.View(ctx, func(tx *store.Tx) error { _, err := tx.NextDue(); return err })
+}
+
+// announce makes the first administrator where there is none, writes the files
+// that scripts wait for, and prints the addresses.
+func (c *Controller) announce(ctx context.Context) error {
+	acc, token, made, err := c.accounts.First(ctx)
+	if err != nil {
+		return fmt.Errorf("make the first administrator: %w", err)
+	}
+	link := ""
+	if made {
+		if link, err = c.accounts.NewLink(ctx, acc.ID); err != nil {
+			return err
+		}
+		if err := writeFile(filepath.Join(c.cfg.Data, "admin.token"), []byte(token+"\n")); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(addresses{Listen: c.Addr(), AgentListen: c.AgentAddr(), Public: c.public})
+	if err != nil {
+		return fmt.Errorf("write addresses: %w", err)
+	}
+	if err := writeFile(filepath.Join(c.cfg.Data, addressesFile), append(raw, '\n')); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.cfg.Out, "console %s\nagents https://%s\n", c.public, hostPort(c.agents.Addr()))
+	if made {
+		fmt.Fprintf(c.cfg.Out, "sign in %s\n", signInURL(c.public, link))
+	}
+	return nil
+}
+
+// signInURL carries the link behind "#", so that no server log ever has it.
+func signInURL(public, link string) string { return public + "/#/sign-in?link=" + link }
+
+// Addr is where console and REST listen.
+func (c *Controller) Addr() string { return c.web.Addr().String() }
+
+// AgentAddr is where agents are served.
+func (c *Controller) AgentAddr() string { return c.agents.Addr().String() }
+
+// URL is the console's address.
+func (c *Controller) URL() string { return c.public }
+
+// Run serves until ctx ends, answers what it holds and closes everything. It
+// returns nil after an end that was asked for. It is called once.
+func (c *Controller) Run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	// The parts below stop in order: doors, queue, audit log.
+	flow, stopFlow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFlow()
+	group.Go(func() error { c.queue.Run(flow); return nil })
+	log, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLog()
+	group.Go(func() error { return c.audit.Run(log) })
+	group.Go(func() error { return served(c.webServer.Serve(c.web)) })
+	group.Go(func() error { return served(c.agServer.ServeTLS(c.agents, "", "")) })
+	group.Go(func() error {
+		<-running.Done()
+		c.ready.Store(false)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		c.stop(last)
+		stopFlow()
+		stopLog()
+		return nil
+	})
+	c.ready.Store(true)
+	err := group.Wait()
+	return errors.Join(err, c.Close())
+}
+
+// stop ends both doors side by side; what does not end in time is cut off.
+func (c *Controller) stop(ctx context.Context) {
+	var wg sync.WaitGroup
+	c.api.Close()
+	wg.Go(func() {
+		if err := c.webServer.Shutdown(ctx); err != nil {
+			c.cfg.Log.Warn("calls were cut off", "err", err)
+			_ = c.webServer.Close()
+		}
+	})
+	wg.Go(func() {
+		if err := c.gateway.Close(ctx); err != nil {
+			c.cfg.Log.Warn("sessions were cut off", "err", err)
+		}
+		if err := c.agServer.Shutdown(ctx); err != nil {
+			_ = c.agServer.Close()
+		}
+	})
+	wg.Wait()
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// Close gives everything back. Run calls it; it may be called again.
+func (c *Controller) Close() error {
+	c.closed.Do(func() {
+		var errs []error
+		for _, l := range []net.Listener{c.web, c.agents} {
+			if l != nil {
+				if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+					errs = append(errs, err)
+				}
+			}
+		}
+		if c.api != nil {
+			c.api.Close()
+		}
+		if c.gateway != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			errs = append(errs, c.gateway.Close(ctx))
+		}
+		if c.store != nil {
+			errs = append(errs, c.store.Close())
+		}
+		if c.lock != nil {
+			errs = append(errs, c.lock.Close())
+		}
+		c.err = errors.Join(errs...)
+	})
+	return c.err
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
