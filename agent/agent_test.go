@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -363,6 +364,33 @@ func TestWithdrawnGrantIsNotKept(t *testing.T) {
 		}
 		d.Close()
 	})
+}
+
+// TestSameThingWaitsElsewhere: the controller knows the same attempt under
+// another id, at once or when the reason comes; that one is followed.
+func TestSameThingWaitsElsewhere(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		d := newDesk(t, t.TempDir())
+		done := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{reason: "long enough"})
+		m := next[wire.Attempt](d)
+		if late {
+			d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+			next[wire.Complete](d)
+		}
+		other := elevation.NewRequestID(time.Now())
+		d.answer(wire.TNeed, wire.Need{Request: m.Request, Joined: other})
+		for d.holdersOf(other) == 0 {
+			runtime.Gosched()
+		}
+		d.answer(wire.TProgress, wire.Progress{Request: other, Position: 1})
+		d.answer(wire.TDecision, d.grantFor(other, m.Attempt, nil))
+		if r := <-done; r.err != nil || r.permit.Grant.Request != other {
+			t.Errorf("late %v: %+v", late, r)
+		}
+		if open := d.journal.list(func(n note) bool { return n.open() }); len(open) != 0 {
+			t.Errorf("late %v: still open: %+v", late, open)
+		}
+	}
 }
 
 func TestNoControllerIsSaidInTime(t *testing.T) {

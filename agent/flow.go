@@ -71,7 +71,6 @@ type wait struct {
 	stage    stage
 	sent     bool // the link has the message of this stage, and sends it until it is answered
 	complete wire.Complete
-	shown    *wire.Progress
 }
 
 // follow drives w until there is a permit or an error.
@@ -131,17 +130,18 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 	case final != nil:
 		return "", intercept.Permit{}, final
 	}
-	if need != nil {
-		if need.Joined != "" && need.Joined != w.id {
-			return need.Joined, intercept.Permit{}, w.join(need.Joined)
-		}
-		if w.stage == stageAttempt {
-			if err := w.answerNeed(ctx, *need); err != nil {
-				return "", intercept.Permit{}, err
-			}
+	switch {
+	case need == nil:
+	case need.Joined == w.id:
+		accepted = true // sent again: it is queued already
+	case need.Joined != "":
+		return need.Joined, intercept.Permit{}, w.join(need.Joined)
+	case w.stage == stageAttempt:
+		if err := w.answerNeed(ctx, *need); err != nil {
+			return "", intercept.Permit{}, err
 		}
 	}
-	if accepted && w.stage == stageComplete || progress != nil && w.stage != stageFollow {
+	if w.stage != stageFollow && (accepted || progress != nil) {
 		if err := w.queued(); err != nil {
 			return "", intercept.Permit{}, err
 		}
@@ -197,7 +197,11 @@ func (w *wait) queued() error {
 
 // join follows the request under which the same thing already waits.
 func (w *wait) join(id elevation.RequestID) error {
-	w.stage, w.sent, w.shown = stageFollow, true, nil
+	w.stage, w.sent = stageFollow, true
+	err := w.a.journal.update(w.id, w.a.now(), func(n *note) { n.Phase, n.Why = phaseClosed, string(wire.ClosedCancelled) })
+	if err != nil {
+		return err
+	}
 	if _, known := w.a.journal.get(id); known {
 		return nil
 	}
