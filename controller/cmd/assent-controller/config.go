@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// fill gives flags that were not typed their value from the environment, else
+// from the TOML file. A key of the file that is no flag is an error.
+func (a *app) fill(c *cobra.Command) error {
+	set := func(f *pflag.Flag, value, from string) error {
+		if err := c.Flags().Set(f.Name, value); err != nil {
+			return fmt.Errorf("%s: %w", from, err)
+		}
+		return nil
+	}
+	var missing []*pflag.Flag
+	var err error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || err != nil {
+			return
+		}
+		name := "ASSENT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, ok := a.env(name); ok {
+			err = set(f, value, name)
+			return
+		}
+		missing = append(missing, f)
+	})
+	config := c.Flags().Lookup("config")
+	if err != nil || config == nil || config.Value.String() == "" {
+		return err
+	}
+	file := config.Value.String()
+	values, err := readFile(file)
+	if err != nil {
+		return err
+	}
+	for key, value := range values {
+		name := strings.ReplaceAll(key, "_", "-")
+		if c.Flags().Lookup(name) == nil || name == "config" || name == "help" {
+			return fmt.Errorf("%s: there is no setting %q", file, key)
+		}
+		i := slices.IndexFunc(missing, func(f *pflag.Flag) bool { return f.Name == name })
+		if i < 0 {
+			continue // a flag or the environment won
+		}
+		if err := set(missing[i], fmt.Sprint(value), file+": "+key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readFile(path string) (map[string]any, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	values := map[string]any{}
+	if err := toml.Unmarshal(raw, &values); err != nil {
+		return nil, fmt.Errorf("read the configuration %s: %w", path, err)
+	}
+	for key, value := range values {
+		switch value.(type) {
+		case string, bool, int64:
+		default:
+			return nil, fmt.Errorf("%s: the value of %q is not plain", path, key)
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,136 @@
+// Command assent-controller runs the controller, and does on its machine what
+// needs no sign-in: making an account and giving one back to its owner.
+//
+// It turns flags, environment and file into a Config and nothing more. Logs go
+// to stderr; stdout has the addresses and the sign-in link.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/controller"
+	"github.com/assent-epm/assent/shared/version"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
+	stop()
+	os.Exit(code)
+}
+
+// app is one call of the program.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) (string, bool)
+}
+
+// failed is an error of a command that was understood; every other one is of
+// usage.
+type failed struct{ error }
+
+// Unwrap gives the cause.
+func (f failed) Unwrap() error { return f.error }
+
+// run does one call and returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) int {
+	a := &app{in: in, out: out, err: errOut, env: env}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	var f failed
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &f):
+		fmt.Fprintf(errOut, "error: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(errOut, "error: %v\nhint: see assent-controller --help\n", err)
+	return 2
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{Use: "assent-controller", Short: "Run the controller: queue of requests, rules, console and the agents' door",
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	root.AddCommand(a.serve(), a.user(), a.version())
+	return root
+}
+
+// does marks the errors of a command.
+func does(do func(c *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		err := do(c, args)
+		var bad usageError
+		if err == nil || errors.As(err, &bad) {
+			return err
+		}
+		return failed{err}
+	}
+}
+
+// usageError is found after the flags were read.
+type usageError struct{ error }
+
+func (a *app) serve() *cobra.Command {
+	var cfg controller.Config
+	var file string
+	c := &cobra.Command{Use: "serve", Short: "Run the controller until SIGTERM", Args: cobra.NoArgs,
+		Long: "Run the controller until SIGTERM.\n\nEvery flag is also an environment variable (ASSENT_AGENT_LISTEN) and a key of the\n" +
+			"TOML file (agent_listen); a flag wins over the environment, that over the file."}
+	f := c.Flags()
+	f.StringVar(&cfg.Data, "data", "./assent-data", "folder of the database and the keys")
+	f.StringVar(&cfg.Listen, "listen", controller.DefaultListen, "address of console and REST; plain HTTP on loopback only")
+	f.StringVar(&cfg.AgentListen, "agent-listen", controller.DefaultAgentListen, "address of the agents' door")
+	f.StringVar(&cfg.PublicURL, "public-url", "", "address of the console as people reach it")
+	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate of the console (PEM)")
+	f.StringVar(&cfg.TLSKey, "tls-key", "", "key of that certificate (PEM)")
+	f.StringVar(&file, "config", "", "TOML file with these settings")
+	c.RunE = does(func(c *cobra.Command, _ []string) error {
+		if err := a.fill(c); err != nil {
+			return usageError{err}
+		}
+		cfg.Out, cfg.Log = a.out, a.logger()
+		ctl, err := controller.New(c.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		return ctl.Run(c.Context())
+	})
+	return c
+}
+
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }
+
+func (a *app) version() *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.RunE = does(func(*cobra.Command, []string) error {
+		v := version.Get(wire.Version)
+		switch format {
+		case "json":
+			return json.NewEncoder(a.out).Encode(v)
+		case "text":
+			_, err := fmt.Fprintln(a.out, v)
+			return err
+		}
+		return usageError{fmt.Errorf("--format is text or json, not %q", format)}
+	})
+	return c
+}
