@@ -2,7 +2,7 @@
 import { signal, useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect } from "preact/hooks";
-import { bytes, lasting, moment, span } from "./format";
+import { ago, bytes, lasting, moment, span } from "./format";
 import { Icon } from "./icons";
 import { priorityName, stateNames } from "./queue";
 import {
@@ -57,7 +57,7 @@ export function approveByKey(r: Request): void {
 export function startDenying(r: Request): void {
   if (!canAnswer(r)) return;
   change(r.id, { denying: true });
-  queueMicrotask(() => document.getElementById("comment")?.focus());
+  document.getElementById("comment")?.focus();
 }
 
 export function undo(r: Request): void {
@@ -113,7 +113,7 @@ function Standing({ r }: { r: Request }): VNode {
 function First({ d }: { d: Decision }): VNode {
   return (
     <p class="note warn first" role="alert"><Icon name="user" />
-      <span><b><Plain text={byWhom(d)} /></b> was first: {verdictWord(d.verdict).toLowerCase()} {span(now.value - Date.parse(d.at))} ago.
+      <span><b><Plain text={byWhom(d)} /></b> was first: {verdictWord(d.verdict).toLowerCase()} {ago(now.value - Date.parse(d.at))}.
         Your answer was not needed and changed nothing.{d.comment && <Said text={d.comment} />}</span>
     </p>
   );
@@ -132,7 +132,7 @@ function Decided({ r, d }: { r: Request; d: Decision }): VNode {
     <div class={`note decided ${good ? "ok" : "no"}`} role="status">
       <Icon name={good ? "check" : "cross"} />
       <span>
-        <b>{verdictWord(d.verdict)} by <Plain text={byWhom(d)} /></b> {span(now.value - Date.parse(d.at))} ago{d.comment && <Said text={d.comment} />}
+        <b>{verdictWord(d.verdict)} by <Plain text={byWhom(d)} /></b> {ago(now.value - Date.parse(d.at))}{d.comment && <Said text={d.comment} />}
         <span class="progress">{held ? "Nothing happens before the time to undo is over." : progress(r)}</span>
       </span>
       {held && mine && <button class="undo" onClick={() => undo(r)}><Icon name="undo" />Undo<kbd>Z</kbd>{left > 0 && <span class="left">{left}</span>}</button>}

@@ -9,6 +9,11 @@ export function span(ms: number): string {
   return `${Math.floor(s / 86_400)}d ${two(Math.floor((s % 86_400) / 3600))}h`;
 }
 
+// "just now", "7m 31s ago".
+export function ago(ms: number): string {
+  return ms < 3000 ? "just now" : `${span(ms)} ago`;
+}
+
 // "30 minutes" for a number of seconds.
 export function lasting(seconds: number): string {
   const parts: string[] = [];
