@@ -297,8 +297,8 @@ func (l *Link) answered(f wire.Frame) {
 	switch f.Type {
 	case wire.TDecision, wire.TClosed:
 		l.dropLocked(about, func(wire.Type) bool { return true }, len(l.unanswered))
-	case wire.TNeed:
-		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TAttempt }, 1)
+	case wire.TNeed: // to an attempt, or to a complete that joins what waits
+		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TAttempt || t == wire.TComplete }, 1)
 	case wire.TProgress:
 		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TAttempt || t == wire.TComplete }, 2)
 	case wire.TAccepted, wire.TError:
