@@ -352,11 +352,12 @@ func TestPictures(t *testing.T) {
 	d := newDesk(t)
 	b := person(t)
 	b.expect("401")
+	scale := map[string]float64{"1440": 1, "390": 2}
 	size := map[string][2]int64{"1440": {1440, 900}, "390": {390, 844}}
 	each := func(name string, prepare func(width string)) {
 		for _, width := range []string{"1440", "390"} {
 			for _, scheme := range []string{"light", "dark"} {
-				b.do(chromedp.EmulateViewport(size[width][0], size[width][1], chromedp.EmulateScale(1)))
+				b.do(chromedp.EmulateViewport(size[width][0], size[width][1], chromedp.EmulateScale(scale[width])))
 				b.scheme(scheme)
 				if prepare != nil {
 					prepare(width)
