@@ -10,7 +10,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null | sed 's/^
 COMMIT    ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 STAMP     := github.com/assent-epm/assent/shared/version
 LDFLAGS   := -s -w -X $(STAMP).number=$(VERSION) -X $(STAMP).commit=$(COMMIT)
-PROGRAMS  := $(wildcard controller/cmd/assent* agent/cmd/*)
+PROGRAMS  := $(patsubst %/,%,$(sort $(dir $(wildcard controller/cmd/assent*/*.go agent/cmd/*/*.go))))
 CONSOLE   := controller/console
 SHIM      := agent/intercept/sudo/shim
 TARGETS   := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/arm64
