@@ -137,6 +137,20 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	return resp, nil
 }
 
+// Download reads an answer that is not JSON, at most 1 GiB.
+func (c *Client) Download(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, nil, nil, "*/*")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<30))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the answer broke off: %v", ErrUnreachable, err)
+	}
+	return raw, nil
+}
+
 // problem reads the error of an answer; anything that is not one of ours, such
 // as a proxy's page, still becomes a Problem with its status.
 func problem(resp *http.Response) error {

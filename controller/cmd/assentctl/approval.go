@@ -1,0 +1,398 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// listFlags narrow lists of requests.
+type listFlags struct {
+	status, kind, user, endpoint, team, since, sort string
+	limit                                           int
+	watch                                           bool
+}
+
+func (l *listFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&l.status, "status", "", "available, pending, approved, active, ended, revoked, expired, denied, cancelled or all; several with commas")
+	f.StringVar(&l.kind, "type", "", "the same as --status, or an access type: run, session, admin")
+	f.StringVar(&l.user, "user", "", "name of the user at the endpoint")
+	f.StringVar(&l.endpoint, "endpoint", "", "name or id of the endpoint")
+	f.StringVar(&l.team, "team", "", "team that may answer")
+	f.StringVar(&l.since, "since", "", "not older than this, for example 24h")
+	f.StringVar(&l.sort, "sort", "", "queue, newest or a column, -column for the other way")
+	f.IntVar(&l.limit, "limit", 500, "at most this many rows, 0 for all")
+	f.BoolVar(&l.watch, "watch", false, "print the list anew whenever something happens")
+}
+
+func (l *listFlags) query(now time.Time) (url.Values, error) {
+	q := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if l.limit < 0 {
+		return nil, usage("--limit is not negative")
+	}
+	switch l.kind {
+	case "", "run", "session", "admin":
+		set("access_type", l.kind)
+	default:
+		if l.status != "" {
+			return nil, usage("give --status or --type, not both")
+		}
+		l.status = l.kind
+	}
+	set("status", l.status)
+	set("user", l.user)
+	set("endpoint", l.endpoint)
+	set("team", l.team)
+	set("sort", l.sort)
+	if l.since != "" {
+		d, err := elevation.ParseDuration(l.since)
+		if err != nil {
+			return nil, usage("--since: " + err.Error())
+		}
+		q.Set("since", now.Add(-d).UTC().Format(time.RFC3339))
+	}
+	return q, nil
+}
+
+func (a *app) approval() *cobra.Command {
+	var flags listFlags
+	ls := &cobra.Command{Use: "list", Aliases: []string{"l"}, Short: "List requests, pending ones unless --status says otherwise", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			q, err := flags.query(time.Now())
+			if err != nil {
+				return err
+			}
+			if !q.Has("status") {
+				q.Set("status", "pending")
+			}
+			return a.requests(ctx, q, flags)
+		})}
+	flags.add(ls)
+	c := noun("approval", "Requests as approvers see them", ls, a.approvalView(), a.action(),
+		a.verb("approve", "approve", "Approve requests"), a.verb("deny", "deny", "Deny requests"),
+		a.verb("revoke", "revoke", "End what was granted"), a.verb("undo", "undo", "Take an answer back while it is held"))
+	return c
+}
+
+// requests prints a list, and with --watch again after every event.
+func (a *app) requests(ctx context.Context, q url.Values, flags listFlags) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	show := func() error {
+		rows, err := client.All[client.Request](ctx, c, "/requests", q, flags.limit)
+		if err != nil {
+			return err
+		}
+		return list(a, rows, func(r client.Request) string { return r.ID }, requestColumns(time.Now()))
+	}
+	if err := show(); err != nil || !flags.watch {
+		return err
+	}
+	err = c.Follow(ctx, "", func(e client.Event) error {
+		if e.Kind != "reset" && e.Live.Request == nil {
+			return nil
+		}
+		fmt.Fprintln(a.out)
+		return show()
+	})
+	if ctx.Err() != nil {
+		return nil // stopped by the person who watched
+	}
+	return err
+}
+
+func requestColumns(now time.Time) []column[client.Request] {
+	type R = client.Request
+	account := func(r R) string {
+		if r.User.Account == nil {
+			return ""
+		}
+		return r.User.Account.Login
+	}
+	return []column[R]{
+		{name: "id", text: func(r R) string { return r.ID }, short: func(r R) string { return elevation.ShortID(r.ID) }},
+		{name: "status", text: status},
+		{name: "type", text: func(r R) string { return r.AccessType }},
+		{name: "user", text: func(r R) string { return r.User.Name }},
+		{name: "endpoint", text: func(r R) string { return first(str(r.Endpoint.Name), r.Endpoint.ID) }},
+		{name: "application", text: application},
+		{name: "justification", text: func(r R) string { return str(r.Justification) }},
+		{name: "waited", text: func(r R) string { return waited(r, now) }},
+		{name: "priority", text: func(r R) string { return r.Priority.Value }},
+		{name: "expires", text: func(r R) string { return when(r.ExpiresAt) }},
+		{name: "created", text: func(r R) string { return when(r.SubmittedAt) }},
+		{name: "account", text: account, more: true},
+		{name: "ticket", text: func(r R) string { return str(r.Ticket) }, more: true},
+		{name: "requested_for", text: func(r R) string { return requestedFor(r) }, more: true},
+		{name: "approvals", text: func(r R) string { return fmt.Sprintf("%d/%d", r.Approvals.Have, r.Approvals.Need) }, more: true},
+		{name: "endpoint_ip", text: func(r R) string { return str(r.Endpoint.IP) }, more: true},
+		{name: "rule", text: func(r R) string { return strings.Join(r.Rules, " ") }, more: true},
+		{name: "reviewers", text: reviewers, more: true},
+		{name: "caution", text: caution, more: true},
+	}
+}
+
+func status(r client.Request) string {
+	if r.State == "pending" && r.Decision != nil {
+		return r.Decision.Verdict + ", can be undone"
+	}
+	return r.State
+}
+
+// application is the command line. Arguments with spaces are quoted, so that
+// nobody takes two arguments for one.
+func application(r client.Request) string {
+	words := []string{r.Subject.Path}
+	for _, arg := range r.Subject.Args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$`|&;<>(){}*?!#~") {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// waited is how long a request waited for its answer, or waits already.
+func waited(r client.Request, now time.Time) string {
+	if r.SubmittedAt == nil {
+		return ""
+	}
+	until := now
+	switch {
+	case r.Decision != nil:
+		until = r.Decision.At
+	case r.State != "pending" && r.ExpiresAt != nil && r.ExpiresAt.Before(now):
+		until = *r.ExpiresAt
+	}
+	return span(until.Sub(*r.SubmittedAt))
+}
+
+func requestedFor(r client.Request) string {
+	if r.Requested.DurationSeconds == nil {
+		return ""
+	}
+	return elevation.FormatDuration(time.Duration(*r.Requested.DurationSeconds) * time.Second)
+}
+
+func reviewers(r client.Request) string {
+	var names []string
+	for _, v := range r.Reviews {
+		names = append(names, first(v.By.Login, v.By.ID)+" "+v.Verdict)
+	}
+	return strings.Join(names, ", ")
+}
+
+func caution(r client.Request) string {
+	var facts []string
+	for _, c := range r.Caution {
+		facts = append(facts, c.Reason+": "+c.Fact)
+	}
+	return strings.Join(facts, "; ")
+}
+
+// viewColumns are the lines of one request.
+func viewColumns(now time.Time) []column[client.Request] {
+	type R = client.Request
+	cols := requestColumns(now)
+	extra := []column[R]{
+		{name: "run_as", text: func(r R) string { return r.Subject.RunAs }},
+		{name: "cwd", text: func(r R) string { return str(r.Subject.Cwd) }},
+		{name: "sha256", text: func(r R) string { return str(r.Subject.SHA256) }},
+		{name: "parent", text: func(r R) string { return str(r.Subject.Parent) }},
+		{name: "delivery", text: func(r R) string { return r.Delivery }},
+		{name: "decision", text: decision},
+		{name: "grant", text: func(r R) string {
+			if r.Grant == nil {
+				return ""
+			}
+			return r.Grant.ID
+		}},
+		{name: "end_reason", text: func(r R) string { return str(r.EndReason) }},
+	}
+	return append(cols, extra...)
+}
+
+func decision(r client.Request) string {
+	if r.Decision == nil {
+		return ""
+	}
+	by := str(r.Decision.Rule)
+	if r.Decision.By != nil {
+		by = r.Decision.By.Login
+	}
+	text := fmt.Sprintf("%s by %s at %s", r.Decision.Verdict, by, when(&r.Decision.At))
+	if c := str(r.Decision.Comment); c != "" {
+		text += ": " + c
+	}
+	return text
+}
+
+func (a *app) approvalView() *cobra.Command {
+	var timeline, explain bool
+	c := &cobra.Command{Use: "view ID", Short: "Show one request", Args: cobra.ExactArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error { return a.viewRequest(ctx, args[0], timeline, explain) })}
+	c.Flags().BoolVar(&timeline, "timeline", false, "show what happened to it")
+	c.Flags().BoolVar(&explain, "explain", false, "show why rules answered as they did")
+	return c
+}
+
+func (a *app) viewRequest(ctx context.Context, text string, timeline, explain bool) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	id, err := requestID(ctx, c, text)
+	if err != nil {
+		return err
+	}
+	if timeline {
+		t, err := client.Get[client.Timeline](ctx, c, "/requests/"+id+"/timeline", nil)
+		if err != nil {
+			return err
+		}
+		type I = client.TimelineItem
+		return list(a, t.Items, func(I) string { return id }, []column[I]{
+			{name: "at", text: func(i I) string { return when(&i.At) }}, {name: "kind", text: func(i I) string { return i.Kind }},
+			{name: "by", text: func(i I) string { return i.By }}, {name: "text", text: func(i I) string { return i.Text }}})
+	}
+	if explain {
+		return a.explain(ctx, c, id)
+	}
+	r, err := c.Request(ctx, id)
+	if err != nil {
+		return err
+	}
+	return view(a, r, func(r client.Request) string { return r.ID }, viewColumns(time.Now()))
+}
+
+func (a *app) explain(ctx context.Context, c *client.Client, id string) error {
+	e, err := client.Get[client.Explanation](ctx, c, "/requests/"+id+"/explain", nil)
+	if err != nil {
+		return err
+	}
+	if a.format == "table" {
+		a.say("%s: %s", safe(e.Outcome), safe(e.Sentence))
+	} else if a.format == "json" {
+		return a.write(func(w io.Writer) error { return writeJSON(w, e, true) })
+	}
+	type L = client.TraceLine
+	return list(a, e.Trace, func(l L) string { return l.Rule }, []column[L]{
+		{name: "rule", text: func(l L) string { return l.Rule }},
+		{name: "matched", text: func(l L) string { return fmt.Sprint(l.Matched) }},
+		{name: "why", text: func(l L) string { return l.Why }}})
+}
+
+// change is one thing to do to one request.
+type change struct{ action, id string }
+
+// actFlags go with every change.
+type actFlags struct {
+	comment, lasts string
+	yes, dryRun    bool
+}
+
+func (f *actFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.comment, "comment", "", "comment for the requester")
+	c.Flags().StringVar(&f.lasts, "for", "", "shorten an approval to this, for example 30m")
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before several ids")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done")
+}
+
+func (f *actFlags) body() (client.Answer, error) {
+	in := client.Answer{Comment: f.comment}
+	if f.lasts != "" {
+		d, err := elevation.ParseDuration(f.lasts)
+		if err != nil {
+			return in, usage("--for: " + err.Error())
+		}
+		in.DurationSeconds = int64(d / time.Second)
+	}
+	return in, nil
+}
+
+// verb makes "approval approve ID…" and its like.
+func (a *app) verb(name, action, short string) *cobra.Command {
+	var flags actFlags
+	c := &cobra.Command{Use: name + " ID…", Short: short, Args: cobra.MinimumNArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			ids, err := a.gather(args)
+			if err != nil {
+				return err
+			}
+			var todo []change
+			for _, id := range ids {
+				todo = append(todo, change{action, id})
+			}
+			return a.act(ctx, todo, flags)
+		})}
+	flags.add(c)
+	return c
+}
+
+// action is "approval action", several verbs at once.
+func (a *app) action() *cobra.Command {
+	var flags actFlags
+	var approve, deny, remove []string
+	c := &cobra.Command{Use: "action", Aliases: []string{"a"}, Short: "Approve, deny and remove several requests at once",
+		Args: cobra.ArbitraryArgs,
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			todo, err := a.actions(approve, deny, remove, args)
+			if err != nil {
+				return err
+			}
+			return a.act(ctx, todo, flags)
+		})}
+	c.Flags().StringSliceVar(&approve, "approve", nil, "approve this id; may be repeated")
+	c.Flags().StringSliceVar(&deny, "deny", nil, "deny this id; may be repeated")
+	c.Flags().StringSliceVar(&remove, "remove", nil, "remove this id, or @approved, @denied, @expired, @escalated, @pending; may be repeated")
+	flags.add(c)
+	return c
+}
+
+// actions puts the ids behind the last flag's value to that flag, when only one
+// kind of flag is there.
+func (a *app) actions(approve, deny, remove, rest []string) ([]change, error) {
+	kinds := []struct {
+		name string
+		ids  []string
+	}{{"approve", approve}, {"deny", deny}, {"remove", remove}}
+	var todo []change
+	used := 0
+	for _, k := range kinds {
+		if len(k.ids) == 0 {
+			continue
+		}
+		used++
+		ids, err := a.gather(append(slices.Clone(k.ids), rest...))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			todo = append(todo, change{k.name, id})
+		}
+	}
+	if used == 0 {
+		return nil, usage("nothing to do", "use --approve ID, --deny ID or --remove ID")
+	}
+	if used > 1 && len(rest) > 0 {
+		return nil, usage("say for each id what to do with it: "+rest[0], "repeat the flag: --approve A --approve B --deny C")
+	}
+	return todo, nil
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+func (a *app) audit() *cobra.Command {
+	var kind, request string
+	var after uint64
+	var limit int
+	ls := &cobra.Command{Use: "list", Short: "List audit events, ascending", Args: cobra.NoArgs}
+	ls.Flags().StringVar(&kind, "kind", "", "only these kinds, with commas")
+	ls.Flags().StringVar(&request, "request", "", "only events of this request")
+	ls.Flags().Uint64Var(&after, "after", 0, "only events with a greater seq")
+	ls.Flags().IntVar(&limit, "limit", 0, "at most this many, 0 for all")
+	ls.RunE = a.run(func(ctx context.Context, _ []string) error {
+		c, err := a.connect()
+		if err != nil {
+			return err
+		}
+		q := url.Values{}
+		if kind != "" {
+			q.Set("kind", kind)
+		}
+		if request != "" {
+			id, err := requestID(ctx, c, request)
+			if err != nil {
+				return err
+			}
+			q.Set("request", id)
+		}
+		rows, err := auditRows(ctx, c, q, after, limit)
+		if err != nil {
+			return err
+		}
+		return list(a, rows, func(e client.AuditEvent) string { return e.ID }, auditColumns())
+	})
+	tail := &cobra.Command{Use: "tail", Short: "Print events as they happen", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.tail(ctx) })}
+	return noun("audit", "The log of everything that was decided, done or refused", ls, tail, a.verify(), a.exportAudit())
+}
+
+func auditRows(ctx context.Context, c *client.Client, q url.Values, after uint64, limit int) ([]client.AuditEvent, error) {
+	if limit < 0 {
+		return nil, usage("--limit is not negative")
+	}
+	rows := []client.AuditEvent{}
+	for {
+		size := 500
+		if limit > 0 {
+			size = min(size, limit-len(rows))
+		}
+		q.Set("after", strconv.FormatUint(after, 10))
+		q.Set("limit", strconv.Itoa(size))
+		page, err := client.Get[client.AuditPage](ctx, c, "/audit", q)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, page.Items...)
+		if len(page.Items) < size || limit > 0 && len(rows) >= limit {
+			return rows, nil
+		}
+		after = page.NextAfter
+	}
+}
+
+func auditColumns() []column[client.AuditEvent] {
+	type E = client.AuditEvent
+	return []column[E]{
+		{name: "seq", text: func(e E) string { return strconv.FormatUint(e.Seq, 10) }},
+		{name: "at", text: func(e E) string { return when(&e.At) }},
+		{name: "kind", text: func(e E) string { return e.Kind }},
+		{name: "actor", text: func(e E) string { return first(e.Actor.Name, e.Actor.Kind) }},
+		{name: "request", text: func(e E) string { return e.Request }, short: func(e E) string { return elevation.ShortID(e.Request) }},
+		{name: "data", text: func(e E) string { return pairs(e.Data) }},
+		{name: "id", text: func(e E) string { return e.ID }, more: true},
+		{name: "grant", text: func(e E) string { return e.Grant }, more: true},
+		{name: "endpoint", text: func(e E) string { return e.Endpoint }, more: true},
+	}
+}
+
+func (a *app) tail(ctx context.Context) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	err = c.Follow(ctx, "", func(e client.Event) error {
+		if e.Kind == "reset" {
+			return nil
+		}
+		row := e.Live.AuditEvent
+		if e.Live.Request != nil {
+			row.Request = e.Live.Request.ID
+		}
+		if a.format != "table" {
+			return list(a, []client.AuditEvent{row}, func(e client.AuditEvent) string { return e.ID }, auditColumns())
+		}
+		_, err := fmt.Fprintf(a.out, "%d  %s  %s  %s  %s  %s\n", row.Seq, when(&row.At), safe(row.Kind),
+			safe(first(row.Actor.Name, row.Actor.Kind)), elevation.ShortID(row.Request), safe(pairs(row.Data)))
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil // stopped by the person who watched
+	}
+	return err
+}
+
+func (a *app) verify() *cobra.Command {
+	var dir, key string
+	c := &cobra.Command{Use: "verify", Short: "Prove that no event was changed, removed or moved", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			if dir != "" {
+				return a.verifyOffline(dir, key)
+			}
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			raw, err := c.Download(ctx, "/audit/export")
+			if err != nil {
+				return err
+			}
+			files, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+			if err != nil {
+				return fmt.Errorf("read the exported log: %w", err)
+			}
+			return a.proven(audit.VerifyFS(files, audit.Options{Key: key}))
+		})}
+	c.Flags().StringVar(&dir, "offline", "", "folder or zip that was exported; no controller is asked")
+	c.Flags().StringVar(&key, "key", "", "the key that must have signed, as an earlier checkpoint showed it")
+	return c
+}
+
+// verifyOffline proves an exported folder or zip.
+func (a *app) verifyOffline(path, key string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return usage(err.Error())
+	}
+	if info.IsDir() {
+		return a.proven(audit.Verify(path, audit.Options{Key: key}))
+	}
+	files, err := zip.OpenReader(path)
+	if err != nil {
+		return fmt.Errorf("read the exported log: %w", err)
+	}
+	defer files.Close()
+	return a.proven(audit.VerifyFS(files, audit.Options{Key: key}))
+}
+
+// proof is what was proved, as --format json prints it.
+type proof struct {
+	Cluster        string    `json:"cluster"`
+	Events         uint64    `json:"events"`
+	Checkpoints    int       `json:"checkpoints"`
+	ForgottenTexts uint64    `json:"forgotten_texts"`
+	Key            string    `json:"key"`
+	KeyFromLog     bool      `json:"key_from_log"`
+	Root           string    `json:"root"`
+	SignedAt       time.Time `json:"signed_at"`
+}
+
+// proven prints what was proved, or the first event that is wrong.
+func (a *app) proven(r audit.Result, err error) error {
+	if err != nil {
+		return &exitError{code: exitFailure, err: err, hints: []string{"keep the exported log and the controller's data as they are, and find out who had access"}}
+	}
+	if a.format == "json" {
+		return a.write(func(w io.Writer) error { return writeJSON(w, proof{Cluster: r.Cluster, Events: r.Events, Checkpoints: r.Checkpoints,
+			ForgottenTexts: r.Forgotten, Key: r.Key, KeyFromLog: r.KeyFromFolder, Root: r.Root, SignedAt: r.SignedAt}, true) })
+	}
+	a.say("%d events of %s, all in their places; last signed at %s", r.Events, safe(r.Cluster), when(&r.SignedAt))
+	if r.KeyFromFolder {
+		fmt.Fprintf(a.err, "hint: only the log itself vouches for its key; give --key %s once you know that it is right\n", safe(r.Key))
+	}
+	return nil
+}
+
+func (a *app) exportAudit() *cobra.Command {
+	return &cobra.Command{Use: "export DIR|FILE.zip", Short: "Write the whole log for audit verify --offline", Args: cobra.ExactArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			raw, err := c.Download(ctx, "/audit/export")
+			if err != nil {
+				return err
+			}
+			if strings.HasSuffix(args[0], ".zip") {
+				err = os.WriteFile(args[0], raw, 0o600)
+			} else {
+				err = unpack(raw, args[0])
+			}
+			if err != nil {
+				return fmt.Errorf("write the log: %w", err)
+			}
+			a.say("%s written", safe(args[0]))
+			return nil
+		})}
+}
+
+// unpack writes the files of the log into a new folder. CopyFS refuses names
+// that lead out of it and files that exist.
+func unpack(raw []byte, dir string) error {
+	files, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, files)
+}

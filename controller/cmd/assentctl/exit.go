@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/assent-epm/assent/controller/client"
+)
+
+// The exit codes; scripts rely on them.
+const (
+	exitDone       = 0
+	exitFailure    = 1
+	exitUsage      = 2
+	exitSignIn     = 3
+	exitForbidden  = 4
+	exitNotFound   = 5
+	exitConflict   = 6
+	exitSomeFailed = 7
+	exitNotReached = 8
+)
+
+// exitError ends the program with a code. A nil err means that everything has
+// been printed already.
+type exitError struct {
+	code  int
+	err   error
+	hints []string
+}
+
+// Error is the text behind "error:".
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(text string, hints ...string) error {
+	return &exitError{code: exitUsage, err: errors.New(text), hints: hints}
+}
+
+// codeOf is the exit code of an error.
+func codeOf(err error) int {
+	var done *exitError
+	if errors.As(err, &done) {
+		return done.code
+	}
+	if errors.Is(err, client.ErrUnreachable) {
+		return exitNotReached
+	}
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return exitFailure
+	}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		return exitSignIn
+	case http.StatusForbidden:
+		return exitForbidden
+	case http.StatusNotFound:
+		return exitNotFound
+	case http.StatusConflict:
+		return exitConflict
+	case http.StatusBadRequest:
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// report prints an error and returns the exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var done *exitError
+	if !errors.As(err, &done) { // found by cobra, before a command ran
+		fmt.Fprintf(a.err, "error: %s\nhint: see assentctl --help\n", safe(err.Error()))
+		return exitUsage
+	}
+	if done.err == nil {
+		return done.code
+	}
+	fmt.Fprintf(a.err, "error: %s\n", safe(sentence(done.err)))
+	for _, h := range append(done.hints, hints(done.err)...) {
+		fmt.Fprintf(a.err, "hint: %s\n", safe(h))
+	}
+	return done.code
+}
+
+// sentence is an error as people read it; a lost race says who was first.
+func sentence(err error) string {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Decision == nil {
+		return err.Error()
+	}
+	who := "a rule"
+	if p.Decision.By != nil {
+		who = first(p.Decision.By.Login, p.Decision.By.ID)
+		if n := p.Decision.By.Name; n != "" && n != who {
+			who += " (" + n + ")"
+		}
+	} else if p.Decision.Rule != nil {
+		who = "rule " + *p.Decision.Rule
+	}
+	text := fmt.Sprintf("already %s by %s at %s", p.Decision.Verdict, who, p.Decision.At.UTC().Format(time.RFC3339))
+	if c := p.Decision.Comment; c != nil && *c != "" {
+		text += ": " + *c
+	}
+	return text
+}
+
+// hints say what to do next.
+func hints(err error) []string {
+	if errors.Is(err, client.ErrUnreachable) {
+		return []string{"check the address and that the controller runs"}
+	}
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return nil
+	}
+	switch p.Code {
+	case "unauthenticated":
+		return []string{"the token is unknown or has ended; run: assentctl login"}
+	case "step_up_required":
+		return []string{"confirm it in the console"}
+	case "rate_limited":
+		return []string{"wait a moment and try again"}
+	case "already_decided":
+		return []string{"see it with: assentctl approval view ID"}
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+)
+
+// column is one column of a table of T.
+type column[T any] struct {
+	name  string
+	text  func(T) string
+	short func(T) string // on screens, nil = text
+	more  bool           // only with --columns
+}
+
+// safe makes text of strangers fit for a terminal: everything that is not a
+// plainly visible character, line ends and text-direction marks included, is
+// written as an escape.
+func safe(s string) string {
+	clean := true
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i, w := 0, 0; i < len(s); i += w {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		w = n
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+// write gives do the place where output goes. A file is written aside and
+// renamed, so that a failure leaves nothing half.
+func (a *app) write(do func(io.Writer) error) error {
+	if a.output == "" {
+		return do(a.out)
+	}
+	var b bytes.Buffer
+	if err := do(&b); err != nil {
+		return err
+	}
+	if err := os.WriteFile(a.output, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the output: %w", err)
+	}
+	return nil
+}
+
+// list prints rows in the chosen format; id gives the id of a row.
+func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
+	return a.write(func(w io.Writer) error {
+		switch a.format {
+		case "json":
+			return writeJSON(w, rows, true)
+		case "jsonl":
+			for _, r := range rows {
+				if err := writeJSON(w, r, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		case "yaml":
+			return writeYAML(w, rows)
+		case "id":
+			for _, r := range rows {
+				if _, err := fmt.Fprintln(w, safe(id(r))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		shown, err := choose(a.columns, cols)
+		if err != nil {
+			return err
+		}
+		if a.format == "csv" {
+			return writeCSV(w, rows, shown)
+		}
+		return writeTable(w, rows, shown, a.quiet)
+	})
+}
+
+// view prints one object: its columns below each other, or the object itself.
+func view[T any](a *app, row T, id func(T) string, cols []column[T]) error {
+	switch a.format {
+	case "json", "jsonl":
+		return a.write(func(w io.Writer) error { return writeJSON(w, row, a.format == "json") })
+	case "yaml":
+		return a.write(func(w io.Writer) error { return writeYAML(w, row) })
+	case "csv", "id":
+		return list(a, []T{row}, id, cols)
+	}
+	shown := cols
+	if a.columns != "" {
+		var err error
+		if shown, err = choose(a.columns, cols); err != nil {
+			return err
+		}
+	}
+	return a.write(func(w io.Writer) error {
+		width := 0
+		for _, c := range shown {
+			width = max(width, len(c.name))
+		}
+		for _, c := range shown {
+			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, safe(c.text(row))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func choose[T any](names string, cols []column[T]) ([]column[T], error) {
+	if names == "" {
+		return slices.DeleteFunc(slices.Clone(cols), func(c column[T]) bool { return c.more }), nil
+	}
+	var shown []column[T]
+	for _, name := range strings.Split(names, ",") {
+		i := slices.IndexFunc(cols, func(c column[T]) bool { return c.name == strings.TrimSpace(name) })
+		if i < 0 {
+			var known []string
+			for _, c := range cols {
+				known = append(known, c.name)
+			}
+			return nil, usage(fmt.Sprintf("there is no column %q", name), "columns: "+strings.Join(known, " "))
+		}
+		shown = append(shown, cols[i])
+	}
+	return shown, nil
+}
+
+// maxCell is how wide a cell of a table gets.
+const maxCell = 48
+
+func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool) error {
+	var lines [][]string
+	if !bare {
+		head := []string{}
+		for _, c := range cols {
+			head = append(head, strings.ToUpper(c.name))
+		}
+		lines = append(lines, head)
+	}
+	for _, r := range rows {
+		cells := []string{}
+		for _, c := range cols {
+			text := c.text
+			if c.short != nil {
+				text = c.short
+			}
+			cells = append(cells, cut(safe(text(r)), maxCell))
+		}
+		lines = append(lines, cells)
+	}
+	width := make([]int, len(cols))
+	for _, l := range lines {
+		for i, cell := range l {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, l := range lines {
+		var b strings.Builder
+		for i, cell := range l {
+			b.WriteString(cell)
+			if i < len(l)-1 {
+				b.WriteString(strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2))
+			}
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// writeCSV prefixes cells that a spreadsheet would run as a formula.
+func writeCSV[T any](w io.Writer, rows []T, cols []column[T]) error {
+	out := csv.NewWriter(w)
+	head := []string{}
+	for _, c := range cols {
+		head = append(head, c.name)
+	}
+	if err := out.Write(head); err != nil {
+		return fmt.Errorf("write csv: %w", err)
+	}
+	for _, r := range rows {
+		cells := []string{}
+		for _, c := range cols {
+			cell := safe(c.text(r))
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				cell = "'" + cell
+			}
+			cells = append(cells, cell)
+		}
+		if err := out.Write(cells); err != nil {
+			return fmt.Errorf("write csv: %w", err)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// writeJSON writes one value with everything a terminal could act on escaped.
+func writeJSON(w io.Writer, v any, indent bool) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	if indent {
+		enc.SetIndent("", "  ")
+	}
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write json: %w", err)
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		switch {
+		case r == '\n' || r < utf8.RuneSelf && r != 0x7f || unicode.IsPrint(r):
+			out.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			out.WriteRune(unicode.ReplacementChar)
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func writeYAML(w io.Writer, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write yaml: %w", err)
+	}
+	out, err := yaml.JSONToYAML(raw)
+	if err != nil {
+		return fmt.Errorf("write yaml: %w", err)
+	}
+	return writeLines(w, string(out))
+}
+
+// say prints a line for people, unless --quiet.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// str is a text that may be missing.
+func str(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func when(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// span is a duration as people read it: two units at most.
+func span(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd%02dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+// pairs are labels as k=v.
+func pairs(m map[string]string) string {
+	list := []string{}
+	for k, v := range m {
+		list = append(list, k+"="+v)
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+// writeLines prints text with several lines, each made safe.
+func writeLines(w io.Writer, text string) error {
+	for line := range strings.Lines(text) {
+		if _, err := fmt.Fprintln(w, safe(strings.TrimRight(line, "\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/rules/cel"
+)
+
+// maxRules bounds a file of rules.
+const maxRules = 1 << 20
+
+func (a *app) rule() *cobra.Command {
+	ls := &cobra.Command{Use: "list", Short: "List the rules in force", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			set, err := a.ruleset(ctx)
+			if err != nil {
+				return err
+			}
+			return list(a, set.Items, func(r client.Rule) string { return r.ID }, ruleColumns())
+		})}
+	show := &cobra.Command{Use: "view NAME", Short: "Show one rule", Args: cobra.ExactArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error { return a.viewRule(ctx, args[0]) })}
+	check := &cobra.Command{Use: "check FILE", Short: "Find faults in a file and run its tests; needs no controller", Args: cobra.ExactArgs(1),
+		RunE: a.run(func(_ context.Context, args []string) error { return a.checkRules(args[0]) })}
+	export := &cobra.Command{Use: "export", Short: "Print the rules in force as they were applied", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			set, err := a.ruleset(ctx)
+			if err != nil {
+				return err
+			}
+			return a.write(func(w io.Writer) error { _, err := io.WriteString(w, set.YAML); return err })
+		})}
+	versions := &cobra.Command{Use: "versions", Short: "List earlier rules", Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.ruleVersions(ctx) })}
+	return noun("rule", "Rules that answer without a person", ls, show, check, a.applyRules(), export, versions)
+}
+
+func (a *app) ruleset(ctx context.Context) (client.Ruleset, error) {
+	c, err := a.connect()
+	if err != nil {
+		return client.Ruleset{}, err
+	}
+	return client.Get[client.Ruleset](ctx, c, "/rules", nil)
+}
+
+func ruleColumns() []column[client.Rule] {
+	type R = client.Rule
+	return []column[R]{
+		{name: "name", text: func(r R) string { return r.ID }},
+		{name: "then", text: func(r R) string { return r.Then }},
+		{name: "mode", text: func(r R) string { return r.Mode }},
+		{name: "precedence", text: func(r R) string { return strconv.Itoa(r.Precedence) }},
+		{name: "when", text: func(r R) string { return r.When }},
+		{name: "message", text: func(r R) string { return r.Message["en"] }},
+	}
+}
+
+func (a *app) viewRule(ctx context.Context, name string) error {
+	set, err := a.ruleset(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range set.Items {
+		if r.ID != name {
+			continue
+		}
+		if a.format == "table" && a.columns == "" {
+			return a.write(func(w io.Writer) error { return writeLines(w, r.YAML) })
+		}
+		return view(a, r, func(r client.Rule) string { return r.ID }, ruleColumns())
+	}
+	return &exitError{code: exitNotFound, err: fmt.Errorf("no rule in force is called %q", name)}
+}
+
+func (a *app) ruleVersions(ctx context.Context) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	page, err := client.Get[client.List[client.RuleVersion]](ctx, c, "/rules/versions", nil)
+	if err != nil {
+		return err
+	}
+	type V = client.RuleVersion
+	return list(a, page.Items, func(v V) string { return strconv.FormatInt(v.Version, 10) }, []column[V]{
+		{name: "version", text: func(v V) string { return strconv.FormatInt(v.Version, 10) }},
+		{name: "applied_by", text: func(v V) string { return v.AppliedBy }},
+		{name: "applied_at", text: func(v V) string { return when(&v.AppliedAt) }}})
+}
+
+// checkRules prints faults as compilers do. Warnings alone are good.
+func (a *app) checkRules(file string) error {
+	raw, err := a.readFile(file)
+	if err != nil {
+		return err
+	}
+	conditions, err := cel.New()
+	if err != nil {
+		return err
+	}
+	set, faults := rules.Parse(raw, rules.WithConditions(conditions), rules.WithTeams(delegation.ApproversName, string(delegation.ApproversID)))
+	if set != nil {
+		faults = append(faults, set.Test()...)
+	}
+	if err := a.faults(file, faults); err != nil {
+		return err
+	}
+	if a.format == "table" {
+		a.say("%s: %d rules, good", safe(file), set.Len())
+	}
+	return nil
+}
+
+func (a *app) faults(file string, faults []rules.Fault) error {
+	err := a.write(func(w io.Writer) error {
+		if a.format == "json" {
+			out := []client.Fault{}
+			for _, f := range faults {
+				out = append(out, client.Fault{Line: f.Line, Col: f.Col, Severity: string(f.Severity), Code: f.Code, Text: f.Text})
+			}
+			return writeJSON(w, out, true)
+		}
+		for _, f := range faults {
+			if _, err := fmt.Fprintln(w, safe(f.Format(file))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && rules.Failed(faults) {
+		return &exitError{code: exitFailure}
+	}
+	return err
+}
+
+func (a *app) readFile(file string) ([]byte, error) {
+	in := a.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usage(err.Error())
+		}
+		defer f.Close()
+		in = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxRules+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if len(raw) > maxRules {
+		return nil, usage(fmt.Sprintf("%s is larger than %d bytes", file, maxRules))
+	}
+	return raw, nil
+}
+
+func (a *app) applyRules() *cobra.Command {
+	var in client.ApplyRules
+	c := &cobra.Command{Use: "apply FILE", Short: "Put rules in force", Args: cobra.ExactArgs(1)}
+	c.Flags().BoolVar(&in.Merge, "merge", false, "replace or add only the rules that the file names")
+	c.Flags().BoolVar(&in.AcknowledgeDenied, "acknowledge-denied", false, "also when a person's denial would be approved from now on")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		raw, err := a.readFile(args[0])
+		if err != nil {
+			return err
+		}
+		in.YAML = string(raw)
+		c, err := a.connect()
+		if err != nil {
+			return err
+		}
+		set, err := client.Post[client.Ruleset](ctx, c, "/rules/apply", in)
+		var p *client.Problem
+		if errors.As(err, &p) && len(p.Errors) > 0 && p.Code == "invalid" {
+			for _, e := range p.Errors {
+				fmt.Fprintf(a.err, "%s: %s\n", safe(e.Location), safe(e.Message))
+			}
+			return &exitError{code: exitFailure, err: errors.New(p.Detail), hints: []string{"run: assentctl rule check " + args[0]}}
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range set.Warnings {
+			fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", safe(args[0]), f.Line, f.Col, f.Severity, safe(f.Text), f.Code)
+		}
+		if a.format == "json" {
+			return a.write(func(w io.Writer) error { return writeJSON(w, set, true) })
+		}
+		a.say("version %d is in force: %d rules", set.Version, len(set.Items))
+		return nil
+	})
+	return c
+}
