@@ -1,9 +1,6 @@
 package elevation
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Unbounded reports whether the program at path can start any other program or
 // change any file, by its name: interpreters, shells, editors, pagers, loaders
@@ -16,9 +13,18 @@ func Unbounded(path string) bool {
 		return true
 	}
 	base := unversioned(name)
-	for _, table := range []string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners} {
-		known := strings.Fields(table)
-		if slices.Contains(known, name) || slices.Contains(known, base) {
+	for _, table := range [...]string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners} {
+		if listed(table, name, base) {
+			return true
+		}
+	}
+	return false
+}
+
+// listed reports whether one of the names is a word of the table.
+func listed(table, name, base string) bool {
+	for word := range strings.FieldsSeq(table) {
+		if word == name || word == base {
 			return true
 		}
 	}
@@ -56,6 +62,6 @@ const (
 func Interpreter(path string) bool {
 	name := path[strings.LastIndexAny(path, `/\`)+1:]
 	name = strings.TrimSuffix(strings.ToLower(name), ".exe")
-	known := strings.Fields(unboundedShells + " " + unboundedInterpreters)
-	return slices.Contains(known, name) || slices.Contains(known, unversioned(name))
+	base := unversioned(name)
+	return listed(unboundedShells, name, base) || listed(unboundedInterpreters, name, base)
 }
