@@ -12,8 +12,9 @@ import (
 )
 
 // fill gives flags that were not typed their value from the environment, else
-// from the TOML file. A key of the file that is no flag is an error.
-func (a *app) fill(c *cobra.Command) error {
+// from the TOML file. A key of the file that is no flag is an error. With names,
+// only those flags are filled: a switch of one call is never in an environment.
+func (a *app) fill(c *cobra.Command, names ...string) error {
 	set := func(f *pflag.Flag, value, from string) error {
 		if err := c.Flags().Set(f.Name, value); err != nil {
 			return fmt.Errorf("%s: %w", from, err)
@@ -23,7 +24,7 @@ func (a *app) fill(c *cobra.Command) error {
 	var missing []*pflag.Flag
 	var err error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || err != nil {
+		if f.Changed || f.Name == "help" || err != nil || len(names) > 0 && !slices.Contains(names, f.Name) {
 			return
 		}
 		name := "ASSENT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))

@@ -50,7 +50,7 @@ func (a *app) userVerb(name, short string, do func(*cobra.Command, *controller.L
 	c.Flags().BoolVar(&f.password, "password-stdin", false, "read a password from standard input")
 	c.Flags().BoolVar(&f.token, "token", false, "print only a new API token")
 	c.RunE = does(func(c *cobra.Command, args []string) error {
-		if err := a.fill(c); err != nil {
+		if err := a.fill(c, "data"); err != nil {
 			return usageError{err}
 		}
 		for _, r := range f.roles {

@@ -181,8 +181,10 @@ func (a *app) proven(r audit.Result, err error) error {
 		return &exitError{code: exitFailure, err: err, hints: []string{"keep the exported log and the controller's data as they are, and find out who had access"}}
 	}
 	if a.format == "json" {
-		return a.write(func(w io.Writer) error { return writeJSON(w, proof{Cluster: r.Cluster, Events: r.Events, Checkpoints: r.Checkpoints,
-			ForgottenTexts: r.Forgotten, Key: r.Key, KeyFromLog: r.KeyFromFolder, Root: r.Root, SignedAt: r.SignedAt}, true) })
+		return a.write(func(w io.Writer) error {
+			return writeJSON(w, proof{Cluster: r.Cluster, Events: r.Events, Checkpoints: r.Checkpoints,
+				ForgottenTexts: r.Forgotten, Key: r.Key, KeyFromLog: r.KeyFromFolder, Root: r.Root, SignedAt: r.SignedAt}, true)
+		})
 	}
 	a.say("%d events of %s, all in their places; last signed at %s", r.Events, safe(r.Cluster), when(&r.SignedAt))
 	if r.KeyFromFolder {
