@@ -1,0 +1,318 @@
+package local
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/assent-epm/assent/agent/intercept"
+)
+
+// prompt asks at the controlling terminal and writes to stderr.
+type prompt struct {
+	in  *os.File
+	out io.Writer
+}
+
+// line reads one line. io.EOF says that the person ended it without an answer.
+func (p prompt) line(text string) (string, error) {
+	if p.in == nil {
+		return "", os.ErrNotExist
+	}
+	fmt.Fprint(p.out, text)
+	var got []byte
+	var b [1]byte
+	for len(got) < 4096 { // byte by byte: what follows belongs to the command
+		n, err := p.in.Read(b[:])
+		if n == 0 || err != nil {
+			fmt.Fprintln(p.out)
+			return "", errors.Join(io.EOF, err)
+		}
+		if b[0] == '\n' || b[0] == '\r' {
+			break
+		}
+		got = append(got, b[0])
+	}
+	return strings.TrimSpace(string(got)), nil
+}
+
+// reason asks for what the controller needs until it is long enough.
+func (p prompt) reason(n need) (reason, error) {
+	if n.Message != "" {
+		fmt.Fprintln(p.out, intercept.Inert(n.Message))
+	}
+	if len(n.GoesTo) > 0 {
+		fmt.Fprintf(p.out, "This needs approval by %s.\n", intercept.Inert(strings.Join(n.GoesTo, ", ")))
+	}
+	var r reason
+	var err error
+	for !n.HasReason && n.ReasonMin > 0 {
+		for i, preset := range n.Presets {
+			fmt.Fprintf(p.out, "  %d  %s\n", i+1, intercept.Inert(preset))
+		}
+		if r.Justification, err = p.line("Reason: "); err != nil {
+			return r, err
+		}
+		for i, preset := range n.Presets {
+			if r.Justification == fmt.Sprint(i+1) {
+				r.Justification = preset
+			}
+		}
+		if utf8.RuneCountInString(r.Justification) >= n.ReasonMin {
+			break
+		}
+		fmt.Fprintf(p.out, "Write at least %d characters, or press Ctrl-C to leave it.\n", n.ReasonMin)
+	}
+	if n.Ticket != "" && !n.HasTicket {
+		if r.Ticket, err = p.line("Ticket: "); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// waitLine is the one line that says what is waited for. On a terminal it is
+// rewritten in place every second, elsewhere it is written when it changes.
+type waitLine struct {
+	to   *os.File
+	live bool
+	w    intercept.Waiting
+	on   bool // there is something to show
+	out  bool // the terminal shows it now
+	last string
+}
+
+func (l *waitLine) set(w intercept.Waiting) {
+	l.w, l.on = w, true
+	if l.live {
+		l.show(time.Now())
+		return
+	}
+	w.Since = time.Time{}
+	if text := lineText(w, time.Time{}); text != l.last {
+		l.last = text
+		fmt.Fprintln(l.to, text)
+	}
+}
+
+func (l *waitLine) show(now time.Time) {
+	if !l.on || !l.live {
+		return
+	}
+	text := lineText(l.w, now)
+	if w, _, err := term.GetSize(int(l.to.Fd())); err == nil && w > 1 {
+		text = intercept.Clip(text, w-1)
+	}
+	fmt.Fprintf(l.to, "\r%s\x1b[K", text)
+	l.out = true
+}
+
+func (l *waitLine) clear() {
+	if l.out {
+		fmt.Fprint(l.to, "\r\x1b[K")
+		l.out = false
+	}
+}
+
+// done leaves nothing of the line behind and shows it no more.
+func (l *waitLine) done() {
+	l.clear()
+	l.on = false
+}
+
+// lineText is the waiting line. The id comes early: it is what is needed when
+// the line is cut.
+func lineText(w intercept.Waiting, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "waiting for approval: %s", intercept.Inert(string(w.Request)))
+	if !w.Since.IsZero() {
+		fmt.Fprintf(&b, ", %s", clockText(now.Sub(w.Since)))
+	}
+	switch {
+	case w.Position > 100:
+		b.WriteString(", place 100+")
+	case w.Position > 0:
+		fmt.Fprintf(&b, ", place %d", w.Position)
+	}
+	if w.UsualWait > 0 {
+		fmt.Fprintf(&b, ", usually %s", clockText(w.UsualWait))
+	}
+	if len(w.CanAnswer) > 0 {
+		fmt.Fprintf(&b, ", %s", intercept.Inert(strings.Join(w.CanAnswer, ", ")))
+	}
+	if w.Offline {
+		b.WriteString(", the controller is not reached at the moment")
+	}
+	return b.String()
+}
+
+func clockText(d time.Duration) string {
+	s := int(max(d, 0) / time.Second)
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+// relay joins the user's terminal with the program's: keys in, text out.
+type relay struct {
+	master  *os.File
+	in      *os.File
+	size    *os.File // terminal whose size counts
+	out     io.Writer
+	restore func()
+	ended   atomic.Bool
+	copied  chan struct{} // closed when all text is out
+}
+
+// newRelay takes the master over. With both ends of the conversation on the
+// terminal it is put into raw mode: the program's own terminal does everything.
+// When only the input is a terminal, lines are passed on as they are typed.
+func newRelay(master *os.File, std Streams, tty *os.File) *relay {
+	r := &relay{master: poller(master), in: std.In, restore: func() {}, copied: make(chan struct{})}
+	inTTY, outTTY := isTerminal(std.In), isTerminal(std.Out)
+	switch {
+	case outTTY:
+		r.out, r.size = std.Out, std.Out
+	case isTerminal(std.Err):
+		r.out, r.size = std.Err, std.Err
+	case tty != nil:
+		r.out, r.size = tty, tty
+	default:
+		r.out = io.Discard
+	}
+	r.resize()
+	go r.copyOut()
+	if !inTTY || !foreground(std.In) {
+		return r
+	}
+	if !outTTY {
+		go r.copyLines()
+		return r
+	}
+	if old, err := term.MakeRaw(int(std.In.Fd())); err == nil {
+		r.restore = func() { _ = term.Restore(int(std.In.Fd()), old) } // nothing else can be done at the end
+	}
+	go r.copyKeys() // ends with the process: a read of a terminal can not be called off
+	return r
+}
+
+func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+
+// foreground reports whether the terminal is ours to change: a job in the
+// background would be stopped.
+func foreground(f *os.File) bool {
+	group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// poller makes reads of f obey deadlines.
+func poller(f *os.File) *os.File {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return f
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return f
+	}
+	_ = f.Close() // its other descriptor is used from now on
+	return os.NewFile(uintptr(fd), "terminal")
+}
+
+func (r *relay) resize() {
+	if r == nil || r.size == nil {
+		return
+	}
+	if size, err := unix.IoctlGetWinsize(int(r.size.Fd()), unix.TIOCGWINSZ); err == nil {
+		r.control(func(fd int) { _ = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size) }) // only how it looks
+	}
+}
+
+// control uses the descriptor without taking it out of the poller.
+func (r *relay) control(f func(fd int)) {
+	if raw, err := r.master.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
+	}
+}
+
+// drainTime is how long the terminal may be silent after the program's end
+// before nothing more is expected: processes in the background can hold it open.
+const drainTime = 50 * time.Millisecond
+
+func (r *relay) copyOut() {
+	defer close(r.copied)
+	buf := make([]byte, 32<<10)
+	for {
+		if r.ended.Load() {
+			_ = r.master.SetReadDeadline(time.Now().Add(drainTime))
+		}
+		n, err := r.master.Read(buf)
+		if n > 0 {
+			if _, err := r.out.Write(buf[:n]); err != nil {
+				r.out = io.Discard // nobody looks; the program goes on
+			}
+		}
+		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && n > 0) {
+			return // the other end is closed, or silent after the end
+		}
+	}
+}
+
+func (r *relay) copyKeys() {
+	_, _ = io.Copy(r.master, r.in) // ends when either side is gone
+}
+
+// copyLines passes typed lines on. While another program on the same terminal
+// has taken it out of line mode (a pager at the end of the pipe), the keys are
+// that program's.
+func (r *relay) copyLines() {
+	fd := int(r.in.Fd())
+	buf := make([]byte, 4096)
+	for !r.ended.Load() {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+		mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if n <= 0 || err != nil || mode.Lflag&unix.ICANON == 0 {
+			if n > 0 {
+				time.Sleep(50 * time.Millisecond) // not ours: do not spin on it
+			}
+			continue
+		}
+		got, err := r.in.Read(buf)
+		if got == 0 || err != nil {
+			_, _ = r.master.Write([]byte{4}) // the terminal's end of file
+			return
+		}
+		if _, err := r.master.Write(bytes.Clone(buf[:got])); err != nil {
+			return
+		}
+	}
+}
+
+// finish waits for the last text and gives the terminal back. With told the
+// program's end is known; otherwise its terminal's end is waited for.
+func (r *relay) finish(told bool) {
+	if r == nil {
+		return
+	}
+	if told {
+		r.ended.Store(true)
+		_ = r.master.SetReadDeadline(time.Now().Add(drainTime)) // wakes a read that waits
+	}
+	<-r.copied
+	r.ended.Store(true)
+	r.restore()
+	_ = r.master.Close() // hangs up what is left of it
+}
