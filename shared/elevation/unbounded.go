@@ -3,8 +3,8 @@ package elevation
 import "strings"
 
 // Unbounded reports whether the program at path can start any other program or
-// change any file, by its name: interpreters, shells, editors, pagers, loaders
-// and programs that run others. The name is a hint only, in both directions; a
+// change any file, by its name: interpreters, shells, editors, pagers, loaders,
+// programs that run others and programs that write what they are told to. The name is a hint only, in both directions; a
 // renamed copy is caught by the mark that the endpoint gives it, or not at all.
 func Unbounded(path string) bool {
 	name := path[strings.LastIndexAny(path, `/\`)+1:]
@@ -13,7 +13,7 @@ func Unbounded(path string) bool {
 		return true
 	}
 	base := unversioned(name)
-	for _, table := range [...]string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners} {
+	for _, table := range [...]string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners, unboundedWriters} {
 		if listed(table, name, base) {
 			return true
 		}
@@ -47,14 +47,17 @@ func unversioned(name string) string {
 
 const (
 	unboundedShells       = `sh bash dash ash zsh ksh mksh fish csh tcsh rbash busybox toybox pwsh powershell cmd xonsh nu elvish`
-	unboundedInterpreters = `python pypy perl ruby irb node nodejs deno bun lua luajit php tclsh wish expect awk gawk mawk nawk original-awk
-		java jshell groovy scala ghci guile erl escript iex elixir julia r rscript octave gdb lldb jjs osascript wscript cscript mshta rundll32 regsvr32 msiexec`
-	unboundedEditors = `vi vim view vimdiff rvim ex nvim nano pico emacs emacsclient ed red joe jed mcedit mc micro helix kak ne
-		less more most pg man info bat notepad`
+	unboundedInterpreters = `python pypy ipython perl ruby irb node nodejs deno bun lua luajit php tclsh wish expect awk gawk mawk nawk original-awk
+		java jshell jrunscript groovy scala ghci guile erl escript iex elixir julia r rscript octave gdb lldb jjs osascript
+		wscript cscript mshta rundll32 regsvr32 msiexec`
+	unboundedEditors = `vi vim view vimdiff rvim ex nvim nano rnano pico emacs emacsclient ed red joe jed mcedit micro helix kak ne editor code gedit kate
+		less more most pg pager man info bat mc ranger notepad`
 	unboundedRunners = `env sudo su doas pkexec runuser setpriv setsid nohup nice ionice chrt taskset timeout time stdbuf xargs parallel find
-		chroot unshare nsenter systemd-run machinectl script screen tmux watch flock strace ltrace make cmake ssh scp sftp rsync git docker podman
-		nerdctl ctr crictl runc lxc kubectl at batch crontab start-stop-daemon ssh-agent dbus-run-session xvfb-run fakeroot proot unbuffer
-		capsh newgrp sg socat nc ncat nmap tcpdump`
+		chroot unshare nsenter systemd-run machinectl script screen tmux watch flock strace ltrace make cmake ssh scp sftp ftp rsync git
+		docker podman nerdctl ctr crictl runc lxc virsh kubectl at batch crontab start-stop-daemon run-parts ssh-agent dbus-run-session
+		xvfb-run fakeroot proot unbuffer capsh newgrp sg socat nc ncat nmap tcpdump`
+	unboundedWriters = `cp mv dd tee install ln chmod chown chgrp chattr setfacl setcap sed tar zip unzip cpio ar patch truncate shred sponge 7z
+		curl wget split csplit mount insmod modprobe usermod useradd passwd chpasswd visudo vipw vigr`
 )
 
 // Interpreter reports whether the program at path, by its name, is a shell or

@@ -21,6 +21,7 @@ func TestUnbounded(t *testing.T) {
 		{"/usr/bin/vim", true},
 		{"/usr/bin/less", true},
 		{"/usr/bin/env", true},
+		{"/usr/bin/tee", true},
 		{"/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", true},
 		{"/lib/ld-musl-x86_64.so.1", true},
 		{"/usr/bin/systemd-run", true},

@@ -187,7 +187,7 @@ func (r *rule) mayNotApprove(s elevation.Subject) string {
 	case s.HasMark(elevation.MarkUserWritable) && !slices.Contains(r.Match.SHA256, s.SHA256):
 		return "ordinary users can change this program: only a rule with its sha256 may approve it"
 	case (s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path)) && !fixed(r.Match.Args):
-		return "this program can start any other program: only a rule with fixed arguments may approve it"
+		return "this program can do anything: only a rule with fixed arguments may approve it"
 	}
 	return ""
 }
