@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+func listCommand(std local.Streams, client func() local.Client) *cobra.Command {
+	var status, format string
+	c := &cobra.Command{Use: "list", Short: "List your requests on this machine", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "table" && format != "json" {
+				return badFormat(format, "table", "json")
+			}
+			items, more, err := client().List(cmd.Context())
+			if err != nil {
+				return explained(err)
+			}
+			items = ofStatus(items, status)
+			if format == "json" {
+				return printJSON(std.Out, items)
+			}
+			if err := table(std.Out, items, time.Now()); err != nil {
+				return err
+			}
+			if more {
+				fmt.Fprintln(std.Err, "older ones are left out")
+			}
+			return nil
+		}}
+	c.Flags().StringVar(&status, "status", "", "only these, like pending or ended,denied")
+	c.Flags().StringVar(&format, "format", "table", "table or json")
+	return c
+}
+
+func ofStatus(items []local.Item, status string) []local.Item {
+	kept := []local.Item{}
+	for _, it := range items {
+		if status == "" || status == "all" {
+			kept = append(kept, it)
+			continue
+		}
+		for _, s := range strings.Split(status, ",") {
+			if it.State == s || s == "available" && it.State == "active" {
+				kept = append(kept, it)
+			}
+		}
+	}
+	return kept
+}
+
+func table(w io.Writer, items []local.Item, now time.Time) error {
+	if len(items) == 0 {
+		_, err := fmt.Fprintln(w, "no requests")
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "ID\tSTATE\tAGE\tAS\tCOMMAND\tREASON")
+	for _, it := range items {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", elevation.ShortID(string(it.ID)), intercept.Inert(it.State), age(now.Sub(it.At)),
+			intercept.Inert(it.RunAs), intercept.Clip(commandLine(it), 60), intercept.Clip(intercept.Inert(it.Justification), 40))
+	}
+	return tw.Flush()
+}
+
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(d, 0)/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd", d/(24*time.Hour))
+}
+
+// commandLine shows a command on one line. Arguments with anything but plain
+// characters are quoted, so that no two commands look alike.
+func commandLine(it local.Item) string {
+	parts := []string{intercept.Inert(it.Path)}
+	for _, a := range it.Args {
+		shown := intercept.Inert(a)
+		if a == "" || strings.Trim(a, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+*") != "" {
+			shown = "'" + strings.ReplaceAll(shown, "'", `'\''`) + "'"
+		}
+		parts = append(parts, shown)
+	}
+	return strings.Join(parts, " ")
+}
+
+func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "view ID", Short: "Show one of your requests", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return badFormat(format, "text", "json")
+			}
+			it, err := client().View(cmd.Context(), args[0])
+			if err != nil {
+				return explained(err)
+			}
+			if format == "json" {
+				return printJSON(std.Out, it)
+			}
+			return details(std.Out, it)
+		}}
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	return c
+}
+
+func details(w io.Writer, it local.Item) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(tw, "%s\t%s\n", name, intercept.Inert(value))
+		}
+	}
+	line("id", string(it.ID))
+	line("state", it.State)
+	line("command", commandLine(it))
+	line("as", it.RunAs)
+	line("in", it.Cwd)
+	line("by means of", it.Mechanism)
+	line("reason", it.Justification)
+	line("ticket", it.Ticket)
+	line("asked", stamp(it.At))
+	line("changed", stamp(it.ChangedAt))
+	line("until", stamp(it.Until))
+	line("answered by", it.By)
+	line("answer", it.Text)
+	line("end", string(it.EndReason))
+	if it.Exit != nil {
+		line("exit code", fmt.Sprint(*it.Exit))
+	}
+	line("grant", string(it.Grant))
+	return tw.Flush()
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05 MST")
+}
+
+func actCommand(std local.Streams, client func() local.Client, verb, short string, act func(local.Client, context.Context, string) (local.Item, error)) *cobra.Command {
+	return &cobra.Command{Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			it, err := act(client(), cmd.Context(), args[0])
+			if err != nil {
+				return explained(err)
+			}
+			_, err = fmt.Fprintf(std.Out, "%s %s\n", it.ID, intercept.Inert(it.State))
+			return err
+		}}
+}
+
+func statusCommand(std local.Streams, client func() local.Client, code *int) *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "status", Short: "Show how the agent of this machine is",
+		Long: "Show how the agent of this machine is.\n\nExit: 0 connected, 1 without controller, 69 without agent.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return badFormat(format, "text", "json")
+			}
+			st, err := client().Status(cmd.Context())
+			if err != nil {
+				return explained(err)
+			}
+			if !st.Connected {
+				*code = exitFailed
+			}
+			if format == "json" {
+				return printJSON(std.Out, st)
+			}
+			return showStatus(std.Out, st)
+		}}
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	return c
+}
+
+func showStatus(w io.Writer, st local.Status) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(tw, "%s\t%s\n", name, intercept.Inert(value))
+		}
+	}
+	connection := "connected"
+	if !st.Connected {
+		connection = "not connected"
+	}
+	if !st.Since.IsZero() {
+		connection += " since " + stamp(st.Since)
+	}
+	line("controller", strings.TrimSpace(st.Controller+" "+connection))
+	line("endpoint", st.Endpoint)
+	line("mode", st.Mode)
+	line("sudo", st.Sudo)
+	line("locked", st.Locked)
+	line("containment", st.Containment)
+	line("waiting", fmt.Sprint(st.Waiting))
+	line("in force", fmt.Sprint(st.InForce))
+	line("agent", st.Version)
+	return tw.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
