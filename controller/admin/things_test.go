@@ -68,6 +68,13 @@ tests:
 	if list, err := d.RuleVersions(ctx, d.reader); err != nil || len(list) != 2 || list[0].Version != 2 || list[0].By.Name != "chief" {
 		t.Errorf("versions: %+v %v", list, err)
 	}
+	const team = "rules:\n- {name: a, match: {path: /usr/bin/id}, then: require, require: {stages: [{team: platform}]}}\n"
+	if _, faults, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: team}); err != nil || len(faults) != 1 || faults[0].Code != "unknown_team" {
+		t.Errorf("an unknown team: %v %v", faults, err)
+	}
+	if _, _, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: more[:strings.Index(more, "tests:")]}); err != nil {
+		t.Fatal(err)
+	}
 	if one, err := d.Rule(ctx, d.bo, "uptime"); err != nil || !strings.Contains(one.YAML, "name: uptime") {
 		t.Errorf("one rule: %+v %v", one, err)
 	}
@@ -86,7 +93,6 @@ func TestApplyRefuses(t *testing.T) {
 	}{
 		{"nothing", "", "missing", false},
 		{"bad yaml", "rules: [", "syntax", false},
-		{"unknown team", "rules:\n- {name: a, match: {path: /usr/bin/id}, then: require, require: {stages: [{team: platform}]}}\n", "unknown_team", false},
 		{"failing test", idRule + "tests:\n- {attempt: {path: /usr/bin/id}, expect: deny}\n", "test_failed", false},
 		{"conflict after the merge", "rules:\n- {name: b, match: {path: /usr/bin/id, args: []}, then: deny}\n", "conflict", true},
 		{"test of the others fails after the merge", "rules:\n- {name: b, match: {user: [x]}, then: deny}\ntests:\n- {attempt: {path: /usr/bin/id}, expect: deny}\n", "test_failed", true},

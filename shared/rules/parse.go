@@ -40,7 +40,8 @@ func WithVersion(v int64) Option { return func(l *loader) { l.version = v } }
 // WithZone is the time zone of hours without `tz`; UTC when not given.
 func WithZone(z *time.Location) Option { return func(l *loader) { l.zone = z } }
 
-// WithTeams are the names that `team` may have; without it every name is taken.
+// WithTeams are the teams that there are; another name gets a warning. Without it
+// every name is taken silently.
 func WithTeams(names ...string) Option { return func(l *loader) { l.teams = names } }
 
 // Parse reads a set of rules and lints it. The faults are sorted by place. The
