@@ -33,9 +33,9 @@ func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := gorm.Open(sqlite.Dialector{DriverName: "sqlite", Conn: c}, &gorm.Config{
+	own := &conn{c: c, stmts: map[string]*sql.Stmt{}}
+	own.g, err = gorm.Open(sqlite.Dialector{DriverName: "sqlite", Conn: pool{own}}, &gorm.Config{
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
 		DisableAutomaticPing:   true,
 		Logger:                 logger.Discard,
 	})
@@ -43,7 +43,41 @@ func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
 		c.Close()
 		return nil, err
 	}
-	return &conn{c: c, g: g, stmts: map[string]*sql.Stmt{}}, nil
+	return own, nil
+}
+
+// pool gives gorm the connection with its prepared statements. gorm's own cache
+// of them keeps a goroutine for ever.
+type pool struct{ *conn }
+
+var _ gorm.ConnPool = pool{}
+
+func (p pool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return p.c.PrepareContext(ctx, query)
+}
+
+func (p pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (p pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return p.c.QueryRowContext(ctx, query, args...) // says what is wrong
+	}
+	return s.QueryRowContext(ctx, args...)
 }
 
 func (c *conn) close() {
