@@ -43,6 +43,7 @@ func inside(t *testing.T) bool {
 	testgroup.Need(t, "sudo")
 	testgroup.Need(t, "shim")
 	if os.Getenv(insideEnv) == "" {
+		t.Parallel() // each has a machine of its own, and most of them wait
 		self, err := os.Executable()
 		must(t, err)
 		cmd := exec.Command(self, "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v=true", "-test.timeout=120s")
@@ -59,14 +60,14 @@ func inside(t *testing.T) bool {
 	return true
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func privateMachine(t *testing.T) {
+func privateMachine(t testing.TB) {
 	t.Helper()
 	scratch := t.TempDir()
 	must(t, unix.Mount("tmpfs", scratch, "tmpfs", 0, "mode=0755"))
@@ -102,7 +103,7 @@ func privateMachine(t *testing.T) {
 	write(t, "/usr/local/bin/show", 0o755, "#!/bin/sh\necho \"$0 $(id -u):$(id -g) $PWD\"\nfor a; do printf '<%s>\\n' \"$a\"; done\nexit 37\n")
 }
 
-func write(t *testing.T, path string, mode os.FileMode, content string) {
+func write(t testing.TB, path string, mode os.FileMode, content string) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	must(t, os.WriteFile(path, []byte(content), mode))

@@ -1,0 +1,248 @@
+package intercept
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+func TestInert(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"plain", "denied: no", "denied: no"},
+		{"languages", "nö 日本 😀", "nö 日本 😀"},
+		{"escape", "\x1b[31mred", `\x1b[31mred`},
+		{"one byte escape", "\u009b31m", `\x9b31m`},
+		{"lines", "a\nb\rc\td", `a\nb\rc\td`},
+		{"bidi", "a\u202eb\u2066c\u200f", `a\u{202e}b\u{2066}c\u{200f}`},
+		{"zero width", "a\u200bb\ufeff", `a\u{200b}b\u{feff}`},
+		{"line separator", "a\u2028b", `a\u{2028}b`},
+		{"no text", "a\xffb", `a\xffb`},
+		{"delete", "\x7f", `\x7f`},
+		{"tag characters", "a\U000e0041", `a\u{e0041}`},
+		{"empty", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Inert(tt.in); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzInert(f *testing.F) {
+	for _, s := range []string{"a", "\x1b]0;x\a", "\xff\u202e", "\u009b", "日本\r\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Inert(s)
+		if !utf8.ValidString(got) {
+			t.Fatalf("%q became %q", s, got)
+		}
+		for _, r := range got {
+			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+				t.Fatalf("%q became %q", s, got)
+			}
+		}
+		if Inert(got) != got {
+			t.Fatalf("%q is not stable", s)
+		}
+	})
+}
+
+func TestClip(t *testing.T) {
+	for _, tt := range []struct {
+		s    string
+		n    int
+		want string
+	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"日本語", 2, "日…"}, {"abc", 0, "abc"}, {"", 5, ""}} {
+		if got := Clip(tt.s, tt.n); got != tt.want {
+			t.Errorf("Clip(%q, %d) = %q, want %q", tt.s, tt.n, got, tt.want)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"ordinary", "install -y vim", "install -y vim"},
+		{"option with value", "--password=hunter2", "--password=***"},
+		{"option, then value", "--password hunter2 x", "--password *** x"},
+		{"one dash", "-password hunter2", "-password ***"},
+		{"part of a name", "--db-password=x --api_key=y", "--db-password=*** --api_key=***"},
+		{"variable", "PGPASSWORD=x MY_TOKEN=y", "PGPASSWORD=*** MY_TOKEN=***"},
+		{"option without value", "--password --verbose", "--password --verbose"},
+		{"address", "https://bob:secret@host/x", "https://bob:***@host/x"},
+		{"address without password", "https://host/x", "https://host/x"},
+		{"header", "Authorization:|Bearer|abc", "Authorization:|Bearer|***"},
+		{"known tokens", "ghp_abcdefghijklmnopqrstuvwxyz AKIAABCDEFGHIJKLMNOP", "*** ***"},
+		{"a path that has the word", "/etc/passwd /usr/share/token", "/etc/passwd /usr/share/token"},
+		{"passwd program's argument", "bob", "bob"},
+		{"no text", "a\xff", `a\xff`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in, want := split(tt.in), split(tt.want)
+			if d := cmp.Diff(want, Mask(in)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// split takes | for a blank inside an argument.
+func split(s string) []string {
+	f := strings.Split(s, " ")
+	for i := range f {
+		f[i] = strings.ReplaceAll(f[i], "|", " ")
+	}
+	return f
+}
+
+func FuzzMask(f *testing.F) {
+	f.Add("--password", "x")
+	f.Add("a\xff\x00", "TOKEN=abc")
+	f.Add("https://a:b@c", "Authorization: Basic x")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		got := Mask([]string{a, b})
+		if len(got) != 2 {
+			t.Fatalf("%d arguments", len(got))
+		}
+		for _, s := range got {
+			if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+				t.Fatalf("%q %q became %q", a, b, got)
+			}
+		}
+	})
+}
+
+func TestArgsDigest(t *testing.T) {
+	salt := bytes.Repeat([]byte{1}, 32)
+	base := ArgsDigest(salt, "x", []string{"a", "b"})
+	if len(base) != 32 || !bytes.Equal(base, ArgsDigest(salt, "x", []string{"a", "b"})) {
+		t.Fatal("not stable")
+	}
+	others := [][]byte{
+		ArgsDigest(salt, "x", []string{"a b"}), ArgsDigest(salt, "x", []string{"ab"}), ArgsDigest(salt, "x", []string{"b", "a"}),
+		ArgsDigest(salt, "x", []string{"a", "b", ""}), ArgsDigest(salt, "x", nil), ArgsDigest(salt, "x", []string{""}),
+		ArgsDigest(salt, "y", []string{"a", "b"}), ArgsDigest(salt, "xa", []string{"b"}), ArgsDigest(salt, "", []string{"x", "a", "b"}),
+		ArgsDigest(bytes.Repeat([]byte{2}, 32), "x", []string{"a", "b"}),
+	}
+	for i, a := range others {
+		for j, b := range append(others[:i:i], base) {
+			if bytes.Equal(a, b) {
+				t.Errorf("%d and %d are equal", i, j)
+			}
+		}
+	}
+}
+
+func TestUnbounded(t *testing.T) {
+	for _, yes := range []string{"/usr/bin/python3.11", "bash", "/usr/bin/vim.basic", "perl5.36.0", "/lib64/ld-linux-x86-64.so.2", "find", "sudo"} {
+		if !Unbounded(yes) {
+			t.Errorf("%s can do anything", yes)
+		}
+	}
+	for _, no := range []string{"/usr/bin/id", "systemctl", "7", "", "apt-get", "/usr/bin/["} {
+		if Unbounded(no) {
+			t.Errorf("%s is an ordinary program", no)
+		}
+	}
+}
+
+func TestParsePasswd(t *testing.T) {
+	text := "root:x:0:0:root:/root:/bin/bash\n+nis:x:7:7::/:/bin/sh\nshort:x:7\nbad:x:seven:7::/:/bin/sh\n" +
+		"alice:x:1001:1002:Alice Ö,Room 1,,:/home/alice:/bin/zsh\nagain:x:1001:1::/:/bin/sh\n"
+	got, ok := parsePasswd(text, func(a Account) bool { return a.UID == 1001 })
+	want := Account{Name: "alice", Display: "Alice Ö", UID: 1001, GID: 1002, Home: "/home/alice", Shell: "/bin/zsh"}
+	if d := cmp.Diff(want, got); d != "" || !ok {
+		t.Error(d)
+	}
+	if a, ok := parsePasswd(text, func(a Account) bool { return a.UID == 7 }); ok {
+		t.Errorf("found %+v", a)
+	}
+}
+
+func TestParseGroups(t *testing.T) {
+	text := "root:x:0:\nsudo:x:27:bob,alice\nadm:x:4:alicex,xalice\nown:x:1002:\nalso:x:1002:\nbad:x:x:alice\nstaff:x:50:alice\n"
+	want := []Group{{"own", 1002}, {"sudo", 27}, {"staff", 50}}
+	if d := cmp.Diff(want, parseGroups(text, "alice", 1002)); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]Group{{"77", 77}}, parseGroups("", "x", 77)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestOnlyFiles(t *testing.T) {
+	tests := []struct {
+		conf string
+		want bool
+	}{
+		{"", true},
+		{"passwd: files systemd", true},
+		{"passwd:\tfiles # sss", true},
+		{"passwd: files [NOTFOUND=return] systemd", true},
+		{"passwd: sss files", false},
+		{"passwd: compat", false}, // may read NIS
+		{"group: sss\npasswd: files", true},
+		{"passwd: ldap", false},
+	}
+	for _, tt := range tests {
+		if got := onlyFiles(tt.conf, "passwd"); got != tt.want {
+			t.Errorf("%q: got %v", tt.conf, got)
+		}
+	}
+}
+
+func TestLookupRefuses(t *testing.T) {
+	for _, bad := range []string{"#-1", "#4294967295", "#4294967296", "#x", "#", "-x", "a:b", "a\nb", "no-such-user-here"} {
+		if a, err := LookupRunAs(bad); err == nil {
+			t.Errorf("%q is %+v", bad, a)
+		}
+	}
+	if a, err := LookupUID(1<<32 - 1); !errors.Is(err, ErrNoUser) {
+		t.Errorf("uid -1 is %+v, %v", a, err)
+	}
+}
+
+func TestCheckRaw(t *testing.T) {
+	salt := make([]byte, 16)
+	ok := Raw{Command: "id", Cwd: "/", Salt: salt}
+	tests := []struct {
+		name   string
+		change func(*Raw)
+		want   error
+	}{
+		{"good", func(*Raw) {}, nil},
+		{"no salt", func(r *Raw) { r.Salt = salt[:15] }, elevation.ErrInvalid},
+		{"no command", func(r *Raw) { r.Command = "" }, elevation.ErrInvalid},
+		{"a NUL", func(r *Raw) { r.Command = "i\x00d" }, elevation.ErrInvalid},
+		{"a long command", func(r *Raw) { r.Command = strings.Repeat("x", elevation.MaxPath+1) }, elevation.ErrInvalid},
+		{"no folder", func(r *Raw) { r.Cwd = "" }, elevation.ErrInvalid},
+		{"a relative folder", func(r *Raw) { r.Cwd = "x" }, elevation.ErrInvalid},
+		{"many arguments", func(r *Raw) { r.Args = make([]string, elevation.MaxArgs+1) }, ErrTooLong},
+		{"long arguments", func(r *Raw) { r.Args = []string{strings.Repeat("x", elevation.MaxArgsBytes)} }, ErrTooLong},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := ok
+			tt.change(&r)
+			if err := checkRaw(r); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func ExampleInert() {
+	fmt.Println(Inert("harmless \x1b[2J\u202e"))
+	// Output: harmless \x1b[2J\u{202e}
+}

@@ -1,0 +1,202 @@
+package intercept
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/e2e/testgroup"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+func TestObserve(t *testing.T) {
+	raw := Raw{UID: 0, PID: os.Getpid(), Command: "sh", Args: []string{"--password", "x"}, Cwd: "/", SearchPath: "relative:/nowhere:/usr/bin:/bin",
+		Mechanism: "sudo", Salt: make([]byte, 32), Marks: []string{elevation.MarkShell}}
+	a, real, err := Observe(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	path, err := filepath.EvalSymlinks("/usr/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := a.Subject
+	if s.Path != path || s.SHA256 != hex.EncodeToString(sum[:]) || s.Size != int64(len(content)) || s.RunAs != "root" || s.Cwd != "/" {
+		t.Errorf("subject %+v", s)
+	}
+	if !slices.Equal(s.Args, []string{"--password", "***"}) || !slices.Equal(real.Args, raw.Args) {
+		t.Errorf("args %q, really %q", s.Args, real.Args)
+	}
+	if !s.HasMark(elevation.MarkShell) || !s.HasMark(elevation.MarkUnbounded) || s.HasMark(elevation.MarkUserWritable) || s.HasMark(elevation.MarkScript) {
+		t.Errorf("marks %q", s.Marks)
+	}
+	if path != "/usr/bin/sh" && !s.HasMark(MarkCalledAs+"sh") {
+		t.Errorf("%s is called as sh: %q", path, s.Marks)
+	}
+	if !real.RootOnly || real.Found != "/usr/bin/sh" || real.Called != "sh" || a.User.Name != "root" || a.User.UID != "0" || len(a.User.Groups) == 0 {
+		t.Errorf("real %+v, user %+v", real, a.User)
+	}
+	if s.Parent == "" {
+		t.Error("the test's own parent is not known")
+	}
+}
+
+func TestObserveRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	put(t, file, 0o644, "x")
+	put(t, filepath.Join(dir, "exec"), 0o755, "#!/bin/sh\n")
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		change func(*Raw)
+		want   error
+	}{
+		{"not there", func(r *Raw) { r.Command = "no-such-program" }, ErrNoProgram},
+		{"a folder", func(r *Raw) { r.Command = dir }, ErrNoProgram},
+		{"not executable", func(r *Raw) { r.Command = file }, ErrNoProgram},
+		{"a pipe", func(r *Raw) { r.Command = filepath.Join(dir, "pipe") }, ErrNoProgram},
+		{"a loop", func(r *Raw) { r.Command = loop }, ErrNoProgram},
+		{"only in the present folder", func(r *Raw) { r.Command, r.SearchPath, r.Cwd = "exec", ".::", dir }, ErrNoProgram},
+		{"through /proc", func(r *Raw) { r.Command = "/proc/self/exe" }, elevation.ErrInvalid},
+		{"through a folder of /proc", func(r *Raw) { r.Command = "/proc/self/root/bin/sh" }, elevation.ErrInvalid},
+		{"nobody", func(r *Raw) { r.UID = 4294000000 }, ErrNoUser},
+		{"as nobody", func(r *Raw) { r.RunAs = "no-such-user" }, ErrNoUser},
+		{"a folder that is no text", func(r *Raw) { r.Cwd = "/\xff" }, elevation.ErrInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			raw := Raw{Command: "/bin/sh", Cwd: "/", SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)}
+			tt.change(&raw)
+			if a, _, err := Observe(raw); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, %+v", err, a)
+			}
+		})
+	}
+}
+
+func TestFindRelative(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "exec"), 0o755, "#!/bin/sh\n")
+	got, err := Find("./exec", dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if real, err := Resolve(got); real != filepath.Join(dir, "exec") || err != nil {
+		t.Error(real, err)
+	}
+}
+
+func TestRootOnly(t *testing.T) {
+	testgroup.Need(t, "root")
+	// The folder must hang below / by folders that are root's alone: /tmp is not.
+	base, err := os.MkdirTemp("/var/lib", "assent-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	if err := os.Chmod(base, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	at := func(parts ...string) string { return filepath.Join(append([]string{base}, parts...)...) }
+	put(t, at("good"), 0o755, "x")
+	put(t, at("group"), 0o775, "x")
+	put(t, at("all"), 0o757, "x")
+	put(t, at("owned"), 0o755, "x")
+	put(t, at("open", "prog"), 0o755, "x")
+	put(t, at("sticky", "prog"), 0o755, "x")
+	put(t, at("theirs", "prog"), 0o755, "x")
+	for path, mode := range map[string]os.FileMode{at("open"): 0o777, at("sticky"): 0o777 | os.ModeSticky} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, uid := range map[string]int{at("owned"): 65534, at("theirs"): 65534} {
+		if err := os.Chown(path, uid, uid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"link": "good", "abs": at("good"), "toopen": "open/prog", "theirlink": "good",
+		"viatheirs": "theirs/back", "theirs/back": "../good", "dot": "../" + filepath.Base(base) + "/./good"} {
+		if err := os.Symlink(target, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Lchown(at("theirlink"), 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		path string
+		want bool
+	}{
+		{"good", true}, {"link", true}, {"abs", true}, {"dot", true},
+		{"group", false}, {"all", false}, {"owned", false}, {"open/prog", false}, {"sticky/prog", false}, {"theirs/prog", false},
+		{"toopen", false}, {"theirlink", false}, {"viatheirs", false}, {"theirs/../good", false}, {"open/../good", false},
+	}
+	for _, tt := range tests {
+		got, err := RootOnly(base + "/" + tt.path)
+		if got != tt.want || err != nil {
+			t.Errorf("%s: got %v, %v", tt.path, got, err)
+		}
+	}
+	if ok, err := RootOnly("/proc/self/exe"); ok || err == nil {
+		t.Error("/proc is root's alone")
+	}
+	if ok, err := RootOnly(at("nothing")); ok || err == nil {
+		t.Error("what is not there is root's alone")
+	}
+	if ok, err := RootOnly("good"); ok || err == nil {
+		t.Error("a relative path is root's alone")
+	}
+}
+
+func TestIdentifyRefusesLinks(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "file"), 0o755, "#!/bin/sh\n")
+	if err := os.Symlink("file", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	id, err := Identify(filepath.Join(dir, "file"))
+	if err != nil || !id.Script || id.Size != 10 {
+		t.Errorf("got %+v, %v", id, err)
+	}
+	for _, bad := range []string{"link", ".", "none"} {
+		if id, err := Identify(filepath.Join(dir, bad)); err == nil {
+			t.Errorf("%s: got %+v", bad, id)
+		}
+	}
+	put(t, filepath.Join(dir, "empty"), 0o755, "")
+	if id, err := Identify(filepath.Join(dir, "empty")); err != nil || id.Size != 0 || id.Script {
+		t.Errorf("empty: got %+v, %v", id, err)
+	}
+}
+
+func put(t *testing.T, path string, mode os.FileMode, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}

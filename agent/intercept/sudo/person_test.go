@@ -1,0 +1,180 @@
+package sudo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+func TestWaitingLine(t *testing.T) {
+	now := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+	id := elevation.RequestID("req_01a20002-de52-7f6c-8f51-715688a28732")
+	tests := []struct {
+		name string
+		w    intercept.Waiting
+		cols int
+		want string
+	}{
+		{"bare", intercept.Waiting{}, 0, "waiting for approval 1m05s " + string(id)},
+		{"full", intercept.Waiting{Position: 2, UsualWait: 3 * time.Minute, CanAnswer: []string{"bo\x1b"}}, 0,
+			"waiting for approval 1m05s " + string(id) + `, place 2, usually 3m, bo\x1b`},
+		{"80 columns", intercept.Waiting{Position: 2, UsualWait: 3 * time.Minute, CanAnswer: []string{"bo"}}, 80,
+			"waiting for approval 1m05s " + string(id) + " place 2 ~3m"},
+		{"far", intercept.Waiting{Position: 101}, 0, "waiting for approval 1m05s " + string(id) + ", place 100+"},
+		{"offline", intercept.Waiting{Position: 2, UsualWait: time.Hour, Offline: true}, 0, "waiting for approval 1m05s " + string(id) + ", the controller is away"},
+		{"narrow", intercept.Waiting{Position: 2}, 40, "waiting for approval 1m05s req_01a2000…"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.w.Request, tt.w.Since = id, now.Add(-65*time.Second)
+			if got := waitingLine(tt.w, now, tt.cols); got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestElapsed(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0s", 59 * time.Second: "59s", time.Minute: "1m", 65 * time.Second: "1m05s",
+		time.Hour: "1h00m", 26*time.Hour + 3*time.Minute: "26h03m"} {
+		if got := elapsed(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	id := elevation.NewRequestID(time.Now())
+	tests := []struct {
+		name   string
+		err    error
+		silent bool
+		want   string
+	}{
+		{"denied", &intercept.Refused{By: "bo", Text: "no"}, false, "denied by bo: no\n"},
+		{"denied without a word", &intercept.Refused{By: "bo"}, false, "denied by bo\n"},
+		{"denied with escapes", &intercept.Refused{By: "b\x1b[2Jo", Text: "a\nb\u202e"}, false, `denied by b\x1b[2Jo: a b\u{202e}` + "\n"},
+		{"denied at length", &intercept.Refused{By: "bo", Text: strings.Repeat("x", 5000)}, false, "denied by bo: " + strings.Repeat("x", 1999) + "…\n"},
+		{"kept", &intercept.Kept{Request: id}, false, "kept as " + string(id) + ", run the same command again\n"},
+		{"kept, silent", &intercept.Kept{Request: id}, true, "request " + string(id) + "\n"},
+		{"withdrawn", fmt.Errorf("ask: %w", intercept.ErrWithdrawn), false, ""},
+		{"unknown", errors.New("dial tcp 10.0.0.1: secret detail"), false, "error: this could not be approved because of a fault on this machine\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := explain(tt.err, tt.silent); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" || strings.Contains(got, "secret") {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	for _, err := range []error{intercept.ErrNobody, intercept.ErrUnreachable, intercept.ErrNeedsPerson, intercept.ErrExpired, intercept.ErrCancelled, intercept.ErrWaitOver} {
+		got := explain(err, false)
+		if !strings.HasPrefix(got, "error: ") || !strings.Contains(got, "\nhint: ") {
+			t.Errorf("%v: got %q", err, got)
+		}
+	}
+}
+
+// terminalOf answers prompts with the given lines and returns all that is shown.
+func terminalOf(t *testing.T, tty bool, answers ...string) (*person, func() string) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	k := newConn(context.Background(), ours)
+	go k.listen()
+	text := make(chan string, 1)
+	go func() {
+		var shown strings.Builder
+		for {
+			kind, body, err := readFrame(theirs, maxShown)
+			if err != nil {
+				text <- shown.String()
+				return
+			}
+			fmt.Fprintf(&shown, "%c %s\n", kind, body)
+			if kind != 'P' {
+				continue
+			}
+			if len(answers) == 0 {
+				theirs.Write(raw("X"))
+				continue
+			}
+			theirs.Write(raw("R" + answers[0]))
+			answers = answers[1:]
+		}
+	}()
+	t.Cleanup(func() { ours.Close() })
+	return &person{k: k, tty: tty, cols: 80, now: time.Now}, func() string { ours.Close(); return <-text }
+}
+
+func TestAsk(t *testing.T) {
+	need := wire.Need{ReasonMin: 8, GoesTo: []string{"Approvers"}, Presets: []string{"update of the system"}, Message: "mind\x1bthe gap", UsualWait: time.Minute}
+	ticket := wire.Need{ReasonMin: 8, Ticket: `INC-\d+`}
+	tests := []struct {
+		name           string
+		need           wire.Need
+		answers        []string
+		reason, ticket string
+		err            error
+	}{
+		{"a reason", need, []string{"  disk is full "}, "disk is full", "", nil},
+		{"too short first", need, []string{"x", "", "disk is full"}, "disk is full", "", nil},
+		{"a preset", need, []string{"1"}, "update of the system", "", nil},
+		{"no such preset", need, []string{"2", "2", "disk is full"}, "disk is full", "", nil},
+		{"never", need, []string{"", "", "", "", "", "disk is full"}, "", "", intercept.ErrWithdrawn},
+		{"Ctrl-C", need, nil, "", "", intercept.ErrWithdrawn},
+		{"not text", need, []string{"\xff\xfe\xff\xfe\xff\xfe\xff\xfe", "disk is full"}, "disk is full", "", nil},
+		{"a ticket", ticket, []string{"disk is full", "INC-", "INC-7 or so", "INC-7"}, "disk is full", "INC-7", nil},
+		{"nothing needed", wire.Need{}, nil, "", "", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, shown := terminalOf(t, true, tt.answers...)
+			reason, ticket, err := p.Ask(t.Context(), tt.need)
+			if reason != tt.reason || ticket != tt.ticket || !errors.Is(err, tt.err) {
+				t.Errorf("got %q %q %v", reason, ticket, err)
+			}
+			if s := shown(); strings.Contains(s, "\x1bt") {
+				t.Errorf("shown: %q", s)
+			}
+		})
+	}
+	p, _ := terminalOf(t, false)
+	if _, _, err := p.Ask(t.Context(), need); !errors.Is(err, intercept.ErrNobody) {
+		t.Errorf("without a terminal: %v", err)
+	}
+}
+
+func TestWaitingWithoutATerminal(t *testing.T) {
+	p, shown := terminalOf(t, false)
+	w := intercept.Waiting{Request: "req_x", Since: time.Now()}
+	p.Waiting(w)
+	w.Position = 3
+	p.Waiting(w) // one line, not many
+	p.leave()
+	if got, want := shown(), "L \nkept as req_x, run the same command again\n\nM waiting for approval 0s req_x\n\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestReplyNobodyAskedFor(t *testing.T) {
+	for _, frames := range [][]string{{"Ra", "Rb"}, {"A"}, {"Q"}, {"R" + strings.Repeat("x", maxReply+1)}} {
+		ours, theirs := net.Pipe()
+		k := newConn(t.Context(), ours)
+		go theirs.Write(raw(frames...))
+		k.listen()
+		if err := context.Cause(k.ctx); !errors.Is(err, errGone) {
+			t.Errorf("%.20q: %v", frames, err)
+		}
+		ours.Close()
+		io.Copy(io.Discard, theirs)
+	}
+}
