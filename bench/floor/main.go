@@ -42,7 +42,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	case len(args) >= 2 && args[0] == "time":
 		return serve(in, out, 0, func() error { return once(args[1:]) })
 	}
-	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM ARG...")
+	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM [ARG]")
 }
 
 // serve runs and times as many rounds as each line asks for. With a pace, rounds
