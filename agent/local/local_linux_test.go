@@ -1,0 +1,427 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/e2e/testgroup"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// desk is a small agent: it answers attempts as the test says and runs permits
+// with real processes.
+type desk struct {
+	trees *privilege.Trees
+	// elevate answers an attempt; nil approves.
+	elevate func(ctx context.Context, ask intercept.Ask, p intercept.Person) error
+
+	mu       sync.Mutex // guards the fields below
+	asks     []intercept.Ask
+	released int
+	running  []*privilege.Running
+}
+
+func (d *desk) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
+	d.mu.Lock()
+	d.asks = append(d.asks, ask)
+	d.mu.Unlock()
+	if d.elevate != nil {
+		if err := d.elevate(ctx, ask, p); err != nil {
+			return intercept.Permit{}, err
+		}
+	}
+	return intercept.Permit{Grant: elevation.Grant{ID: elevation.NewGrantID(time.Now())}}, nil
+}
+
+func (d *desk) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error) {
+	spec.Grant, spec.TTL = permit.Grant.ID, time.Minute
+	r, err := d.trees.Start(ctx, spec)
+	if err == nil {
+		d.mu.Lock()
+		d.running = append(d.running, r)
+		d.mu.Unlock()
+	}
+	return r, err
+}
+
+func (d *desk) Release(elevation.GrantID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.released++
+}
+
+func (d *desk) last() *privilege.Running {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.running) == 0 {
+		return nil
+	}
+	return d.running[len(d.running)-1]
+}
+
+func (d *desk) count() (asks, runs, released int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.asks), len(d.running), d.released
+}
+
+// book is a flow over a fixed list, with the check that every flow must make.
+type book struct {
+	owner uint32
+	items []Item
+}
+
+func (b book) Status(uid uint32) Status { return Status{Connected: true, Waiting: len(b.List(uid))} }
+
+func (b book) List(uid uint32) []Item {
+	if uid != b.owner {
+		return nil
+	}
+	return b.items
+}
+
+func (b book) View(uid uint32, id elevation.RequestID) (Item, error) {
+	for _, it := range b.List(uid) {
+		if it.ID == id {
+			return it, nil
+		}
+	}
+	return Item{}, ErrNotFound
+}
+
+func (b book) Cancel(uid uint32, id elevation.RequestID) error {
+	it, err := b.View(uid, id)
+	if err == nil && it.State != "pending" {
+		err = ErrConflict
+	}
+	return err
+}
+
+func (b book) CheckIn(uid uint32, id elevation.RequestID) error {
+	_, err := b.View(uid, id)
+	return err
+}
+
+// open starts a server and returns the path of its socket.
+func open(t *testing.T, d *desk, f Flow) string {
+	t.Helper()
+	testgroup.Need(t, "root")
+	dir, err := os.MkdirTemp("/run", "assent-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if d.trees, err = privilege.NewTrees(privilege.Config{Realm: privilege.Realm(dir)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.trees.Close)
+	s, err := Listen(Config{Path: filepath.Join(dir, "agent.sock"), Flow: f, Elevator: d, Runner: d,
+		Salt: bytes.Repeat([]byte("s"), 32), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
+	t.Cleanup(func() {
+		for _, r := range d.running {
+			if err := d.trees.End(context.Background(), r.Tree, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(dir, "agent.sock")
+}
+
+func TestQuestions(t *testing.T) {
+	mine := book{owner: 0, items: []Item{
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b7", State: "pending", Path: "/usr/bin/id"},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f111111", State: "ended"},
+		{ID: "req_01a1fffc-7b9d-7152-a85b-4e800f111111", State: "ended"},
+	}}
+	c := Client{Path: open(t, &desk{}, mine)}
+	if st, err := c.Status(t.Context()); err != nil || !st.Connected || st.Waiting != 3 {
+		t.Errorf("Status = %+v, %v", st, err)
+	}
+	if items, more, err := c.List(t.Context()); err != nil || len(items) != 3 || more {
+		t.Errorf("List = %+v, %v, %v", items, more, err)
+	}
+	for name, r := range map[string]struct {
+		id   string
+		want error
+	}{
+		"the whole id":        {string(mine.items[0].ID), nil},
+		"its ending":          {"9fd3b7", nil},
+		"too short an ending": {"fd3b7", ErrNotFound},
+		"two of them":         {"111111", ErrAmbiguous},
+		"more of the ending":  {"a85b-4e800f111111", nil},
+		"nobody's":            {"req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b8", ErrNotFound},
+		"empty":               {"", ErrNotFound},
+		"a path":              {"../../../etc/passwd", ErrNotFound},
+	} {
+		if _, err := c.View(t.Context(), r.id); !errors.Is(err, r.want) {
+			t.Errorf("view %s: %v, want %v", name, err, r.want)
+		}
+	}
+	if it, err := c.Cancel(t.Context(), "9fd3b7"); err != nil || it.ID != mine.items[0].ID {
+		t.Errorf("Cancel = %+v, %v", it, err)
+	}
+	if _, err := c.Cancel(t.Context(), string(mine.items[1].ID)); !errors.Is(err, ErrConflict) {
+		t.Errorf("cancel of an ended one: %v", err)
+	}
+	if _, err := c.CheckIn(t.Context(), "9fd3b7"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALongListIsCut(t *testing.T) {
+	b := book{}
+	for range 500 {
+		b.items = append(b.items, Item{ID: elevation.NewRequestID(time.Now()), Justification: strings.Repeat("x", 1000)})
+	}
+	items, more, err := Client{Path: open(t, &desk{}, b)}.List(t.Context())
+	if err != nil || !more || len(items) < 20 || items[0].ID != b.items[0].ID {
+		t.Errorf("%d items, more %v, %v", len(items), more, err)
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	c := Client{Path: filepath.Join(t.TempDir(), "agent.sock")}
+	if _, err := c.Status(t.Context()); !errors.Is(err, ErrNoAgent) {
+		t.Error(err)
+	}
+	out := c.Run(t.Context(), RunOptions{Command: "id"}, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	if out.Kind != Unreachable || out.Exit != 69 || out.Request != "" {
+		t.Errorf("Run = %+v", out)
+	}
+}
+
+// raw connects without the client's manners.
+func raw(t *testing.T, path string) *net.UnixConn {
+	t.Helper()
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestBadFrames(t *testing.T) {
+	d := &desk{}
+	path := open(t, d, book{})
+	head := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	good, err := pack(kAsk, ask{Version: Version, What: "status"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bytes := range map[string][]byte{
+		"length 0":               head(0),
+		"length 4 GiB":           head(1<<32 - 1),
+		"length over the limit":  head(MaxFrame + 1),
+		"truncated head":         head(5)[:2],
+		"truncated body":         good[:len(good)-1],
+		"not CBOR":               append(head(4), "abcd"...),
+		"something after it":     append(append(head(uint32(len(good)-4+1)), good[4:]...), 0),
+		"an unknown kind":        append(head(7), 0xa2, 0x61, 'b', 0x40, 0x61, 'k', 0x60),
+		"begins with an answer":  mustPack(t, kReason, reason{}),
+		"an unknown field":       mustPack(t, kAsk, map[string]any{"version": 1, "what": "status", "id": "", "uid": 0}),
+		"a run without a body":   mustPack(t, kRun, empty{}),
+		"a run of another shape": mustPack(t, kRun, map[string]any{"uid": 0}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := raw(t, path)
+			if _, err := c.Write(bytes); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(c); err != nil && !errors.Is(err, unix.ECONNRESET) {
+				t.Errorf("not closed: %v", err)
+			}
+		})
+	}
+	if asks, _, _ := d.count(); asks != 0 {
+		t.Errorf("%d attempts came of it", asks)
+	}
+	if _, err := (Client{Path: path}).Status(t.Context()); err != nil {
+		t.Errorf("others are not served any more: %v", err)
+	}
+}
+
+func mustPack(t *testing.T, k kind, body any) []byte {
+	t.Helper()
+	raw, err := pack(k, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// A peer that is slow after its first byte, or says nothing at all, is cut off
+// within five seconds and takes nothing from others.
+func TestSlowPeersAreCutOff(t *testing.T) {
+	path := open(t, &desk{}, book{})
+	begin := time.Now()
+	var peers sync.WaitGroup
+	for _, first := range [][]byte{nil, {0}, {0, 0, 1, 0, 'x'}} {
+		c := raw(t, path)
+		if _, err := c.Write(first); err != nil {
+			t.Fatal(err)
+		}
+		peers.Go(func() { _, _ = io.ReadAll(c) })
+	}
+	if _, err := (Client{Path: path}).Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	peers.Wait()
+	if took := time.Since(begin); took > 8*time.Second {
+		t.Errorf("cut off after %v", took)
+	}
+}
+
+func TestTheCapPerUser(t *testing.T) {
+	path := open(t, &desk{}, book{})
+	var held []*net.UnixConn
+	for range MaxPerUser {
+		c := raw(t, path)
+		if _, err := c.Write([]byte{0}); err != nil { // it is accepted and being read
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	refused := 0
+	for range 10000 {
+		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(c); err != nil || !bytes.Contains(text, []byte(ErrBusy.Error())) {
+			t.Fatalf("connection %d: %q, %v", refused, text, err)
+		}
+		c.Close()
+		refused++
+	}
+	for _, c := range held {
+		c.Close()
+	}
+	for range 1000 { // the server notices each end at its own time
+		if _, err := (Client{Path: path}).Status(t.Context()); err == nil {
+			return
+		}
+	}
+	t.Error("not served after the others left")
+}
+
+func TestDescriptorsThatNobodyAskedFor(t *testing.T) {
+	d := &desk{}
+	path := open(t, d, book{})
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c := &conn{c: raw(t, path)}
+	if err := c.write(kAsk, ask{Version: Version, What: "status"}, w); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if text, err := io.ReadAll(r); err != nil || len(text) > 0 { // ends when the agent's copy is closed
+		t.Errorf("read %q, %v", text, err)
+	}
+	if _, err := io.ReadAll(c.c); err != nil && !errors.Is(err, unix.ECONNRESET) {
+		t.Error(err)
+	}
+}
+
+func TestListenRefuses(t *testing.T) {
+	testgroup.Need(t, "root")
+	path := open(t, &desk{}, book{})
+	if _, err := Listen(Config{Path: path}); err == nil || !strings.Contains(err.Error(), "another agent") {
+		t.Errorf("a second agent: %v", err)
+	}
+	if _, err := Listen(Config{Path: filepath.Join(t.TempDir(), "agent.sock")}); err == nil {
+		t.Error("a folder below one that everybody can write")
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the socket is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestUsablePeers(t *testing.T) {
+	for name, c := range map[string]struct {
+		p  peer
+		ok bool
+	}{
+		"a user":                         {peer{uid: 1000, gid: 1000, pid: 5}, true},
+		"root":                           {peer{pid: 5}, true},
+		"uid -1":                         {peer{uid: ^uint32(0), gid: 1, pid: 5}, false},
+		"gid -1":                         {peer{uid: 1, gid: ^uint32(0), pid: 5}, false},
+		"a user of another namespace":    {peer{uid: overflowID, gid: 1, pid: 5}, false},
+		"a process of another namespace": {peer{uid: 1, gid: 1, pid: 0}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := c.p.usable(); (err == nil) != c.ok {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for k, want := range map[OutcomeKind]int{Denied: 77, Kept: 75, WaitOver: 124, Expired: 124, Cancelled: 130, Withdrawn: 130,
+		Unreachable: 69, Invalid: 2, NotFound: 127, Failed: 1, "": 1} {
+		if got := k.ExitCode(); got != want {
+			t.Errorf("%s exits with %d, want %d", k, got, want)
+		}
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	for _, body := range []any{ask{Version: 1, What: "status"}, runAsk{Version: 1, Command: []byte("id")}, reason{}, ended{Kind: Ran}} {
+		if raw, err := pack(kRun, body); err == nil {
+			f.Add(raw[4:])
+		}
+	}
+	f.Add([]byte{0xa2, 0x61, 'b', 0x40, 0x61, 'k', 0x60})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		fr, err := unpack(raw)
+		if err != nil {
+			return
+		}
+		var q runAsk
+		_ = fr.into(&q)
+		var a answer
+		_ = fr.into(&a)
+	})
+}

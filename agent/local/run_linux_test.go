@@ -1,0 +1,561 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+const someRequest = elevation.RequestID("req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b7")
+
+// client is a real process that does what `assent run` does, without a
+// terminal.
+func client(path string, args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), clientEnv+"="+path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// terminal starts the client under a terminal of its own.
+func terminal(t *testing.T, path string, args ...string) (*os.File, *exec.Cmd) {
+	t.Helper()
+	cmd := client(path, args...)
+	master, err := pty.StartWithAttrs(cmd, &pty.Winsize{Rows: 24, Cols: 80}, &syscall.SysProcAttr{Setsid: true, Setctty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	return master, cmd
+}
+
+// until reads from a terminal up to a text.
+func until(t *testing.T, r io.Reader, text string) string {
+	t.Helper()
+	var got []byte
+	b := make([]byte, 1)
+	for !bytes.HasSuffix(got, []byte(text)) {
+		if _, err := r.Read(b); err != nil {
+			t.Fatalf("%q, then %v; want %q", got, err, text)
+		}
+		got = append(got, b...)
+	}
+	return string(got)
+}
+
+func exitCode(t *testing.T, cmd *exec.Cmd, err error) int {
+	t.Helper()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func TestRunByPipes(t *testing.T) {
+	path := open(t, &desk{}, book{})
+	for name, c := range map[string]struct {
+		args   []string
+		stdin  string
+		code   int
+		stdout string
+		stderr string
+	}{
+		"output":               {[]string{"echo", "a b", "", "*"}, "", 0, "a b  *\n", ""},
+		"input":                {[]string{"cat"}, "through", 0, "through", ""},
+		"errors":               {[]string{"sh", "-c", "echo no >&2; exit 7"}, "", 7, "", "no\n"},
+		"bytes":                {[]string{"printf", "\xff\n\t%s", "\xfe"}, "", 0, "\xff\n\t\xfe", ""},
+		"ended by a signal":    {[]string{"sh", "-c", "kill -9 $$"}, "", 137, "", ""},
+		"leaves a child":       {[]string{"sh", "-c", "sleep 300 >/dev/null 2>&1 & echo x"}, "", 0, "x\n", ""},
+		"root":                 {[]string{"id", "-u"}, "", 0, "0\n", ""},
+		"not there":            {[]string{"no-such-program"}, "", 127, "", "not_found: command not found: no-such-program\n"},
+		"a folder":             {[]string{"/usr"}, "", 127, "", "not_found: command not found: /usr\n"},
+		"without an argument":  {[]string{""}, "", 2, "", "invalid: the arguments can not be passed on: there is no program\n"},
+		"many arguments":       {append([]string{"true"}, strings.Fields(strings.Repeat("x ", 3000))...), "", 0, "", ""},
+		"too long for a frame": {[]string{"true", strings.Repeat("x", 100_000)}, "", 2, "", "invalid: the command line is too long: 61440 bytes at most\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := client(path, c.args...)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &stdout, &stderr
+			code := exitCode(t, cmd, cmd.Run())
+			if code != c.code || stdout.String() != c.stdout || stderr.String() != c.stderr {
+				t.Errorf("exit %d, stdout %q, stderr %q; want %d, %q, %q", code, stdout.String(), stderr.String(), c.code, c.stdout, c.stderr)
+			}
+		})
+	}
+}
+
+// 2 MB of arguments do not fit into a frame; a client without manners that
+// sends NUL, an empty command or too much in pieces is refused as well.
+func TestRunRefusesBadAttempts(t *testing.T) {
+	d := &desk{}
+	path := open(t, d, book{})
+	out := Client{Path: path}.Run(t.Context(), RunOptions{Command: "true", Args: strings.Fields(strings.Repeat("x ", 1<<20))},
+		Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	if out.Kind != Invalid {
+		t.Errorf("2 MB of arguments: %+v", out)
+	}
+	for name, q := range map[string]runAsk{
+		"NUL in an argument":     {Version: Version, Command: []byte("id"), Args: [][]byte{[]byte("a\x00b")}, Cwd: []byte("/")},
+		"NUL in the command":     {Version: Version, Command: []byte("id\x00"), Cwd: []byte("/")},
+		"no command":             {Version: Version, Cwd: []byte("/")},
+		"no folder":              {Version: Version, Command: []byte("id")},
+		"a relative folder":      {Version: Version, Command: []byte("id"), Cwd: []byte("tmp")},
+		"another version":        {Version: Version + 1, Command: []byte("id"), Cwd: []byte("/")},
+		"an unknown user":        {Version: Version, Command: []byte("id"), Cwd: []byte("/"), As: []byte("no-such-user")},
+		"uid -1":                 {Version: Version, Command: []byte("id"), Cwd: []byte("/"), As: []byte("#4294967295")},
+		"uid -1 as a number":     {Version: Version, Command: []byte("id"), Cwd: []byte("/"), As: []byte("#-1")},
+		"uid 0 in hex":           {Version: Version, Command: []byte("id"), Cwd: []byte("/"), As: []byte("#0x0")},
+		"too many arguments":     {Version: Version, Command: []byte("id"), Cwd: []byte("/"), Args: make([][]byte, 5000)},
+		"a user with an escape":  {Version: Version, Command: []byte("id"), Cwd: []byte("/"), As: []byte("\x1b[2J")},
+		"a long path as command": {Version: Version, Command: bytes.Repeat([]byte("/x"), 5000), Cwd: []byte("/")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &conn{c: raw(t, path)}
+			if err := c.write(kRun, q); err != nil {
+				t.Fatal(err)
+			}
+			f, _, err := c.read(10*time.Second, 0)
+			if err != nil || f.Kind != kEnded {
+				t.Fatalf("%s, %v", f.Kind, err)
+			}
+			var e ended
+			if err := f.into(&e); err != nil || e.Exit == 0 || e.Text == "" || strings.Contains(e.Text, "\x1b") {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+	}
+	if asks, runs, _ := d.count(); asks != 0 || runs != 0 {
+		t.Errorf("%d attempts, %d runs", asks, runs)
+	}
+}
+
+func TestRunOutcomes(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		code int
+		text string
+	}{
+		"denied":              {&intercept.Refused{By: "bo", Text: "not today"}, 77, "denied: denied by bo: not today"},
+		"denied with escapes": {&intercept.Refused{By: "bo", Text: "\x1b]0;x\x07\nroot# "}, 77, `denied by bo: \x1b]0;x\x07\nroot# `},
+		"kept":                {&intercept.Kept{Request: someRequest}, 75, string(someRequest)},
+		"cancelled":           {intercept.ErrCancelled, 130, "cancelled"},
+		"expired":             {intercept.ErrExpired, 124, "nobody answered"},
+		"unreachable":         {intercept.ErrUnreachable, 69, "can not be reached"},
+		"no reason":           {intercept.ErrNobody, 2, "a reason is needed"},
+		"waited":              {intercept.ErrWaitOver, 75, ""}, // nobody said how long
+		"anything else":       {errors.New("disk full"), 1, "disk full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{elevate: func(context.Context, intercept.Ask, intercept.Person) error { return c.err }}
+			cmd := client(open(t, d, book{}), "echo", "ran")
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if code := exitCode(t, cmd, cmd.Run()); code != c.code || !strings.Contains(stderr.String(), c.text) || stdout.Len() > 0 {
+				t.Errorf("exit %d, %q, %q", code, stdout.String(), stderr.String())
+			}
+			if _, runs, _ := d.count(); runs != 0 {
+				t.Error("it ran")
+			}
+		})
+	}
+}
+
+// What is on stdin belongs to the command: before an approval nothing of it is
+// read.
+func TestStdinIsUntouchedUntilApproval(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(file, []byte("for the command"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	d := &desk{elevate: func(_ context.Context, _ intercept.Ask, p intercept.Person) error {
+		p.Waiting(intercept.Waiting{Request: someRequest})
+		return &intercept.Refused{By: "bo"}
+	}}
+	cmd := client(open(t, d, book{}), "cat")
+	cmd.Stdin = in
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if code := exitCode(t, cmd, cmd.Run()); code != 77 || !strings.Contains(stderr.String(), "waiting for approval: "+string(someRequest)) {
+		t.Errorf("exit %d, %q", code, stderr.String())
+	}
+	if at, err := in.Seek(0, io.SeekCurrent); err != nil || at != 0 {
+		t.Errorf("%d bytes were read, %v", at, err)
+	}
+}
+
+// waitingDesk shows the waiting line and waits; why it ended comes out of the
+// channel.
+func waitingDesk() (*desk, <-chan error) {
+	why := make(chan error, 1)
+	return &desk{elevate: func(ctx context.Context, _ intercept.Ask, p intercept.Person) error {
+		p.Waiting(intercept.Waiting{Request: someRequest, Since: time.Now(), Position: 3})
+		<-ctx.Done()
+		why <- context.Cause(ctx)
+		if errors.Is(context.Cause(ctx), intercept.ErrWithdrawn) {
+			return intercept.ErrWithdrawn
+		}
+		return &intercept.Kept{Request: someRequest}
+	}}, why
+}
+
+func TestSignalsWhileWaiting(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			d, why := waitingDesk()
+			cmd := client(open(t, d, book{}), "echo", "ran")
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			until(t, stderr, "waiting for approval: "+string(someRequest))
+			begin := time.Now()
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(stderr)
+			if code := exitCode(t, cmd, cmd.Wait()); code != 130 || !bytes.Contains(rest, []byte("withdrawn")) {
+				t.Errorf("exit %d, %q", code, rest)
+			}
+			if err := <-why; !errors.Is(err, intercept.ErrWithdrawn) || time.Since(begin) > 2*time.Second {
+				t.Errorf("ended by %v after %v", err, time.Since(begin))
+			}
+		})
+	}
+}
+
+func TestAKilledClientKeepsTheRequest(t *testing.T) {
+	d, why := waitingDesk()
+	cmd := client(open(t, d, book{}), "echo", "ran")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, stderr, string(someRequest))
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed, as it should
+	if err := <-why; errors.Is(err, intercept.ErrWithdrawn) {
+		t.Error("the request was taken back")
+	}
+	if _, runs, _ := d.count(); runs != 0 {
+		t.Error("it ran")
+	}
+}
+
+// The client dies between the approval and its descriptors: the permit goes
+// back and nothing runs.
+func TestAKilledClientGivesThePermitBack(t *testing.T) {
+	d := &desk{}
+	path := open(t, d, book{})
+	c := &conn{c: raw(t, path)}
+	if err := c.write(kRun, runAsk{Version: Version, Command: []byte("true"), Cwd: []byte("/")}); err != nil {
+		t.Fatal(err)
+	}
+	if f, _, err := c.read(10*time.Second, 0); err != nil || f.Kind != kReady {
+		t.Fatalf("%s, %v", f.Kind, err)
+	}
+	c.c.Close()
+	for {
+		if _, runs, released := d.count(); released == 1 || runs > 0 {
+			if runs > 0 {
+				t.Error("it ran")
+			}
+			return
+		}
+		if t.Context().Err() != nil {
+			return
+		}
+	}
+}
+
+func TestTheAgentGoesAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		id   elevation.RequestID
+		code int
+	}{"with a request": {someRequest, 75}, "before there is one": {"", 69}} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := pair(t)
+			go func() {
+				f := &conn{c: theirs}
+				if _, _, err := f.read(time.Second, 0); err == nil && c.id != "" {
+					_ = f.write(kWaiting, waiting{Waiting: intercept.Waiting{Request: c.id}})
+				}
+				theirs.Close()
+			}()
+			s := &session{con: &conn{c: ours}, std: Streams{Err: os.Stderr}, frames: make(chan received), over: make(chan struct{})}
+			defer close(s.over)
+			if err := s.con.write(kRun, runAsk{}); err != nil {
+				t.Fatal(err)
+			}
+			go s.listen()
+			if out := s.converse(t.Context(), nil); out.Exit != c.code || out.Request != c.id {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+}
+
+func TestRunUnderATerminal(t *testing.T) {
+	d := &desk{}
+	master, cmd := terminal(t, open(t, d, book{}), "sh", "-c",
+		`trap 'stty size' WINCH; stty size; echo ready; while ! read x; do :; done; echo "got $x"; stty -echo; read y; echo "then $y"; exit 5`)
+	if text := until(t, master, "ready\r\n"); !strings.Contains(text, "24 80") {
+		t.Errorf("no size in %q", text)
+	}
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 40, Cols: 100}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, master, "40 100\r\n") // the shell's trap runs when its read is interrupted
+	if _, err := master.WriteString("one\n"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, master, "got one\r\n")
+	if _, err := master.WriteString("two\n"); err != nil {
+		t.Fatal(err)
+	}
+	if text := until(t, master, "then two\r\n"); strings.Count(text, "two") != 1 {
+		t.Errorf("echoed though the program turned that off: %q", text)
+	}
+	if code := exitCode(t, cmd, cmd.Wait()); code != 5 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestCtrlCReachesTheProgram(t *testing.T) {
+	master, cmd := terminal(t, open(t, &desk{}, book{}), "sh", "-c", "echo ready; sleep 300")
+	until(t, master, "ready\r\n")
+	if _, err := master.Write([]byte{3}); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd, cmd.Wait()); code != 130 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// Nothing is left when the client is killed: the program loses its terminal, or
+// is hung up where it has none.
+func TestAKilledClientLeavesNoOrphan(t *testing.T) {
+	const script = "echo ready; sleep 300; sleep 300"
+	for name, start := range map[string]func(t *testing.T, path string) (io.Reader, *exec.Cmd){
+		"under a terminal": func(t *testing.T, path string) (io.Reader, *exec.Cmd) {
+			master, cmd := terminal(t, path, "sh", "-c", script)
+			return master, cmd
+		},
+		"by pipes": func(t *testing.T, path string) (io.Reader, *exec.Cmd) {
+			cmd := client(path, "sh", "-c", script)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			return out, cmd
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &desk{}
+			out, cmd := start(t, open(t, d, book{}))
+			if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // killed, as it should
+			if code, err := d.last().Wait(); err != nil || code != 128+int(syscall.SIGHUP) {
+				t.Errorf("exit %d, %v", code, err)
+			}
+			if err := d.trees.Gone(t.Context(), d.last().Tree); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestSignalsArePassedOn(t *testing.T) {
+	cmd := client(open(t, &desk{}, book{}), "sh", "-c", `trap 'echo told; exit 9' TERM; echo ready; sleep 300 & wait`)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, out, "ready\n")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(t, out, "told\n")
+	if code := exitCode(t, cmd, cmd.Wait()); code != 9 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestTheReasonIsAskedAtTheTerminal(t *testing.T) {
+	asked := make(chan string, 2)
+	d := &desk{elevate: func(ctx context.Context, _ intercept.Ask, p intercept.Person) error {
+		why, ticket, err := p.Ask(ctx, wire.Need{ReasonMin: 8, Ticket: "OPS-[0-9]+", GoesTo: []string{"Approvers\x1b[2J"}})
+		asked <- why
+		asked <- ticket
+		return err
+	}}
+	master, cmd := terminal(t, open(t, d, book{}), "echo", "ran")
+	text := until(t, master, "Reason: ")
+	if strings.Contains(text, "\x1b[2J") {
+		t.Errorf("an escape went through: %q", text)
+	}
+	for _, typed := range []string{"short\n", "because of the certificate\n"} {
+		if _, err := master.WriteString(typed); err != nil {
+			t.Fatal(err)
+		}
+		if typed == "short\n" {
+			until(t, master, "Reason: ")
+		}
+	}
+	until(t, master, "Ticket: ")
+	if _, err := master.WriteString("OPS-7\n"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, master, "ran\r\n")
+	if code := exitCode(t, cmd, cmd.Wait()); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if why, ticket := <-asked, <-asked; why != "because of the certificate" || ticket != "OPS-7" {
+		t.Errorf("asked %q, %q", why, ticket)
+	}
+}
+
+func TestCtrlCAtTheQuestionWithdraws(t *testing.T) {
+	why := make(chan error, 1)
+	d := &desk{elevate: func(ctx context.Context, _ intercept.Ask, p intercept.Person) error {
+		_, _, err := p.Ask(ctx, wire.Need{ReasonMin: 8})
+		why <- err
+		return err
+	}}
+	master, cmd := terminal(t, open(t, d, book{}), "echo", "ran")
+	until(t, master, "Reason: ")
+	if _, err := master.Write([]byte{3}); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd, cmd.Wait()); code != 130 {
+		t.Errorf("exit %d", code)
+	}
+	if err := <-why; !errors.Is(err, intercept.ErrWithdrawn) {
+		t.Error(err)
+	}
+}
+
+// An approval that comes after the hold does not start anything behind a
+// person's back.
+func TestALateApprovalAsksForEnter(t *testing.T) {
+	d := &desk{elevate: func(context.Context, intercept.Ask, intercept.Person) error { return nil }}
+	path := open(t, d, book{})
+	late := filepath.Join(filepath.Dir(path), "late.sock")
+	s, err := Listen(Config{Path: late, Flow: book{}, Elevator: d, Runner: d, Salt: bytes.Repeat([]byte("s"), 32), Hold: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, c := range map[string]struct {
+		key  string
+		code int
+	}{"Enter": {"\n", 0}, "Ctrl-C": {"\x03", 130}} {
+		t.Run(name, func(t *testing.T) {
+			master, cmd := terminal(t, late, "true")
+			until(t, master, "Press Enter")
+			_, before, _ := d.count()
+			if _, err := master.WriteString(c.key); err != nil {
+				t.Fatal(err)
+			}
+			if code := exitCode(t, cmd, cmd.Wait()); code != c.code {
+				t.Errorf("exit %d", code)
+			}
+			if _, after, _ := d.count(); (after > before) != (c.code == 0) {
+				t.Errorf("%d runs, before %d", after, before)
+			}
+		})
+	}
+}
+
+func TestLineText(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		w    intercept.Waiting
+		want string
+	}{
+		"all": {intercept.Waiting{Request: "req_1", Since: now.Add(-75 * time.Second), Position: 2, UsualWait: 2 * time.Minute, CanAnswer: []string{"Ann", "Bo"}},
+			"waiting for approval: req_1, 1:15, place 2, usually 2:00, Ann, Bo"},
+		"little":                 {intercept.Waiting{Request: "req_1"}, "waiting for approval: req_1"},
+		"far":                    {intercept.Waiting{Request: "req_1", Position: 101}, "waiting for approval: req_1, place 100+"},
+		"offline":                {intercept.Waiting{Request: "req_1", Offline: true}, "waiting for approval: req_1, the controller is not reached at the moment"},
+		"escapes":                {intercept.Waiting{Request: "req_\x1b", CanAnswer: []string{"\u202eAnn"}}, `waiting for approval: req_\x1b, \u{202e}Ann`},
+		"hours":                  {intercept.Waiting{Request: "req_1", Since: now.Add(-3723 * time.Second)}, "waiting for approval: req_1, 1:02:03"},
+		"a clock that went back": {intercept.Waiting{Request: "req_1", Since: now.Add(time.Hour)}, "waiting for approval: req_1, 0:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := lineText(c.w, now); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// pair is a connection of two ends.
+func pair(t *testing.T) (a, b *net.UnixConn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := make([]*net.UnixConn, 2)
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "end")
+		c, err := net.FileConn(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		ends[i] = c.(*net.UnixConn)
+		t.Cleanup(func() { c.Close() })
+	}
+	return ends[0], ends[1]
+}
