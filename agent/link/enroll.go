@@ -26,6 +26,7 @@ import (
 var (
 	ErrEnrolled     = errors.New("this endpoint is enrolled already; use --force to enrol it anew")
 	ErrTokenRefused = errors.New("the controller does not accept this enrolment token; ask an administrator for a new one")
+	ErrTryLater     = errors.New("the controller can not enrol this endpoint at the moment; try again later")
 	ErrPin          = errors.New("this is not the controller that the enrolment token is for")
 )
 
@@ -41,7 +42,7 @@ type EnrollConfig struct {
 // Enroll makes a key, has it certified, and writes DIR/identity. The server must
 // prove that it belongs to the CA whose fingerprint the token carries before it
 // is sent anything. Errors: [wire.ErrEnrollToken], [ErrEnrolled], [ErrPin],
-// [ErrTokenRefused] and those of network and disk.
+// [ErrTokenRefused], [ErrTryLater] and those of network and disk.
 func Enroll(ctx context.Context, cfg EnrollConfig) (Identity, error) {
 	pin, _, err := wire.ParseEnrollToken(cfg.Token)
 	if err != nil {
@@ -147,6 +148,8 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 	switch {
 	case resp.StatusCode == http.StatusForbidden:
 		return got, nil, "", ErrTokenRefused
+	case resp.StatusCode == http.StatusServiceUnavailable:
+		return got, nil, "", ErrTryLater
 	case resp.StatusCode != http.StatusOK:
 		return got, nil, "", fmt.Errorf("the controller answered %s", resp.Status)
 	case len(raw) > wire.MaxFrame:
