@@ -52,7 +52,8 @@ type Config struct {
 type Admin struct {
 	cfg      Config
 	set      atomic.Pointer[rules.Set]
-	applying sync.Mutex // one set of rules is applied at a time, from reading to putting in force
+	applying sync.Mutex    // one set of rules is applied at a time, from reading to putting in force
+	checks   chan struct{} // slots for reading large texts of rules
 }
 
 // New reads the rules that are in force. Stored rules that this program can not
@@ -62,7 +63,7 @@ func New(ctx context.Context, cfg Config) (*Admin, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Admin{cfg: cfg}
+	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2)}
 	if err := a.loadRules(ctx); err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}

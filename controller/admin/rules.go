@@ -53,9 +53,14 @@ type Ruleset struct {
 // is none or the stored one can not be read.
 func (a *Admin) Set() *rules.Set { return a.set.Load() }
 
-func (a *Admin) parse(text string) (*rules.Set, []rules.Fault) {
-	set, faults := rules.Parse([]byte(text), rules.WithConditions(a.cfg.Conditions),
+func (a *Admin) read(text string) (*rules.Set, []rules.Fault) {
+	return rules.Parse([]byte(text), rules.WithConditions(a.cfg.Conditions),
 		rules.WithTeams(delegation.ApproversName, string(delegation.ApproversID)))
+}
+
+// parse reads a text and runs its tests.
+func (a *Admin) parse(text string) (*rules.Set, []rules.Fault) {
+	set, faults := a.read(text)
 	if set == nil {
 		return nil, faults
 	}
@@ -70,7 +75,7 @@ func (a *Admin) loadRules(ctx context.Context) error {
 	if err != nil || r.Version == 0 {
 		return err
 	}
-	set, faults := a.parse(r.YAML)
+	set, faults := a.read(r.YAML)
 	if set == nil {
 		a.cfg.Log.Error("the stored rules can not be read: every attempt asks a person until new ones are applied",
 			"version", r.Version, "error", &FaultsError{Faults: faults})
@@ -96,9 +101,18 @@ func newest(tx *store.Tx) (store.Ruleset, error) {
 
 // CheckRules reads a text as [Admin.ApplyRules] would and runs its tests. The
 // faults are the answer; an error means that nothing was checked.
-func (a *Admin) CheckRules(_ context.Context, act auth.Actor, text string) ([]rules.Fault, error) {
+//
+// Reading a large text takes seconds, so two are read at a time and the others
+// wait.
+func (a *Admin) CheckRules(ctx context.Context, act auth.Actor, text string) ([]rules.Fault, error) {
 	if err := act.Can(auth.RulesRead); err != nil {
 		return nil, err
+	}
+	select {
+	case a.checks <- struct{}{}:
+		defer func() { <-a.checks }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other checks: %w", ctx.Err())
 	}
 	_, faults := a.parse(text)
 	return faults, nil
@@ -163,9 +177,7 @@ func (a *Admin) merged(old store.Ruleset, in ApplyRules) (string, []rules.Fault,
 	}
 	// The new part is read alone first, so that faults have its line numbers.
 	// Its tests may need the other rules and are not run yet.
-	part, faults := rules.Parse([]byte(in.YAML), rules.WithConditions(a.cfg.Conditions),
-		rules.WithTeams(delegation.ApproversName, string(delegation.ApproversID)))
-	if part == nil {
+	if part, faults := a.read(in.YAML); part == nil {
 		return "", nil, &FaultsError{Faults: faults}
 	}
 	text, err := rules.Merge([]byte(old.YAML), []byte(in.YAML))

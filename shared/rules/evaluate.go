@@ -8,9 +8,11 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// maxTrace bounds the trace of one outcome; lines of rules that matched come
-// first when it is cut.
-const maxTrace = 64
+// Bounds of one evaluation.
+const (
+	maxTrace = 64        // lines; those of rules that matched stay when it is cut
+	maxCost  = 5_000_000 // of all conditions together; further ones are errors
+)
 
 // Evaluate answers one attempt. Deny beats require, require beats approve;
 // among rules that say the same the most specific one answers, then precedence,
@@ -30,7 +32,9 @@ func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
 	v := verdict{in: in, version: s.version}
 	for _, r := range candidates {
 		if r.anchored(in.Attempt.Subject) {
-			v.hear(r, r.holds(in, now))
+			a := r.holds(in, now, v.cost)
+			v.cost += a.cost
+			v.hear(r, a)
 		}
 	}
 	return v.outcome()
@@ -43,6 +47,7 @@ type verdict struct {
 	denies, requires, approve []*rule
 	unsure                    *rule // a denying or requiring rule that could not be evaluated
 	trace                     []elevation.TraceLine
+	cost                      uint64 // of the conditions so far
 }
 
 func (v *verdict) hear(r *rule, a answer) {
@@ -71,7 +76,7 @@ func (v *verdict) hear(r *rule, a answer) {
 }
 
 func (v *verdict) outcome() Outcome {
-	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace()}
+	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace(), cost: v.cost}
 	o.Need.Caution = cautions(v.in.Attempt.Subject)
 	v.limit(&o)
 	v.demand(&o)

@@ -22,6 +22,9 @@ type Fixture struct {
 // in UTC.
 func fixtureTime() time.Time { return time.Date(2026, time.January, 7, 12, 0, 0, 0, time.UTC) }
 
+// maxTestCost bounds the cost of all conditions in one run of the tests.
+const maxTestCost = 20 * maxCost
+
 // Test runs the fixtures of the set and returns a fault for each that fails,
 // at its place in the file.
 func (s *Set) Test() []Fault {
@@ -29,8 +32,14 @@ func (s *Set) Test() []Fault {
 		return nil
 	}
 	var out []Fault
+	spent := uint64(0)
 	for _, f := range s.fixtures {
+		if spent > maxTestCost {
+			return append(out, Fault{Line: f.Line, Col: f.Col, Severity: Error, Code: "too_large",
+				Text: "the tests up to here took too long: make their attempts smaller, or the conditions of the rules simpler"})
+		}
 		o := s.Evaluate(f.Input, f.At)
+		spent += o.cost
 		got := o.Kind.String()
 		if f.Expect == "require" && o.Kind == Ask && len(o.Need.Rules) > 0 {
 			got = "require"

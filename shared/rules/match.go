@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -60,7 +61,10 @@ type answer struct {
 	matched bool
 	why     string
 	err     error // the condition could not be evaluated
+	cost    uint64
 }
+
+var errTooMuch = errors.New("the conditions before it took too long")
 
 // anchored reports whether the rule is about this program at all. Rules about
 // other programs are left out of the trace.
@@ -88,8 +92,9 @@ func (r *rule) pathHolds(path string) bool {
 	return nameKey(want.Literal) == nameKey(path)
 }
 
-// holds says whether the rest of an anchored rule holds.
-func (r *rule) holds(in Input, now time.Time) answer {
+// holds says whether the rest of an anchored rule holds. spent is the cost of
+// the conditions that were evaluated before for the same attempt.
+func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
 	if why := r.differs(in); why != "" {
 		return answer{why: why}
 	}
@@ -99,16 +104,19 @@ func (r *rule) holds(in Input, now time.Time) answer {
 	if r.cond == nil {
 		return answer{matched: true, why: "everything it asks for holds"}
 	}
-	ok, err := r.cond.Holds(in, now)
+	ok, cost, err := false, uint64(0), errTooMuch
+	if spent < maxCost {
+		ok, cost, err = r.cond.Holds(in, now)
+	}
 	switch {
 	case err != nil && r.Then == ThenApprove:
-		return answer{err: err, why: fmt.Sprintf("its condition could not be evaluated (%v), so it does not match", err)}
+		return answer{err: err, cost: cost, why: fmt.Sprintf("its condition could not be evaluated (%v), so it does not match", err)}
 	case err != nil:
-		return answer{err: err, why: fmt.Sprintf("its condition could not be evaluated (%v), so a person is asked", err)}
+		return answer{err: err, cost: cost, why: fmt.Sprintf("its condition could not be evaluated (%v), so a person is asked", err)}
 	case !ok:
-		return answer{why: "its condition does not hold"}
+		return answer{cost: cost, why: "its condition does not hold"}
 	}
-	return answer{matched: true, why: "everything it asks for holds"}
+	return answer{matched: true, cost: cost, why: "everything it asks for holds"}
 }
 
 // differs names the first part of the match that does not hold, "" if all do.

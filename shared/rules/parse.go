@@ -18,7 +18,7 @@ import (
 const (
 	MaxYAML    = 1 << 20 // bytes
 	MaxRules   = 5000
-	MaxTests   = 5000
+	MaxTests   = 2000
 	MaxWhen    = 8 << 10 // bytes of one condition
 	maxDepth   = 16
 	maxNodes   = 200_000
@@ -88,6 +88,7 @@ type loader struct {
 	faults   []Fault
 	drafts   []draft
 	fixtures []Fixture
+	regexes  int // size of all regular expressions so far
 }
 
 // draft is a rule with the places of its parts, for the linter.

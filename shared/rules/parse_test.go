@@ -23,16 +23,19 @@ func (words) Compile(source string, _ bool) (Condition, error) {
 	return wordCond(source), nil
 }
 
-func (c wordCond) Holds(in Input, _ time.Time) (bool, error) {
+func (c wordCond) Holds(in Input, _ time.Time) (bool, uint64, error) {
 	if c == "error" {
-		return false, fmt.Errorf("no such key")
+		return false, 1, fmt.Errorf("no such key")
+	}
+	if c == "group costly" {
+		return true, maxCost / 4, nil
 	}
 	for _, g := range in.Attempt.User.Groups {
 		if strings.Contains(string(c), g) {
-			return true, nil
+			return true, 1, nil
 		}
 	}
-	return false, nil
+	return false, 1, nil
 }
 
 // mustParse reads a set that has no errors.

@@ -209,37 +209,42 @@ func (l *loader) compile(d draft) {
 
 // regex compiles a regular expression that must match all of a text.
 func (l *loader) regex(n *yaml.Node, src string) *regexp.Regexp {
-	re, err := wholeRegexp(src)
+	re, size, err := wholeRegexp(src)
 	if err != nil {
 		l.fail(n, "regex", "the regular expression %q can not be used: %s", printable(src), printable(err.Error()))
+		return nil
+	}
+	if l.regexes += size; l.regexes > maxRegexAll {
+		l.fail(n, "too_large", "the regular expressions up to here are too large together: write plain text where you can")
+		return nil
 	}
 	return re
 }
 
 const (
-	maxRegex     = 1000   // bytes of one expression
-	maxRegexSize = 20_000 // nodes after repeats are written out
+	maxRegex     = 1000    // bytes of one expression
+	maxRegexSize = 20_000  // nodes after repeats are written out
+	maxRegexAll  = 500_000 // nodes of all expressions of a set
 )
 
 // wholeRegexp compiles src so that it matches whole texts only. What is too
 // long, or would be when repeats are written out, is an error.
-func wholeRegexp(src string) (*regexp.Regexp, error) {
+func wholeRegexp(src string) (re *regexp.Regexp, size int, err error) {
 	if len(src) > maxRegex {
-		return nil, fmt.Errorf("it is longer than %d bytes", maxRegex)
+		return nil, 0, fmt.Errorf("it is longer than %d bytes", maxRegex)
 	}
 	tree, err := syntax.Parse(src, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("read it: %w", err)
+		return nil, 0, fmt.Errorf("read it: %w", err)
 	}
-	if regexSize(tree) > maxRegexSize {
-		return nil, fmt.Errorf("its repeats are too large: more than %d steps", maxRegexSize)
+	if size = regexSize(tree); size > maxRegexSize {
+		return nil, 0, fmt.Errorf("its repeats are too large: more than %d steps", maxRegexSize)
 	}
 	// src is valid by itself, so no bracket in it can end the group early.
-	re, err := regexp.Compile(`\A(?:` + src + `)\z`)
-	if err != nil {
-		return nil, fmt.Errorf("compile it: %w", err)
+	if re, err = regexp.Compile(`\A(?:` + src + `)\z`); err != nil {
+		return nil, 0, fmt.Errorf("compile it: %w", err)
 	}
-	return re, nil
+	return re, size, nil
 }
 
 // regexSize estimates the compiled size before anything is written out.

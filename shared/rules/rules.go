@@ -195,6 +195,8 @@ type Outcome struct {
 	AfterComment bool
 	Trace        []elevation.TraceLine
 	Sentence     string // one plain sentence for people
+
+	cost uint64 // of the conditions
 }
 
 // Text is the message in a language, else in English, else in the first
@@ -222,9 +224,12 @@ type Conditions interface {
 	Compile(source string, approving bool) (Condition, error)
 }
 
-// Condition is one compiled `when`. An error means that nobody knows.
+// Condition is one compiled `when`.
 type Condition interface {
-	Holds(in Input, now time.Time) (bool, error)
+	// Holds evaluates it. An error means that nobody knows. cost is what that
+	// took, in units of which a million are much; it is bounded by the
+	// implementation for one condition and by a Set for one attempt.
+	Holds(in Input, now time.Time) (held bool, cost uint64, err error)
 }
 
 // Set is a checked set of rules. It never changes and is safe for concurrent

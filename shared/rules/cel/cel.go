@@ -202,18 +202,22 @@ type condition struct {
 
 // Holds evaluates the condition. Too much cost, a missing key, a division by
 // zero and everything else that is not true or false is an error.
-func (c condition) Holds(in rules.Input, now time.Time) (bool, error) {
+func (c condition) Holds(in rules.Input, now time.Time) (held bool, cost uint64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
 	defer cancel()
-	out, _, err := c.program.ContextEval(ctx, c.values(in, now))
+	out, details, err := c.program.ContextEval(ctx, c.values(in, now))
+	cost = MaxCost // when nobody knows
+	if details != nil && details.ActualCost() != nil {
+		cost = *details.ActualCost()
+	}
 	if err != nil {
-		return false, fmt.Errorf("evaluate condition: %w", err)
+		return false, cost, fmt.Errorf("evaluate condition: %w", err)
 	}
 	held, ok := out.Value().(bool)
 	if !ok {
-		return false, fmt.Errorf("evaluate condition: the result is of type %T", out.Value())
+		return false, cost, fmt.Errorf("evaluate condition: the result is of type %T", out.Value())
 	}
-	return held, nil
+	return held, cost, nil
 }
 
 func (c condition) values(in rules.Input, now time.Time) map[string]any {

@@ -65,7 +65,7 @@ func TestHolds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := c.Holds(input(), noon)
+				got, _, err := c.Holds(input(), noon)
 				if got != tt.want || (err != nil) != tt.fails {
 					t.Errorf("approving %v: got %v, %v", approving, got, err)
 				}
@@ -130,7 +130,7 @@ func TestReportedIsNotForApproving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.Holds(input(), time.Time{}); !got || err != nil {
+	if got, _, err := c.Holds(input(), time.Time{}); !got || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -148,7 +148,7 @@ func TestCostLimitHolds(t *testing.T) {
 	}
 	in.Attempt.Subject.Args[0] = "never"
 	started := time.Now()
-	if _, err := c.Holds(in, time.Time{}); err == nil && time.Since(started) > time.Second {
+	if _, _, err := c.Holds(in, time.Time{}); err == nil && time.Since(started) > time.Second {
 		t.Errorf("no error after %v", time.Since(started))
 	}
 	wide, err := compiler(t).Compile(`subject.args.all(a, a.matches("(a|aa|aaa)*b?") && a.contains("a") && a.matches("a*a*a*a*a*"))`, true)
@@ -158,7 +158,7 @@ func TestCostLimitHolds(t *testing.T) {
 	for i := range in.Attempt.Subject.Args {
 		in.Attempt.Subject.Args[i] = strings.Repeat("a", 4000)
 	}
-	if _, err := wide.Holds(in, time.Time{}); err == nil {
+	if _, _, err := wide.Holds(in, time.Time{}); err == nil {
 		t.Error("16 MB of arguments were matched without reaching a limit")
 	}
 }
@@ -205,7 +205,7 @@ func TestEmptyInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.Holds(rules.Input{}, time.Time{}); got || err != nil {
+		if got, _, err := c.Holds(rules.Input{}, time.Time{}); got || err != nil {
 			t.Errorf("%s: got %v, %v", source, got, err)
 		}
 	}
@@ -224,7 +224,7 @@ func FuzzCompile(f *testing.F) {
 				continue
 			}
 			started := time.Now()
-			if held, err := cond.Holds(input(), time.Unix(0, 0)); err != nil && held {
+			if held, _, err := cond.Holds(input(), time.Unix(0, 0)); err != nil && held {
 				t.Fatal("an error that holds")
 			}
 			if time.Since(started) > 5*time.Second {
