@@ -142,6 +142,8 @@ func open(t *testing.T, d *desk, f Flow) string {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx) }()
 	t.Cleanup(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		for _, r := range d.running {
 			if err := d.trees.End(context.Background(), r.Tree, 0); err != nil {
 				t.Error(err)

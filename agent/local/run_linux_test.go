@@ -328,7 +328,7 @@ func TestTheAgentGoesAway(t *testing.T) {
 func TestRunUnderATerminal(t *testing.T) {
 	d := &desk{}
 	master, cmd := terminal(t, open(t, d, book{}), "sh", "-c",
-		`trap 'stty size' WINCH; stty size; echo ready; while ! read x; do :; done; echo "got $x"; stty -echo; read y; echo "then $y"; exit 5`)
+		`trap 'stty size' WINCH; stty size; echo ready; while ! read x; do :; done; echo "got $x"; stty -echo; echo quiet; read y; echo "then $y"; exit 5`)
 	if text := until(t, master, "ready\r\n"); !strings.Contains(text, "24 80") {
 		t.Errorf("no size in %q", text)
 	}
@@ -339,7 +339,7 @@ func TestRunUnderATerminal(t *testing.T) {
 	if _, err := master.WriteString("one\n"); err != nil {
 		t.Fatal(err)
 	}
-	until(t, master, "got one\r\n")
+	until(t, master, "got one\r\nquiet\r\n")
 	if _, err := master.WriteString("two\n"); err != nil {
 		t.Fatal(err)
 	}
