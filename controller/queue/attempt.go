@@ -30,8 +30,10 @@ func (q *Queue) Draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 		return Answer{}, err
 	}
 	var answer Answer
+	first := true // most ids that a rule answers are new: one is looked for when it can not be stored
 	err := retry(ctx, func() (err error) {
-		answer, err = q.draft(ctx, id, in)
+		answer, err = q.draft(ctx, id, in, first)
+		first = false
 		return err
 	})
 	if err != nil {
@@ -40,38 +42,34 @@ func (q *Queue) Draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 	return answer, nil
 }
 
-func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Attempt) (Answer, error) {
+func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Attempt, first bool) (Answer, error) {
 	now := q.now()
-	var ep store.Endpoint
-	var old *elevation.Request
-	err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
-		if ep, err = tx.Endpoint(id); err != nil {
-			return err
-		}
-		r, err := tx.Request(in.Request)
-		if err == nil {
-			old = &r
-		}
-		if errors.Is(err, elevation.ErrNotFound) {
-			err = nil
-		}
-		return err
-	})
-	switch {
-	case err != nil:
+	ep, err := q.cfg.Store.Endpoint(ctx, id)
+	if err != nil {
 		return Answer{}, err
-	case old != nil:
-		return again(*old, ep.ID, in, now)
-	case !ep.DeletedAt.IsZero() || ep.Locked || ep.Quarantined:
-		return refuse(in.Request, "this endpoint is locked; ask your administrator"), nil
 	}
+	locked := !ep.DeletedAt.IsZero() || ep.Locked || ep.Quarantined
 	set := q.rules()
 	p := wanted(in.Attempt.Priority, q.cfg.Store.Settings())
 	out := set.Evaluate(input(ep, in.Attempt, "", "", p), now)
+	decided := out.Kind == rules.Approve || out.Kind == rules.Deny
+	if !first || !decided || locked {
+		var old elevation.Request
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { old, err = tx.Request(in.Request); return err })
+		switch {
+		case err == nil:
+			return again(old, ep.ID, in, now)
+		case !errors.Is(err, elevation.ErrNotFound):
+			return Answer{}, err
+		}
+	}
+	if locked {
+		return refuse(in.Request, "this endpoint is locked; ask your administrator"), nil
+	}
 	r := elevation.Request{ID: in.Request, Origin: elevation.FromEndpoint, Endpoint: ep.ID, Attempt: in.Attempt, Priority: p,
 		PrioritySetBy: endpointActor(ep), Requested: elevation.Window{Duration: in.Attempt.Duration}, AtTerminal: in.AtTerminal, DraftedAt: now}
 	prioritize(&r, out)
-	if out.Kind == rules.Approve || out.Kind == rules.Deny {
+	if decided {
 		r.Need = out.Need
 		c := &change{now: now, next: r, insert: true}
 		if err := q.byRule(c, out); err != nil {

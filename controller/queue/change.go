@@ -38,10 +38,21 @@ type message struct {
 // not the one that the change was made from.
 func (c *change) write(tx *store.Tx) error {
 	next := c.next // fn may run again
+	var grant store.GrantRow
+	for i, m := range c.frames {
+		seq, err := tx.Enqueue(next.Endpoint, m.t, m.body)
+		if err != nil {
+			return err
+		}
+		if i == 0 && c.grant != nil {
+			grant = *c.grant
+			grant.FrameSeq = seq
+		}
+	}
 	var err error
 	switch {
 	case c.insert:
-		err = tx.InsertRequest(&next, c.now)
+		err = tx.InsertGranted(&next, grant, c.now)
 		if errors.Is(err, store.ErrExists) {
 			err = store.ErrStale
 		}
@@ -50,21 +61,11 @@ func (c *change) write(tx *store.Tx) error {
 	default:
 		err = tx.PutRequest(&next, c.now)
 	}
+	if err == nil && grant.ID != "" && !c.insert {
+		err = tx.InsertGrant(grant)
+	}
 	if err != nil {
 		return err
-	}
-	for i, m := range c.frames {
-		seq, err := tx.Enqueue(next.Endpoint, m.t, m.body)
-		if err != nil {
-			return err
-		}
-		if i == 0 && c.grant != nil {
-			row := *c.grant
-			row.FrameSeq = seq
-			if err := tx.InsertGrant(row); err != nil {
-				return err
-			}
-		}
 	}
 	for _, e := range c.events {
 		if err := tx.Append(e); err != nil {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -104,6 +106,7 @@ func unpack(list []packing) error {
 // [ErrExists] when the id or the key is taken.
 func (tx *Tx) InsertEndpoint(e Endpoint) error {
 	tx.audited("endpoint " + string(e.ID))
+	tx.touched = append(tx.touched, e.ID)
 	row, err := e.row()
 	if err != nil {
 		return err
@@ -120,6 +123,7 @@ func (tx *Tx) InsertEndpoint(e Endpoint) error {
 // PutEndpoint writes all of an endpoint that must exist.
 func (tx *Tx) PutEndpoint(e Endpoint) error {
 	tx.audited("endpoint " + string(e.ID))
+	tx.touched = append(tx.touched, e.ID)
 	row, err := e.row()
 	if err != nil {
 		return err
@@ -133,6 +137,7 @@ func (tx *Tx) PutEndpoint(e Endpoint) error {
 // SeenEndpoint writes what a session changes: Name, Facts, LastSeen,
 // CertNotAfter and the ratchets. It is bookkeeping and needs no audit event.
 func (tx *Tx) SeenEndpoint(e Endpoint) error {
+	tx.touched = append(tx.touched, e.ID)
 	row, err := e.row()
 	if err != nil {
 		return err
@@ -240,4 +245,64 @@ func (tx *Tx) endpoints(tail string, args ...any) ([]Endpoint, error) {
 		return nil
 	}, endpointQuery+tail, args...)
 	return out, err
+}
+
+// maxCached bounds the endpoints that are kept in memory.
+const maxCached = 50_000
+
+// endpointCache keeps what is asked on every attempt. A commit that writes an
+// endpoint makes it forget that one.
+type endpointCache struct {
+	mu      sync.Mutex // guards the fields below
+	changes uint64     // commits that wrote endpoints
+	all     map[elevation.EndpointID]Endpoint
+}
+
+func (c *endpointCache) get(id elevation.EndpointID) (e Endpoint, ok bool, changes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok = c.all[id]
+	return e, ok, c.changes
+}
+
+// put keeps what was read before any further change.
+func (c *endpointCache) put(e Endpoint, changes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes != changes {
+		return
+	}
+	if c.all == nil || len(c.all) >= maxCached {
+		c.all = map[elevation.EndpointID]Endpoint{}
+	}
+	c.all[e.ID] = e
+}
+
+func (c *endpointCache) forget(ids []elevation.EndpointID) {
+	if len(ids) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	for _, id := range ids {
+		delete(c.all, id)
+	}
+}
+
+// Endpoint is [Tx.Endpoint] without a transaction, from memory where it can be,
+// and without Acked, NextSeq and ReportSeq, which change all the time. Callers
+// change nothing in what they get.
+func (s *Store) Endpoint(ctx context.Context, id elevation.EndpointID) (Endpoint, error) {
+	e, ok, changes := s.endpoints.get(id)
+	if ok {
+		return e, nil
+	}
+	err := s.View(ctx, func(tx *Tx) (err error) { e, err = tx.Endpoint(id); return err })
+	if err != nil {
+		return Endpoint{}, err
+	}
+	e.Acked, e.NextSeq, e.ReportSeq = 0, 0, 0
+	s.endpoints.put(e, changes)
+	return e, nil
 }

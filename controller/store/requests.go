@@ -94,6 +94,11 @@ func SameKey(ep elevation.EndpointID, a elevation.Attempt) []byte {
 // the id is taken. A draft needs no audit event: nobody but its endpoint knows
 // of it.
 func (tx *Tx) InsertRequest(r *elevation.Request, now time.Time) error {
+	return tx.InsertGranted(r, GrantRow{}, now)
+}
+
+// InsertGranted stores a new request together with its grant, as one row.
+func (tx *Tx) InsertGranted(r *elevation.Request, g GrantRow, now time.Time) error {
 	r.Version = 1
 	row, err := tx.derive(r, now)
 	if err != nil {
@@ -101,11 +106,12 @@ func (tx *Tx) InsertRequest(r *elevation.Request, now time.Time) error {
 	}
 	a := r.Attempt
 	_, err = tx.exec(`INSERT INTO requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
-submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
 		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, ms(r.ExpiresAt), row.nextDue, row.deniedMS,
-		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), SameKey(r.Endpoint, a), row.search, row.body)
+		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), SameKey(r.Endpoint, a), row.search, row.body,
+		int64(g.FrameSeq), g.Raw)
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
 	}

@@ -65,8 +65,9 @@ type Store struct {
 	writer  *writer
 	readers chan *conn
 
-	settings atomic.Pointer[Settings]
-	counts   counters
+	settings  atomic.Pointer[Settings]
+	counts    counters
+	endpoints endpointCache
 
 	mu       sync.Mutex // guards the fields below
 	appended chan struct{}
@@ -232,6 +233,7 @@ type Tx struct {
 	seen     map[elevation.RequestID]place
 	moved    map[elevation.State]int // counters, applied after the commit
 	settings *Settings               // written by this call
+	touched  []elevation.EndpointID  // endpoints written by this call
 }
 
 // audited notes a change that must not commit without an event.

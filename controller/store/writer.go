@@ -256,6 +256,7 @@ func (w *writer) publish(jobs []*job) {
 			w.s.settings.Store(j.tx.settings)
 		}
 		w.s.counts.add(j.tx.moved)
+		w.s.endpoints.forget(j.tx.touched)
 	}
 }
 
