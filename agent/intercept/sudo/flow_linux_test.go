@@ -409,7 +409,7 @@ func TestChangedAfterTheRequest(t *testing.T) {
 						return approve(ask), nil
 					})
 					if when != "while it waits" {
-						m.effects.onArm = func(string) { act() }
+						m.effects.onArm = func(string, int) { act() }
 					}
 					sudo(t, alice, path, "/run/ran").expect(t, 1)
 					if _, err := os.Stat("/run/ran"); err == nil {
@@ -443,7 +443,7 @@ func TestRuleHelpsNobodyElse(t *testing.T) {
 	// same, joined arguments, one more argument, and another user.
 	others := [][]string{{"show", "a", "b"}, {"show", "a b"}, {"show", "a", "b", "c"}}
 	results := make(chan result, 10)
-	m.effects.onArm = func(path string) {
+	m.effects.onArm = func(string, int) {
 		for _, args := range others {
 			go func() { results <- sudo(t, alice, args...) }()
 		}

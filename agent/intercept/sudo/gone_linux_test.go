@@ -178,7 +178,7 @@ func TestSudoStopsOrDiesArmed(t *testing.T) {
 	installShim(t)
 	m := serve(t, approveAll, func(c *Config) { c.Armed = time.Second })
 	cmd := as(alice, "/usr/bin/sudo", "touch", "/run/ran")
-	m.effects.onArm = func(string) { cmd.Process.Signal(syscall.SIGSTOP) }
+	m.effects.onArm = func(_ string, pid int) { syscall.Kill(pid, syscall.SIGSTOP) }
 	done := make(chan result, 1)
 	go func() { done <- finish(t, cmd) }()
 	waitFor(t, "the rule taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail" })
@@ -193,7 +193,7 @@ func TestSudoStopsOrDiesArmed(t *testing.T) {
 		t.Error("it ran")
 	}
 	cmd = as(alice, "/usr/bin/sudo", "touch", "/run/ran")
-	m.effects.onArm = func(string) { cmd.Process.Kill() }
+	m.effects.onArm = func(_ string, pid int) { syscall.Kill(pid, syscall.SIGKILL) }
 	finish(t, cmd)
 	waitFor(t, "the second taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail arm fail" })
 }

@@ -162,10 +162,9 @@ func approveAll(_ context.Context, ask intercept.Ask, _ intercept.Person) (inter
 
 // fakeEffects writes down what it is told.
 type fakeEffects struct {
-	mu      sync.Mutex
-	events  []string
-	onArm   func(dropin string)
-	started chan struct{}
+	mu     sync.Mutex
+	events []string
+	onArm  func(dropin string, sudoPID int)
 }
 
 func (f *fakeEffects) add(s string) {
@@ -183,7 +182,7 @@ func (f *fakeEffects) list() []string {
 func (f *fakeEffects) Arm(_ context.Context, _ intercept.Permit, dropin string, pid int) error {
 	f.add("arm")
 	if f.onArm != nil {
-		f.onArm(dropin)
+		f.onArm(dropin, pid)
 	}
 	return nil
 }
