@@ -111,10 +111,17 @@ func (c cgroups) of(pid int) ([]string, error) {
 		if len(part) != 3 {
 			continue
 		}
-		for name, root := range map[string]string{"": c.v2, c.v1name: c.v1, "name=systemd": c.named} {
-			if part[1] == name && root != "" && (name != "" || part[0] == "0") {
-				dirs = append(dirs, filepath.Clean(root+part[2]))
-			}
+		root := ""
+		switch {
+		case part[0] == "0" && part[1] == "":
+			root = c.v2
+		case part[1] == c.v1name:
+			root = c.v1
+		case part[1] == "name=systemd":
+			root = c.named
+		}
+		if root != "" {
+			dirs = append(dirs, filepath.Clean(root+part[2]))
 		}
 	}
 	return dirs, nil
