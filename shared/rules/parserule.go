@@ -134,9 +134,10 @@ func (l *loader) team(n *yaml.Node) elevation.TeamID {
 	if s == "" || l.teams == nil || slices.ContainsFunc(l.teams, func(t string) bool { return strings.EqualFold(t, s) }) {
 		return elevation.TeamID(s)
 	}
+	names := slices.DeleteFunc(slices.Clone(l.teams), func(t string) bool { return strings.HasPrefix(t, elevation.TeamPrefix) })
 	// Not an error: a set must stay readable when a team is deleted later, and
 	// what a missing team must approve is approved by nobody.
-	l.fault(n, Warning, "unknown_team", "there is no team %q, so nobody can answer until there is: name one of %s", printable(s), printable(strings.Join(l.teams, ", ")))
+	l.fault(n, Warning, "unknown_team", "there is no team %q, so nobody can answer until there is: name one of %s", printable(s), printable(strings.Join(names, ", ")))
 	return elevation.TeamID(s)
 }
 
