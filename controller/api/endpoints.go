@@ -13,13 +13,14 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-type pageInput struct {
+// PageInput asks for one page of a list.
+type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
 }
 
 type endpointListInput struct {
-	pageInput
+	PageInput
 	Name string `query:"name" maxLength:"200" doc:"Exactly this name."`
 	Q    string `query:"q" maxLength:"200" doc:"Text in the name."`
 }
@@ -66,7 +67,7 @@ func (s *server) listEndpoints(ctx context.Context, a auth.Actor, in *endpointLi
 	if err != nil {
 		return client.List[client.Endpoint]{Items: []client.Endpoint{}}, err
 	}
-	return paginate(all, &in.pageInput, "endpoints "+in.Name+" "+in.Q, func(e store.Endpoint) string { return string(e.ID) }, s.endpointOf)
+	return paginate(all, &in.PageInput, "endpoints "+in.Name+" "+in.Q, func(e store.Endpoint) string { return string(e.ID) }, s.endpointOf)
 }
 
 func (s *server) endpointOf(e store.Endpoint) client.Endpoint {
@@ -76,7 +77,7 @@ func (s *server) endpointOf(e store.Endpoint) client.Endpoint {
 		Quarantined: e.Quarantined, EnrolledAt: e.EnrolledAt.UTC(), LastSeenAt: moment(e.LastSeen), CertNotAfter: moment(e.CertNotAfter)}
 }
 
-func (s *server) listEnrollTokens(ctx context.Context, a auth.Actor, in *pageInput) (client.List[client.EnrollToken], error) {
+func (s *server) listEnrollTokens(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.EnrollToken], error) {
 	all, err := s.cfg.Admin.EnrollTokens(ctx, a)
 	if err != nil {
 		return client.List[client.EnrollToken]{Items: []client.EnrollToken{}}, err

@@ -11,7 +11,7 @@ import (
 
 // paginate cuts one page out of a list that fits into memory. The cursor names
 // the list and the last item of the page before, so it does not fit another.
-func paginate[T, U any](all []T, in *pageInput, name string, id func(T) string, out func(T) U) (client.List[U], error) {
+func paginate[T, U any](all []T, in *PageInput, name string, id func(T) string, out func(T) U) (client.List[U], error) {
 	page := client.List[U]{Items: []U{}, Total: int64(len(all))}
 	from := 0
 	if in.Cursor != "" {

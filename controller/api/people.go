@@ -12,14 +12,15 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-type userInput struct {
+// UserInput names an account in the path.
+type UserInput struct {
 	ID string `path:"id" maxLength:"128" doc:"Id or login." example:"bo"`
 }
 
 type newUserInput struct{ Body client.NewUser }
 
 type editUserInput struct {
-	userInput
+	UserInput
 	Body client.EditUser
 }
 
@@ -30,14 +31,14 @@ func (s *server) addPeople() {
 	handle(s, route{method: http.MethodPost, path: "/users", id: "user-add", tag: "people", status: http.StatusCreated,
 		summary: "Make an account"}, s.addUser)
 	handle(s, route{method: http.MethodGet, path: "/users/{id}", id: "user-view", tag: "people", summary: "See one account"},
-		func(ctx context.Context, a auth.Actor, in *userInput) (client.User, error) {
+		func(ctx context.Context, a auth.Actor, in *UserInput) (client.User, error) {
 			u, err := s.cfg.Admin.User(ctx, a, in.ID)
 			return userOf(u), err
 		})
 	handle(s, route{method: http.MethodPut, path: "/users/{id}", id: "user-edit", tag: "people",
 		summary: "Change an account; what is left out stays"}, s.editUser)
 	handleEmpty(s, route{method: http.MethodDelete, path: "/users/{id}", id: "user-delete", tag: "people", summary: "Delete an account"},
-		func(ctx context.Context, a auth.Actor, in *userInput) error {
+		func(ctx context.Context, a auth.Actor, in *UserInput) error {
 			return s.cfg.Admin.DeleteUser(ctx, a, in.ID)
 		})
 	handle(s, route{method: http.MethodGet, path: "/tokens", id: "token-list", tag: "people", summary: "List API tokens"}, s.listTokens)
@@ -70,7 +71,7 @@ func rolesOf(names []string) []auth.Role {
 	return out
 }
 
-func (s *server) listUsers(ctx context.Context, a auth.Actor, in *pageInput) (client.List[client.User], error) {
+func (s *server) listUsers(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.User], error) {
 	all, err := s.cfg.Admin.Users(ctx, a)
 	if err != nil {
 		return client.List[client.User]{}, err
@@ -104,7 +105,7 @@ func tokenOf(t store.APIToken) client.Token {
 		CreatedAt: t.CreatedAt.UTC(), LastUsedAt: moment(t.LastUsedAt)}
 }
 
-func (s *server) listTokens(ctx context.Context, a auth.Actor, in *pageInput) (client.List[client.Token], error) {
+func (s *server) listTokens(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Token], error) {
 	all, err := s.cfg.Admin.Tokens(ctx, a)
 	if err != nil {
 		return client.List[client.Token]{}, err

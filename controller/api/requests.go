@@ -28,12 +28,14 @@ type requestListInput struct {
 	Cursor     string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
 }
 
-type requestInput struct {
+// RequestInput names a request in the path. It is exported because huma reads
+// embedded structs only then, like the other inputs that are.
+type RequestInput struct {
 	ID string `path:"id" maxLength:"64" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
 }
 
 type actInput struct {
-	requestInput
+	RequestInput
 	Body *client.Answer
 }
 
@@ -82,7 +84,7 @@ func (s *server) addRequests() {
 	}
 	handle(s, get("/requests", "request-list", "List requests"), s.listRequests)
 	handle(s, get("/requests/{id}", "request-view", "See one request"),
-		func(ctx context.Context, a auth.Actor, in *requestInput) (client.Request, error) {
+		func(ctx context.Context, a auth.Actor, in *RequestInput) (client.Request, error) {
 			return s.request(ctx, a, elevation.RequestID(in.ID))
 		})
 	handle(s, get("/requests/{id}/timeline", "request-timeline", "See what happened to a request"), s.timeline)
@@ -169,7 +171,7 @@ func (s *server) counts(ctx context.Context, a auth.Actor, in *countsInput) (cli
 		Revoked: int64(c.Revoked), Expired: int64(c.Expired), Denied: int64(c.Denied)}, err
 }
 
-func (s *server) timeline(ctx context.Context, a auth.Actor, in *requestInput) (client.Timeline, error) {
+func (s *server) timeline(ctx context.Context, a auth.Actor, in *RequestInput) (client.Timeline, error) {
 	out := client.Timeline{Items: []client.TimelineItem{}}
 	items, err := s.cfg.Queue.Timeline(ctx, a, elevation.RequestID(in.ID))
 	for _, i := range items {
@@ -178,7 +180,7 @@ func (s *server) timeline(ctx context.Context, a auth.Actor, in *requestInput) (
 	return out, err
 }
 
-func (s *server) explain(ctx context.Context, a auth.Actor, in *requestInput) (client.Explanation, error) {
+func (s *server) explain(ctx context.Context, a auth.Actor, in *RequestInput) (client.Explanation, error) {
 	e, err := s.cfg.Queue.Explain(ctx, a, elevation.RequestID(in.ID))
 	return client.Explanation{Outcome: e.Outcome, Sentence: e.Sentence, Trace: trace(e.Trace)}, err
 }

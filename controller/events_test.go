@@ -1,0 +1,123 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/controller/client"
+)
+
+var errEnough = errors.New("enough")
+
+// follow reads events after an id until want of them have come.
+func follow(t *testing.T, c *client.Client, after string, want int, ready func()) []client.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var got []client.Event
+	done := make(chan error, 1)
+	go func() {
+		done <- c.Follow(ctx, after, func(e client.Event) error {
+			got = append(got, e)
+			if len(got) == want {
+				return errEnough
+			}
+			return nil
+		})
+	}()
+	if ready != nil {
+		ready()
+	}
+	if err := <-done; !errors.Is(err, errEnough) {
+		t.Fatalf("followed %d of %d events: %v", len(got), want, err)
+	}
+	return got
+}
+
+func TestEvents(t *testing.T) {
+	b := start(t)
+	bo := b.person("bo", nil, "approver")
+	dee := b.person("dee", map[string]string{"role": "db"}, "approver")
+	web, db := b.endpoint("web-1", map[string]string{"role": "web"}), b.endpoint("db-1", map[string]string{"role": "db"})
+	first := b.ask(web, "eve", "a")
+	second := b.ask(db, "eve", "b")
+	must[client.Request](t)(bo.Act(t.Context(), first, "approve", client.Answer{}))
+
+	// An approver sees the requests in their scope and nothing else.
+	events := follow(t, bo, "0", 5, nil)
+	var kinds []string
+	for _, e := range events {
+		kinds = append(kinds, e.Kind)
+		if e.Live.Request == nil || e.ID == "" || e.Live.Actor.Kind == "" {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if got := strings.Join(kinds, " "); got != "request.submitted request.submitted request.reviewed request.approved grant.issued" {
+		t.Errorf("events: %s", got)
+	}
+	if e := events[0]; e.Live.Request.ID != first || e.Live.Request.State != "available" {
+		t.Errorf("the request as it now is: %+v", e.Live.Request)
+	}
+	if got := follow(t, dee, "0", 1, nil); got[0].Live.Request.ID != second {
+		t.Errorf("inside a scope: %+v", got[0].Live.Request)
+	}
+	// Going on after an event leaves nothing out and repeats nothing.
+	rest := follow(t, bo, events[2].ID, 2, nil)
+	if rest[0].ID != events[3].ID || rest[1].ID != events[4].ID {
+		t.Errorf("resumed at %s, %s", rest[0].ID, rest[1].ID)
+	}
+	for _, unknown := range []string{"999999", "nonsense", "-1"} {
+		if got := follow(t, bo, unknown, 1, nil); got[0].Kind != "reset" {
+			t.Errorf("after %q: %+v", unknown, got[0])
+		}
+	}
+	// The auditor's stream has everything; an administrator reads the log.
+	if all := follow(t, b.admin, "0", 1, nil); all[0].Kind != "user.created" {
+		t.Errorf("an administrator's first event: %s", all[0].Kind)
+	}
+}
+
+func TestEventStreamEndsWithTheToken(t *testing.T) {
+	b := start(t)
+	tok := must[client.Token](t)(client.Post[client.Token](t.Context(), b.admin, "/tokens", client.NewToken{Name: "x"}))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.client(tok.Token).Follow(t.Context(), "", func(client.Event) error { return nil })
+	}()
+	if err := b.admin.Call(t.Context(), http.MethodDelete, "/tokens/"+tok.ID, nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(15 * time.Second):
+		t.Error("the stream goes on after its token was withdrawn")
+	}
+}
+
+// TestStopWithOpenStreams is about SIGTERM: open streams do not hold it up.
+func TestStopWithOpenStreams(t *testing.T) {
+	b := start(t)
+	opened := make(chan struct{})
+	go func() {
+		_ = b.admin.Follow(context.Background(), "0", func(client.Event) error {
+			select {
+			case <-opened:
+			default:
+				close(opened)
+			}
+			return nil
+		})
+	}()
+	<-opened
+	began := time.Now()
+	if err := b.end(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+}
