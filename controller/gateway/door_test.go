@@ -133,8 +133,11 @@ func (q *answers) Answer(context.Context, elevation.EndpointID, wire.Answer) err
 }
 
 func (q *answers) Report(_ context.Context, _ elevation.EndpointID, in wire.Report) error {
-	if in.Grant == "" {
+	switch in.Grant {
+	case "":
 		return elevation.ErrNotFound
+	case "panic":
+		panic("a fault")
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -233,7 +233,9 @@ func (g *Gateway) serveSession(w http.ResponseWriter, r *http.Request) {
 		g.log.Debug("no websocket", "endpoint", ep, "error", err)
 		return // Upgrade has answered
 	}
-	g.begin(newSession(g, ep, spki, conn))
+	if s := newSession(g, ep, spki, conn); !g.begin(s) {
+		s.finish(errStopping)
+	}
 }
 
 func (g *Gateway) stopping() bool {
@@ -242,16 +244,16 @@ func (g *Gateway) stopping() bool {
 	return g.closing
 }
 
-// begin starts a session that Close will wait for.
-func (g *Gateway) begin(s *session) {
+// begin starts a session that Close will wait for, unless that has begun.
+func (g *Gateway) begin(s *session) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closing {
-		s.end(errStopping)
-		return
+		return false
 	}
 	g.all[s] = struct{}{}
 	g.served.Go(s.run)
+	return true
 }
 
 // Wake tells that durable frames for an endpoint were committed.

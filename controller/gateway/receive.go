@@ -40,8 +40,7 @@ func (s *session) handle(f wire.Frame) error {
 			return s.accept(m.Request, s.g.cfg.Queue.Answer(ctx, s.ep, m))
 		})
 	case wire.TReport:
-		return call(s, f, func(m wire.Report) elevation.RequestID { return m.Request },
-			func(m wire.Report) error { return s.report(ctx, m) })
+		return s.takeReport(f)
 	case wire.TRenew:
 		return call(s, f, func(wire.Renew) elevation.RequestID { return "" }, func(m wire.Renew) error {
 			out, err := s.renew(ctx, m)
@@ -135,6 +134,36 @@ func (s *session) accept(id elevation.RequestID, err error) error {
 		return err
 	}
 	return s.say(wire.TAccepted, wire.Accepted{Request: id})
+}
+
+// takeReport stores a report beside the reader, so that the next attempt does
+// not wait for it. One is at work at a time: an endpoint waits for its
+// acceptance, and one that does not, waits here.
+func (s *session) takeReport(f wire.Frame) error {
+	s.reports.Wait()
+	s.mu.Lock()
+	err := s.reportErr
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return call(s, f, func(m wire.Report) elevation.RequestID { return m.Request }, func(m wire.Report) error {
+		s.reports.Go(func() {
+			defer s.survive()
+			ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
+			defer cancel()
+			err := s.report(ctx, m)
+			if err != nil && !errors.Is(err, errClosed) && !errors.Is(err, errSlow) {
+				err = s.sayError(plainID(m.Request), err)
+			}
+			if err != nil {
+				s.mu.Lock()
+				s.reportErr = err
+				s.mu.Unlock()
+			}
+		})
+		return nil
+	})
 }
 
 // report takes a report. One that can never be taken is answered, and accepted

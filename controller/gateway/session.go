@@ -50,24 +50,26 @@ type session struct {
 	spki []byte
 	conn *websocket.Conn
 
-	messages, calls bucket // of the reader
-	pings           int    // of the reader
+	messages, calls bucket         // of the reader
+	pings           int            // of the reader
+	reports         sync.WaitGroup // the report at work, waited for by the reader
 
-	mu       sync.Mutex     // guards the fields below
-	writer   sync.WaitGroup // started under mu, waited for once finishing
-	live     [][]byte       // frames without a sequence, not written yet
-	dirty    bool           // the store may have more durable frames
-	writing  bool           // there is a writer
-	welcomed bool           // frames may be written
-	stopping bool           // no further message is read
-	ending   bool           // the writer ends when the live frames are written
-	closed   bool           // nothing is written any more
-	why      error
-	sent     uint64 // last durable frame written
-	acked    uint64 // last one acknowledged
-	stored   uint64 // last acknowledgement in the store
-	waiting  map[elevation.RequestID]bool
-	seeded   bool // waiting has what waited before this session
+	mu        sync.Mutex     // guards the fields below
+	writer    sync.WaitGroup // started under mu, waited for once finishing
+	live      [][]byte       // frames without a sequence, not written yet
+	dirty     bool           // the store may have more durable frames
+	writing   bool           // there is a writer
+	welcomed  bool           // frames may be written
+	stopping  bool           // no further message is read
+	ending    bool           // the writer ends when the live frames are written
+	closed    bool           // nothing is written any more
+	why       error
+	reportErr error  // ends the session with the next report
+	sent      uint64 // last durable frame written
+	acked     uint64 // last one acknowledged
+	stored    uint64 // last acknowledgement in the store
+	waiting   map[elevation.RequestID]bool
+	seeded    bool // waiting has what waited before this session
 }
 
 func newSession(g *Gateway, ep elevation.EndpointID, spki []byte, conn *websocket.Conn) *session {
@@ -79,13 +81,8 @@ func newSession(g *Gateway, ep elevation.EndpointID, spki []byte, conn *websocke
 // run serves the session until it ends. Whatever happens in it, the process and
 // the other sessions go on.
 func (s *session) run() {
-	defer func() {
-		if p := recover(); p != nil {
-			s.g.log.Error("a session panicked", "endpoint", s.ep, "panic", p, "stack", string(debug.Stack()))
-			s.end(errProtocol)
-		}
-		s.g.leave(s)
-	}()
+	defer s.g.leave(s)
+	defer s.survive()
 	s.conn.SetReadLimit(wire.MaxFrame)
 	control := func(kind int) func(string) error {
 		return func(data string) error {
@@ -114,8 +111,17 @@ func (s *session) run() {
 	s.finish(err)
 }
 
+// survive is deferred by every goroutine that works for the endpoint.
+func (s *session) survive() {
+	if p := recover(); p != nil {
+		s.g.log.Error("a session panicked", "endpoint", s.ep, "panic", p, "stack", string(debug.Stack()))
+		s.end(errProtocol)
+	}
+}
+
 // finish lets the writer write what is there, says why, and closes.
 func (s *session) finish(err error) {
+	s.reports.Wait()
 	s.mu.Lock()
 	if s.why == nil {
 		s.why = err
