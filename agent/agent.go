@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
@@ -50,6 +51,8 @@ type Config struct {
 	// (a timer of the service manager); nil where `reap --watch` does it.
 	Schedule func(context.Context, grants.Entry) error
 	StageDir string // root-only folder for copies of scripts
+	// About is what does not come from the flow in a status: names, versions.
+	About func() local.Status
 	// FailPoint is called at each step that a crash test wants to stop at.
 	FailPoint func(step string)
 }
@@ -68,6 +71,7 @@ type Agent struct {
 	mu      sync.Mutex // guards the fields below
 	holders map[elevation.RequestID][]*holder
 	claimed map[elevation.GrantID]bool // permits given out and not yet armed
+	since   time.Time                  // of the present connection, or of its loss
 	locked  string                     // why the controller locked this endpoint, "" = it did not
 	watched map[elevation.GrantID]bool // trees that are being waited for
 }
@@ -174,6 +178,7 @@ func (a *Agent) tell(id elevation.RequestID, change func(*holder)) {
 // they could not, and show whether the controller is there.
 func (a *Agent) Online(connected bool) {
 	a.mu.Lock()
+	a.since = a.now()
 	var list []*holder
 	for _, hs := range a.holders {
 		list = append(list, hs...)

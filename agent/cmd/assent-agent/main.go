@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -35,7 +36,12 @@ func (h hinted) Unwrap() error { return h.err }
 // errUsage marks wrong flags and arguments: exit 2.
 var errUsage = errors.New("usage")
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if privilege.IsGate(os.Args) { // this process is to become a program that was approved
+		os.Exit(privilege.Gate())
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -18,7 +19,9 @@ import (
 	"github.com/assent-epm/assent/agent"
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/link"
+	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -71,7 +74,11 @@ func serve(ctx context.Context, set *settings) error {
 		return err
 	}
 	parts.agent, err = agent.New(ctx, agent.Config{Data: set.data, Cluster: id.Cluster, Endpoint: id.Endpoint, Conn: conn, Ledger: ledger,
-		Trees: trees, Clock: grants.SystemClock, Log: log, Schedule: schedule, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint})
+		Trees: trees, Clock: grants.SystemClock, Log: log, Schedule: schedule, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint,
+		About: func() local.Status {
+			return local.Status{Controller: id.URL, Cluster: id.Cluster, Endpoint: string(id.Endpoint), Mode: id.Mode,
+				Version: version.Get(wire.Version).Version, Sudo: parts.sudo.get()}
+		}})
 	if err != nil {
 		return err
 	}
@@ -99,12 +106,28 @@ func inForce(l *grants.Ledger) bool {
 }
 
 // parts are what runs at the same time.
-type parts struct{ agent *agent.Agent }
+type parts struct {
+	agent *agent.Agent
+	sudo  word
+}
+
+// word is a short text that one goroutine sets and others read.
+type word struct{ v atomic.Pointer[string] }
+
+func (w *word) set(s string) { w.v.Store(&s) }
+
+func (w *word) get() string {
+	if s := w.v.Load(); s != nil {
+		return *s
+	}
+	return "off"
+}
 
 func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link, salt []byte, log *slog.Logger) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return quiet(ctx, conn.Run(ctx)) })
 	g.Go(func() error { return p.agent.Expire(ctx) })
+	g.Go(func() error { return quiet(ctx, p.serveUsers(ctx, set, salt, log)) })
 	if f.sudo() {
 		g.Go(func() error { return quiet(ctx, p.serveSudo(ctx, set, f, salt, log)) })
 	}
@@ -112,6 +135,16 @@ func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link,
 	err := g.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	return err
+}
+
+// serveUsers answers the users of this machine.
+func (p *parts) serveUsers(ctx context.Context, set *settings, salt []byte, log *slog.Logger) error {
+	s, err := local.Listen(local.Config{Path: filepath.Join(set.runtime, "agent.sock"), Flow: p.agent, Elevator: p.agent, Runner: p.agent,
+		Salt: salt, Log: log})
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx)
 }
 
 // quiet makes the ordinary stop no error.

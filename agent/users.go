@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// This file answers users of this machine about their own requests, by what the
+// journal and the ledger know. It implements local's Flow.
+
+const checkInTime = 15 * time.Second
+
+// Status says how the agent is and what the user has.
+func (a *Agent) Status(uid uint32) local.Status {
+	s := a.About()
+	s.Connected = a.Conn.Connected()
+	s.Containment = string(a.Trees.Kind())
+	s.Locked = a.lockedBy()
+	a.mu.Lock()
+	s.Since = a.since
+	a.mu.Unlock()
+	for _, n := range a.notesOf(uid) {
+		if n.Phase == phaseWaiting {
+			s.Waiting++
+		}
+		if e, ok := a.Ledger.Get(n.Grant); ok && (e.State == grants.Armed || e.State == grants.Active) {
+			s.InForce++
+		}
+	}
+	return s
+}
+
+func (a *Agent) notesOf(uid uint32) []note {
+	who := strconv.FormatUint(uint64(uid), 10)
+	return a.journal.list(func(n note) bool { return n.Attempt.User.UID == who })
+}
+
+// List returns the requests of a user, newest first.
+func (a *Agent) List(uid uint32) []local.Item {
+	var items []local.Item
+	for _, n := range a.notesOf(uid) {
+		items = append(items, a.item(n))
+	}
+	return items
+}
+
+// View returns one request; those of others are [local.ErrNotFound].
+func (a *Agent) View(uid uint32, id elevation.RequestID) (local.Item, error) {
+	n, err := a.noteOf(uid, id)
+	if err != nil {
+		return local.Item{}, err
+	}
+	return a.item(n), nil
+}
+
+func (a *Agent) noteOf(uid uint32, id elevation.RequestID) (note, error) {
+	n, ok := a.journal.get(id)
+	if !ok || n.Attempt.User.UID != strconv.FormatUint(uint64(uid), 10) {
+		return note{}, local.ErrNotFound
+	}
+	return n, nil
+}
+
+// Cancel takes back a request that waits, or a grant that was not used. What
+// runs is checked in instead: [local.ErrConflict].
+func (a *Agent) Cancel(uid uint32, id elevation.RequestID) error {
+	n, err := a.noteOf(uid, id)
+	if err != nil {
+		return err
+	}
+	if n.open() {
+		a.withdraw(id)
+		a.confirmWithdrawal(id)
+		return nil
+	}
+	e, ok := a.Ledger.Get(n.Grant)
+	if !ok || e.State != grants.Held {
+		return fmt.Errorf("%w: it is %s", local.ErrConflict, a.state(n))
+	}
+	a.withdraw(id)
+	return a.end(context.Background(), e.ID, elevation.CheckedIn)
+}
+
+// CheckIn ends what a user has in use before its time.
+func (a *Agent) CheckIn(uid uint32, id elevation.RequestID) error {
+	n, err := a.noteOf(uid, id)
+	if err != nil {
+		return err
+	}
+	e, ok := a.Ledger.Get(n.Grant)
+	if !ok || e.State == grants.Ended {
+		return fmt.Errorf("%w: it is %s", local.ErrConflict, a.state(n))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), checkInTime)
+	defer cancel()
+	return a.end(ctx, e.ID, elevation.CheckedIn)
+}
+
+func (a *Agent) item(n note) local.Item {
+	s := n.Attempt.Subject
+	it := local.Item{ID: n.ID, State: string(a.state(n)), Path: s.Path, Args: s.Args, RunAs: s.RunAs, Cwd: s.Cwd,
+		Mechanism: n.Attempt.Mechanism, Justification: n.Justification, Ticket: n.Ticket, At: n.At, ChangedAt: n.ChangedAt,
+		By: n.By, Text: n.Text, Grant: n.Grant}
+	if e, ok := a.Ledger.Get(n.Grant); ok {
+		it.EndReason, it.Exit = e.EndReason, e.Exit
+		switch e.State {
+		case grants.Held:
+			it.Until = e.UseBy.Wall
+		case grants.Armed, grants.Active:
+			it.Until = e.EndBy.Wall
+		}
+	}
+	return it
+}
+
+// state is the state in the words of the model.
+func (a *Agent) state(n note) elevation.State {
+	e, granted := a.Ledger.Get(n.Grant)
+	switch {
+	case n.open():
+		return elevation.StatePending
+	case n.Phase == phaseDenied:
+		return elevation.StateDenied
+	case granted && e.State == grants.Held:
+		return elevation.StateAvailable
+	case granted && e.State != grants.Ended:
+		return elevation.StateActive
+	case granted && e.EndReason == elevation.Deadline:
+		return elevation.StateExpired
+	case granted && e.EndReason == elevation.RevokedEnd:
+		return elevation.StateRevoked
+	case n.Grant != "":
+		return elevation.StateEnded
+	case n.Why == "expired":
+		return elevation.StateExpired
+	default:
+		return elevation.StateCancelled
+	}
+}
