@@ -84,7 +84,7 @@ func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, err
 		q.and("kind IN ("+marks(len(args))+")", args...)
 	}
 	if f.Request != "" {
-		q.and("request = ? AND request <> ''", string(f.Request))
+		q.and("pos IN (SELECT r.pos FROM event_requests r WHERE r.request = ?)", string(f.Request))
 	}
 	if f.Endpoint != "" {
 		q.and("endpoint = ?", string(f.Endpoint))
@@ -95,7 +95,12 @@ func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, err
 // EventsOf returns all events of one request in the order of their commits,
 // also those that have no place in the log yet.
 func (tx *Tx) EventsOf(id elevation.RequestID) ([]audit.Event, error) {
-	return tx.openEvents("WHERE request = ? AND request <> '' ORDER BY pos", string(id))
+	placed, err := tx.openEvents("WHERE pos IN (SELECT r.pos FROM event_requests r WHERE r.request = ?) ORDER BY pos", string(id))
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := tx.openEvents("WHERE pos > "+headQuery+" AND request = ? ORDER BY pos", string(id))
+	return append(placed, fresh...), err
 }
 
 // headQuery is how far the Sequencer has come.
@@ -171,6 +176,10 @@ func (s *Store) AuditPlace(ctx context.Context, b audit.Batch) error {
 		}
 		if err := tx.checkPlaces(b); err != nil {
 			return err
+		}
+		if _, err := tx.exec(`INSERT INTO event_requests(request, pos) SELECT request, pos FROM events
+WHERE pos >= ? AND pos < ? AND request <> ''`, int64(b.First), int64(b.First)+int64(len(b.IDs))); err != nil {
+			return fmt.Errorf("place audit events: %w", err)
 		}
 		if _, err := tx.exec("UPDATE audit_head SET size = size + ? WHERE id = 1", len(b.IDs)); err != nil {
 			return fmt.Errorf("place audit events: %w", err)

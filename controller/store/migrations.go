@@ -37,19 +37,14 @@ CREATE TABLE requests (
   grant_raw    BLOB
 );
 CREATE INDEX requests_queue   ON requests(sort_key, id) WHERE waiting = 2;
-CREATE INDEX requests_state   ON requests(state);
-CREATE INDEX requests_due     ON requests(next_due) WHERE next_due > 0;
+CREATE INDEX requests_state   ON requests(state, next_due);
 CREATE INDEX requests_same    ON requests(same) WHERE waiting = 2;
 CREATE INDEX requests_open    ON requests(endpoint, uid) WHERE waiting > 0;
 CREATE INDEX requests_denied  ON requests(same, denied_ms) WHERE denied_ms > 0;
 CREATE INDEX requests_decided ON requests(decided_ms) WHERE decided_ms > 0;
 
-CREATE TABLE frames (
-  endpoint TEXT NOT NULL,
-  seq      INTEGER NOT NULL,
-  raw      BLOB NOT NULL,
-  PRIMARY KEY (endpoint, seq)
-) WITHOUT ROWID;
+-- pos is the number of the endpoint times 2^32 plus the frame's sequence.
+CREATE TABLE frames (pos INTEGER PRIMARY KEY, raw BLOB NOT NULL);
 
 CREATE TABLE endpoints (
   id             TEXT PRIMARY KEY,
@@ -70,11 +65,12 @@ CREATE TABLE endpoints (
 );
 CREATE INDEX endpoints_name ON endpoints(name);
 CREATE TABLE endpoint_seqs (
-  endpoint   TEXT PRIMARY KEY,
+  num        INTEGER PRIMARY KEY,
+  endpoint   TEXT NOT NULL UNIQUE,
   next_seq   INTEGER NOT NULL,
   acked      INTEGER NOT NULL,
   report_seq INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 CREATE TABLE endpoint_labels (
   key      TEXT NOT NULL,
   value    TEXT NOT NULL,
@@ -158,7 +154,9 @@ CREATE TABLE events (
   leaf     BLOB NOT NULL,
   text     BLOB
 );
-CREATE INDEX events_request ON events(request) WHERE request <> '';
+-- Filled when events get their place: that keeps it out of the commits that
+-- people and endpoints wait for.
+CREATE TABLE event_requests (request TEXT NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (request, pos)) WITHOUT ROWID;
 CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
 INSERT INTO audit_head(id, size) VALUES (1, 0);
 CREATE TABLE audit_hashes (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL);

@@ -261,10 +261,15 @@ func (f RequestFilter) plain() bool {
 func (f RequestFilter) where() (where, error) {
 	var q where
 	if len(f.States) > 0 {
-		column := "state"
-		if !slices.ContainsFunc(f.States, func(s elevation.State) bool { return s != elevation.StatePending && s != elevation.StateHeld }) {
-			q.and("waiting = 2") // the index of the queue; "+" keeps SQLite from the one of states
-			column = "+state"
+		column := "+state" // "+" keeps SQLite from an index
+		switch {
+		case only(f.States, elevation.StatePending, elevation.StateHeld):
+			q.and("waiting = 2") // has the index of the queue
+		case len(f.States) == 1 && f.States[0].Final():
+			column = "state"
+			q.and("next_due = 0") // in the index of states these are in the order of pos
+		case only(f.States, elevation.StateApproved, elevation.StateAvailable, elevation.StateActive):
+			column = "state" // few at any time
 		}
 		q.and(column+" IN ("+marks(len(f.States))+")", strs(f.States)...)
 	} else {
@@ -308,6 +313,11 @@ func (f RequestFilter) where() (where, error) {
 		return q, fmt.Errorf("%w: no list is called %q", elevation.ErrInvalid, f.List)
 	}
 	return q, nil
+}
+
+// only reports whether states has no other than the given ones.
+func only(states []elevation.State, of ...elevation.State) bool {
+	return !slices.ContainsFunc(states, func(s elevation.State) bool { return !slices.Contains(of, s) })
 }
 
 // hash names the query without its page.

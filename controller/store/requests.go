@@ -227,15 +227,26 @@ FROM requests r WHERE r.id = ?`, string(id))
 
 // DueRequests are requests that time has changed, the longest due first.
 func (tx *Tx) DueRequests(now time.Time, limit int) ([]elevation.Request, error) {
-	return tx.requests("WHERE next_due > 0 AND next_due <= ? ORDER BY next_due LIMIT ?", now.UnixMilli(), limit)
+	return tx.requests("WHERE state IN ('"+strings.Join(passing(), "','")+"') AND next_due > 0 AND next_due <= ? ORDER BY next_due LIMIT ?",
+		now.UnixMilli(), limit)
 }
 
 // NextDue is when time changes the next request, the zero time when none waits
 // for that.
 func (tx *Tx) NextDue() (time.Time, error) {
 	var n int64
-	err := tx.row([]any{&n}, "SELECT coalesce(min(next_due), 0) FROM requests WHERE next_due > 0")
+	var each []string
+	for _, s := range passing() {
+		each = append(each, "SELECT min(next_due) AS due FROM requests WHERE state = '"+s+"' AND next_due > 0")
+	}
+	err := tx.row([]any{&n}, "SELECT coalesce(min(due), 0) FROM ("+strings.Join(each, " UNION ALL ")+")")
 	return at(n), err
+}
+
+// passing are the states that time can end; in all others next_due is 0.
+func passing() []string {
+	return []string{string(elevation.StateDraft), string(elevation.StatePending), string(elevation.StateHeld), string(elevation.StateApproved),
+		string(elevation.StateAvailable), string(elevation.StateActive)}
 }
 
 // OpenCounts is how many requests are drafted or wait: of the user of the

@@ -278,14 +278,15 @@ func TestQueriesUseIndexes(t *testing.T) {
 	for query, want := range map[string]string{
 		"SELECT body, sort_key, id FROM requests WHERE waiting = 2 AND +state IN ('pending','held') AND removed_team = 0 AND (sort_key, id) > (1, 'a') ORDER BY sort_key ASC, id ASC LIMIT 51": "requests_queue",
 		"SELECT body, sort_key, id FROM requests WHERE waiting = 2 AND +state IN ('pending') ORDER BY sort_key ASC, id ASC LIMIT 51":                                                           "requests_queue",
-		"SELECT body, pos, id FROM requests WHERE state = 'denied' AND submitted_ms > 0 AND (pos) < (7) ORDER BY pos DESC LIMIT 51":                                                            "requests_state",
+		"SELECT body, pos, id FROM requests WHERE next_due = 0 AND state IN ('denied') AND submitted_ms > 0 AND (pos, id) < (7, 'a') ORDER BY pos DESC, id DESC LIMIT 51":                      "requests_state",
 		"SELECT body, pos, id FROM requests WHERE state <> 'draft' AND submitted_ms > 0 ORDER BY pos DESC LIMIT 51":                                                                            "SCAN requests",
-		"SELECT body FROM requests WHERE next_due > 0 AND next_due <= 5 ORDER BY next_due LIMIT 1":                                                                                             "requests_due",
+		"SELECT body FROM requests WHERE state IN ('draft','pending') AND next_due > 0 AND next_due <= 5 LIMIT 1":                                                                              "requests_state",
 		"SELECT body FROM requests WHERE same = x'00' AND waiting = 2 ORDER BY sort_key LIMIT 8":                                                                                               "requests_same",
 		"SELECT coalesce(max(denied_ms), 0) FROM requests WHERE same = x'00' AND denied_ms > 0":                                                                                                "requests_denied",
 		"SELECT coalesce(sum(uid = '1'), 0), count(*) FROM requests WHERE endpoint = 'e' AND waiting > 0":                                                                                      "requests_open",
 		"SELECT id FROM events WHERE pos > 5 ORDER BY pos LIMIT 5":                                                                                                                             "INTEGER PRIMARY KEY",
-		"SELECT id FROM events WHERE request = 'a' AND request <> '' ORDER BY pos":                                                                                                             "events_request",
+		"SELECT id FROM events WHERE pos IN (SELECT r.pos FROM event_requests r WHERE r.request = 'a') ORDER BY pos":                                                                           "PRIMARY KEY (rowid=?)",
+		"SELECT coalesce(min(due), 0) FROM (SELECT min(next_due) AS due FROM requests WHERE state = 'draft' AND next_due > 0)":                                                                 "state=? AND next_due>?",
 	} {
 		view(t, s, func(tx *Tx) error {
 			plan := ""
