@@ -22,7 +22,7 @@ import (
 // administrator and every approver.
 const (
 	ApproversID   elevation.TeamID = "team_approvers"
-	ApproversName                  = "Approvers"
+	ApproversName string           = "Approvers"
 )
 
 // MaxQuorum is the largest number of people one stage may demand.

@@ -20,7 +20,7 @@ import (
 	_ "time/tzdata" // hours and conditions name time zones, also on systems without a database of them
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/checker"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/ext"
 
 	"github.com/assent-epm/assent/shared/rules"
@@ -137,11 +137,11 @@ func (c *Conditions) Compile(source string, approving bool) (rules.Condition, er
 	if ast.OutputType() != cel.BoolType {
 		return nil, fmt.Errorf("it is of type %s, but must be true or false", ast.OutputType())
 	}
-	cost, err := e.EstimateCost(ast, sizes{})
+	estimate, err := e.EstimateCost(ast, sizes{})
 	if err != nil {
 		return nil, fmt.Errorf("estimate its cost: %w", err)
 	}
-	if cost.Max > MaxCost {
+	if estimate.Max > MaxCost {
 		return nil, errors.New("it could take too long for a large attempt: avoid a loop inside a loop, and say more in `match`")
 	}
 	program, err := e.Program(ast, cel.CostLimit(MaxCost), cel.InterruptCheckFrequency(checkEach), cel.EvalOptions(cel.OptOptimize))
@@ -165,8 +165,8 @@ func explain(issues *cel.Issues) error {
 // for those.
 type sizes struct{}
 
-// EstimateSize implements [checker.CostEstimator].
-func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
+// EstimateSize implements CEL's estimator of costs.
+func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	path := n.Path()
 	if len(path) == 0 {
 		return nil
@@ -186,12 +186,12 @@ func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
 	case "ticket", "name", "run_as", "os_version", "display", "product", "version":
 		most = 256
 	}
-	return &checker.SizeEstimate{Min: 0, Max: most}
+	return &cost.SizeEstimate{Min: 0, Max: most}
 }
 
-// EstimateCallCost implements [checker.CostEstimator]; the standard costs are
+// EstimateCallCost implements CEL's estimator of costs; the standard costs are
 // taken.
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }
 
@@ -202,22 +202,22 @@ type condition struct {
 
 // Holds evaluates the condition. Too much cost, a missing key, a division by
 // zero and everything else that is not true or false is an error.
-func (c condition) Holds(in rules.Input, now time.Time) (held bool, cost uint64, err error) {
+func (c condition) Holds(in rules.Input, now time.Time) (held bool, units uint64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
 	defer cancel()
 	out, details, err := c.program.ContextEval(ctx, c.values(in, now))
-	cost = MaxCost // when nobody knows
+	units = MaxCost // when nobody knows
 	if details != nil && details.ActualCost() != nil {
-		cost = *details.ActualCost()
+		units = *details.ActualCost()
 	}
 	if err != nil {
-		return false, cost, fmt.Errorf("evaluate condition: %w", err)
+		return false, units, fmt.Errorf("evaluate condition: %w", err)
 	}
 	held, ok := out.Value().(bool)
 	if !ok {
-		return false, cost, fmt.Errorf("evaluate condition: the result is of type %T", out.Value())
+		return false, units, fmt.Errorf("evaluate condition: the result is of type %T", out.Value())
 	}
-	return held, cost, nil
+	return held, units, nil
 }
 
 func (c condition) values(in rules.Input, now time.Time) map[string]any {
