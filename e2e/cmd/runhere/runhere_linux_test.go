@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/assent-epm/assent/e2e/lab"
 	"github.com/assent-epm/assent/e2e/machine"
 	"github.com/assent-epm/assent/e2e/testgroup"
@@ -122,7 +124,7 @@ func copyIn(t *testing.T, m *machine.Machine, from, to string) {
 // fingerprint is everything that `make run` may touch, as it is now.
 func fingerprint(ctx context.Context, t *testing.T, m *machine.Machine) string {
 	t.Helper()
-	const look = `ls -la /etc/sudo.conf /etc/sudoers /etc/sudoers.d /usr/libexec /run/assent /var/lib/assent-try 2>&1 | grep -v '^total' | sed 's/ [A-Z][a-z][a-z] [ 0-9:]* / /'
+	const look = `stat -c '%A %u %g %n' /etc/sudo.conf /etc/sudoers /etc/sudoers.d/* /usr/libexec/* /run/assent /var/lib/assent-try 2>&1
 cat /etc/sudo.conf /etc/sudoers /etc/passwd /etc/group 2>&1; ps -e -o comm= | grep -E '^(assent|runhere)'; ls /home`
 	got, err := m.SSH(ctx, machine.Root, look, machine.Options{})
 	if err != nil {
@@ -133,8 +135,8 @@ cat /etc/sudo.conf /etc/sudoers /etc/passwd /etc/group 2>&1; ps -e -o comm= | gr
 
 func same(t *testing.T, before, after string) {
 	t.Helper()
-	if before != after {
-		t.Errorf("the machine is not as it was\nbefore:\n%s\nafter:\n%s", before, after)
+	if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); diff != "" {
+		t.Errorf("the machine is not as it was (-before +after)\n%s", diff)
 	}
 }
 
@@ -176,7 +178,8 @@ func tryIt(ctx context.Context, t *testing.T, m *machine.Machine) {
 	}
 	result, err := s.Wait(ctx)
 	if err != nil || result.Code != 0 || !strings.Contains(result.Stdout, "uid=0(root)") {
-		t.Errorf("sudo id: %v, %s", err, result)
+		logged, _ := m.Read("/var/lib/assent-try/agent.log")
+		t.Errorf("sudo id: %v, %s\n%s", err, result, logged)
 	}
 }
 
