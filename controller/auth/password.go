@@ -34,10 +34,13 @@ type hasher struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	most    int64
+	derive  func(password, salt []byte) []byte // argon2id
 }
 
 func newHasher(atOnce int, waiting int64) *hasher {
-	return &hasher{slots: make(chan struct{}, atOnce), most: waiting}
+	return &hasher{slots: make(chan struct{}, atOnce), most: waiting, derive: func(password, salt []byte) []byte {
+		return argon2.IDKey(password, salt, argonTime, argonMemory, argonLanes, keyLen)
+	}}
 }
 
 func (h *hasher) key(ctx context.Context, password string, salt []byte) ([]byte, error) {
@@ -49,7 +52,7 @@ func (h *hasher) key(ctx context.Context, password string, salt []byte) ([]byte,
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
-		return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, keyLen), nil
+		return h.derive([]byte(password), salt), nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a password check: %w", ctx.Err())
 	}
