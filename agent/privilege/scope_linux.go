@@ -86,9 +86,29 @@ func (s *systemd) startScope(ctx context.Context, ref TreeRef, uid uint32, ttl t
 	if version(conn) >= 244 {
 		props = append(props, property("RuntimeMaxUSec", uint64(ttl/time.Microsecond)))
 	}
-	return awaitJob(ctx, "start", func(done chan<- string) (int, error) {
-		return conn.StartTransientUnitContext(ctx, ref.Name+".scope", "fail", props, done)
-	})
+	for {
+		err := awaitJob(ctx, "start", func(done chan<- string) (int, error) {
+			return conn.StartTransientUnitContext(ctx, ref.Name+".scope", "fail", props, done)
+		})
+		if !leaving(err) {
+			return err
+		}
+		select {
+		case <-time.After(sliceWait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// sliceWait is between two tries while systemd takes the user's slice away.
+const sliceWait = 20 * time.Millisecond
+
+// leaving reports whether the scope could not be made only because the last
+// thing in the user's slice has just ended and the slice is being stopped.
+func leaving(err error) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == "org.freedesktop.systemd1.TransactionIsDestructive"
 }
 
 func property(name string, value any) sd.Property {

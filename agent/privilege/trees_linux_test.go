@@ -342,3 +342,30 @@ func TestParseStat(t *testing.T) {
 		})
 	}
 }
+
+// The service manager ends a scope at its time without any help.
+func TestSystemdEndsAScopeInTime(t *testing.T) {
+	trees, ok := kindsHere(t)[TreeScope]
+	if !ok {
+		t.Skip("group nspawn: this machine has no systemd; the test runs again inside one that has")
+	}
+	cmd := exec.Command("/bin/sh", "-c", "setsid sleep 300 & sleep 300")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go cmd.Wait()
+	begin := time.Now()
+	ref, err := trees.put(t.Context(), newGrant(), 1000, cmd.Process.Pid, time.Second, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(ref.Dir, "/user.slice/user-1000.slice/") {
+		t.Errorf("the scope is in %s, where a login session would take processes away", ref.Dir)
+	}
+	if err := trees.Gone(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took < 900*time.Millisecond || took > 6*time.Second {
+		t.Errorf("ended after %v", took)
+	}
+}
