@@ -177,24 +177,28 @@ func TestSudoStopsOrDiesArmed(t *testing.T) {
 	}
 	installShim(t)
 	m := serve(t, approveAll, func(c *Config) { c.Armed = time.Second })
-	cmd := as(alice, "/usr/bin/sudo", "touch", "/run/ran")
-	m.effects.onArm = func(_ string, pid int) { syscall.Kill(pid, syscall.SIGSTOP) }
+	held := make(chan int, 1)
+	m.effects.onArm = func(_ string, pid int) {
+		syscall.Kill(pid, syscall.SIGSTOP)
+		held <- pid
+	}
 	done := make(chan result, 1)
-	go func() { done <- finish(t, cmd) }()
+	go func() { done <- sudo(t, alice, "touch", "/run/ran") }()
 	waitFor(t, "the rule taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail" })
 	if left := glob(t, filepath.Join(sudoersDir, "zz-*")); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	cmd.Process.Signal(syscall.SIGCONT)
+	syscall.Kill(<-held, syscall.SIGCONT)
 	if r := <-done; r.code != 1 {
 		t.Errorf("it went on: %v", r)
 	}
 	if _, err := os.Stat("/run/ran"); err == nil {
 		t.Error("it ran")
 	}
-	cmd = as(alice, "/usr/bin/sudo", "touch", "/run/ran")
+	m.effects.mu.Lock()
 	m.effects.onArm = func(_ string, pid int) { syscall.Kill(pid, syscall.SIGKILL) }
-	finish(t, cmd)
+	m.effects.mu.Unlock()
+	sudo(t, alice, "touch", "/run/ran")
 	waitFor(t, "the second taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail arm fail" })
 }
 

@@ -181,8 +181,11 @@ func (f *fakeEffects) list() []string {
 
 func (f *fakeEffects) Arm(_ context.Context, _ intercept.Permit, dropin string, pid int) error {
 	f.add("arm")
-	if f.onArm != nil {
-		f.onArm(dropin, pid)
+	f.mu.Lock()
+	then := f.onArm
+	f.mu.Unlock()
+	if then != nil {
+		then(dropin, pid)
 	}
 	return nil
 }
