@@ -218,11 +218,12 @@ func (s *Sequencer) sign(ctx context.Context, size uint64, fresh map[int64]tlog.
 	if err != nil {
 		return nil, fmt.Errorf("hash audit log of %d events: %w", size, err)
 	}
-	note, err := s.signer.checkpoint(statement{Cluster: s.cfg.Cluster, Size: size, Root: root, At: now})
+	at := now.UTC().Truncate(time.Millisecond) // as databases keep it
+	note, err := s.signer.checkpoint(statement{Cluster: s.cfg.Cluster, Size: size, Root: root, At: at})
 	if err != nil {
 		return nil, fmt.Errorf("sign audit checkpoint: %w", err)
 	}
-	return &Checkpoint{Size: size, At: now.UTC().Truncate(time.Millisecond), Note: note}, nil
+	return &Checkpoint{Size: size, At: at, Note: note}, nil
 }
 
 // settle takes over what the database now holds and wakes the followers.

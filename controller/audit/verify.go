@@ -176,6 +176,10 @@ func readCheckpoints(files fs.FS, key string) ([]statement, error) {
 		if err != nil {
 			return unreadable(fmt.Sprintf("%s line %d", checkpointsFile, n), err)
 		}
+		again, err := json.Marshal(exportedCheckpoint{Size: s.Size, At: s.At.UTC(), Note: x.Note})
+		if err != nil || !bytes.Equal(again, line) {
+			return &Fault{Wrong: Changed, Text: fmt.Sprintf("the line of checkpoint %d does not say what the checkpoint says", n)}
+		}
 		if len(list) > 0 {
 			last := list[len(list)-1]
 			if s.Size < last.Size || s.Cluster != last.Cluster {
@@ -198,6 +202,9 @@ func readLeaves(files fs.FS) ([]tlog.Hash, error) {
 	var leaves []tlog.Hash
 	err := eachLine(files, leavesFile, func(n uint64, line []byte) error {
 		h, err := tlog.ParseHash(string(line))
+		if err == nil && h.String() != string(line) {
+			err = errors.New("not in the one valid encoding")
+		}
 		if err != nil {
 			return unreadable(fmt.Sprintf("%s line %d", leavesFile, n), err)
 		}
