@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strconv"
@@ -46,18 +47,21 @@ func run(args []string, in io.Reader, out io.Writer) error {
 }
 
 // serve runs and times as many rounds as each line asks for. With a pace, rounds
-// begin at fixed instants and count from there, as arrivals from outside do.
+// are due like arrivals from outside, at random with that mean distance, and
+// count from the instant at which they were due.
 func serve(in io.Reader, out io.Writer, pace time.Duration, round func() error) error {
 	lines := bufio.NewScanner(in)
+	arrivals := rand.New(rand.NewPCG(1, 2)) // the same in every run
 	for lines.Scan() {
 		rounds, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
 		if err != nil || rounds < 1 || rounds > 1_000_000 {
 			return fmt.Errorf("%q is not a number of rounds", lines.Text())
 		}
 		took := make([]int64, rounds)
-		first := time.Now()
+		due := time.Now()
 		for i := range took {
-			began := first.Add(time.Duration(i) * pace)
+			due = due.Add(time.Duration(arrivals.ExpFloat64() * float64(pace)))
+			began := due
 			if pace == 0 {
 				began = time.Now()
 			}
