@@ -194,7 +194,7 @@ func checkOurs(t *testing.T, s source, imported string) {
 		complain(t, s.path, "imports "+imported, "agent and controller meet only over the wire; tests of both belong into e2e")
 		return
 	}
-	if s.isTest && (side == other || other == "shared" || imported == "e2e/testgroup" || side == "e2e") {
+	if s.isTest && (side == other || other == "shared" || within(imported, "e2e") || side == "e2e") {
 		return
 	}
 	for _, l := range layers() {

@@ -53,7 +53,7 @@ func latencies(raw []byte) (sample, error) {
 		if line.Kind != "decision" {
 			continue
 		}
-		if line.Verdict != "approve" {
+		if line.Verdict != "approved" {
 			return nil, fmt.Errorf("a decision was %q, the rule approves", line.Verdict)
 		}
 		out = append(out, line.LatencyUS*1000)
