@@ -61,7 +61,7 @@ func layers() []layer {
 		{"controller/console", base, "the console is a page over REST"},
 		{"controller", "controller/... shared/...", "the controller builds its parts"},
 
-		{"agent/cmd/assent", "agent/local shared/elevation shared/wire shared/version", "the user's program talks to the local agent and to nothing else"},
+		{"agent/cmd/assent", "agent/local agent/intercept shared/elevation shared/wire shared/version", "the user's program talks to the local agent and to nothing else; of intercept it uses how text is made fit for a terminal"},
 		{"agent/cmd/agentsim", "agent/sim shared/...", "the simulated fleet needs link and shared only"},
 		{"agent/cmd", "agent agent/... shared/...", "a program turns flags into a Config and runs it"},
 		{"agent/sim", "agent/link shared/...", "the simulated fleet needs link and shared only"},
