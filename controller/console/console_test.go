@@ -187,6 +187,61 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// What arrives above the chosen row while somebody works waits behind a bar, so
+// that no row moves under a hand.
+func TestNewRowsDoNotMoveTheList(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.submit(asked("dina", "ubu-0810", "packages are out of date", 9*time.Minute, "normal", "/usr/bin/apt", "update"))
+	second := d.submit(asked("hiro", "ubu-0811", "the printer does not print", 4*time.Minute, "normal", "/usr/bin/systemctl", "restart", "cups"))
+	b := person(t)
+	b.signIn(d.url, "bo")
+	b.do(chromedp.WaitVisible("#" + second.ID))
+	b.key("j")
+	urgent := d.submit(asked("eve", "ubu-0812", "mail is down", time.Second, "urgent", "/usr/bin/systemctl", "restart", "postfix"))
+	b.reads(".bar", "1 new above")
+	if n := b.number("#" + urgent.ID); n != 0 {
+		t.Error("the new row moved the list under the keys")
+	}
+	b.key(".")
+	b.until(`document.querySelector(".row").id === ` + quote(urgent.ID))
+	b.until(`document.querySelector(".row[aria-selected=true]").id === ` + quote(second.ID))
+}
+
+func TestRecentAndRevoke(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	q := asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx")
+	q.State, q.Delivery = "active", "delivered"
+	q.Decision = &client.Decision{Verdict: "approved", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now()}
+	d.submit(q)
+	b := person(t)
+	b.signIn(d.url, "bo")
+	b.reads(".list", "Nothing is waiting")
+	b.do(chromedp.Click(".tab:nth-child(2)"))
+	b.reads(".decided", "Approved by mika")
+	b.reads(".decided", "It runs now.")
+	b.do(chromedp.Click(".standing > .quiet"), chromedp.Click(".confirm .danger"))
+	b.reads(".decided", "has not confirmed it yet")
+	b.reads(".row", "Revoked")
+}
+
+// A new installation is told what it lacks.
+func TestFirstSteps(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.admin = true
+	b := person(t)
+	b.scheme("light")
+	b.signIn(d.url, "bo")
+	b.reads(".tip", "only one who can answer")
+	b.reads(".first-steps", "assentctl enroll-token add")
+	b.picture("first-1440-light")
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.scheme("dark")
+	b.picture("first-390-dark")
+}
+
 // Two people answer the same request: the second learns who was first.
 func TestSecondLearnsWhoWasFirst(t *testing.T) {
 	ready(t)

@@ -30,6 +30,7 @@ type desk struct {
 	followers map[chan string]bool
 	seq       int
 	undo      time.Duration
+	admin     bool            // people may also see users and endpoints
 	lost      map[string]bool // ids whose answers break the connection
 }
 
@@ -46,6 +47,8 @@ func newDesk(t *testing.T) *desk {
 		"GET /api/v1/me":                        d.me,
 		"GET /api/v1/settings":                  d.settings,
 		"GET /api/v1/events":                    d.events,
+		"GET /api/v1/users":                     d.users,
+		"GET /api/v1/endpoints":                 d.endpoints,
 		"GET /api/v1/requests":                  d.list,
 		"GET /api/v1/requests/{id}":             d.one,
 		"GET /api/v1/requests/{id}/timeline":    d.timeline,
@@ -154,12 +157,24 @@ func (d *desk) signOut(_ client.Person, w http.ResponseWriter, r *http.Request) 
 }
 
 func (d *desk) me(who client.Person, w http.ResponseWriter, _ *http.Request) {
+	can := []string{"requests.read", "requests.decide"}
+	if d.admin {
+		can = append(can, "users.read", "endpoints.read")
+	}
 	reply(w, http.StatusOK, client.Me{ID: who.ID, Login: who.Login, Name: who.Name, Roles: []string{"approver"}, Scope: map[string]string{},
-		Permissions: []string{"requests.read", "requests.decide"}, Session: true, UndoSeconds: 3, Cluster: "example", Version: "1.2.3"})
+		Permissions: can, Session: true, UndoSeconds: 3, Cluster: "example", Version: "1.2.3"})
 }
 
 func (d *desk) settings(_ client.Person, w http.ResponseWriter, _ *http.Request) {
 	refuse(w, http.StatusForbidden, "forbidden", "settings are for administrators", nil)
+}
+
+func (d *desk) users(who client.Person, w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, client.List[client.User]{Items: []client.User{{ID: who.ID, Login: who.Login, Roles: []string{"administrator"}}}, Total: 1})
+}
+
+func (d *desk) endpoints(_ client.Person, w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, client.List[client.Endpoint]{Items: []client.Endpoint{}})
 }
 
 func (d *desk) list(_ client.Person, w http.ResponseWriter, r *http.Request) {
@@ -235,6 +250,11 @@ func (d *desk) answer(who client.Person, w http.ResponseWriter, r *http.Request)
 	case r.PathValue("verb") == "undo":
 		q.Decision, q.State = nil, "pending"
 		d.tell("request.undone", q)
+		reply(w, http.StatusOK, q)
+		return
+	case r.PathValue("verb") == "revoke":
+		q.State, q.Delivery = "revoked", "revoking"
+		d.tell("grant.revoked", q)
 		reply(w, http.StatusOK, q)
 		return
 	case q.Decision != nil:

@@ -7,7 +7,7 @@ import { Icon, type IconName } from "./icons";
 import { List } from "./queue";
 import { Mark, SignIn, signInByLink } from "./signin";
 import {
-  connection, count, current, list, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
+  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
   view, waiting, whoAmI, type View,
 } from "./state";
 import { Plain } from "./text";
@@ -64,7 +64,7 @@ function Top(): VNode {
 
 function Tab({ to, name, n }: { to: View; name: string; n?: number }): VNode {
   const on = view.value === to;
-  return <button class={on ? "tab on" : "tab"} aria-current={on ? "page" : undefined} onClick={() => show(to)}>{name}{n !== undefined && <span class="n">{n}</span>}</button>;
+  return <button class={on ? "tab on" : "tab"} aria-current={on ? "page" : undefined} onClick={() => show(to)}>{name}{n !== undefined && n > 0 && <span class="n">{n}</span>}</button>;
 }
 
 function Offline(): VNode | null {
@@ -75,6 +75,16 @@ function Offline(): VNode | null {
     <div class="offline" role="alert"><Icon name="offline" />
       <span>Not live since {clock(c.since)}. What you see may be old. {now.value > 0 && wait > 0 ? `Trying again in ${wait} s.` : "Trying again…"}</span>
       <button class="quiet" onClick={reconnect}>Try now</button>
+    </div>
+  );
+}
+
+function Alone(): VNode | null {
+  if (!alone.value) return null;
+  return (
+    <div class="offline tip" role="note"><Icon name="user" />
+      <span>You are the only one who can answer, and nobody answers their own requests. Add a second person: <code>assentctl user add LOGIN --role approver</code></span>
+      <button class="quiet" onClick={() => { alone.value = false; }}>Later</button>
     </div>
   );
 }
@@ -96,7 +106,7 @@ function App(): VNode {
   return (
     <div class={`shell ${opened.value ? "opened" : ""}`}>
       <Top />
-      <Offline />
+      <div class="bars"><Offline /><Alone /></div>
       <div class="panes"><div class="left"><List /><Keys /></div><Details /></div>
       <p class="unseen" aria-live="polite">{said.value}</p>
     </div>

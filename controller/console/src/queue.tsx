@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { span } from "./format";
 import { Icon } from "./icons";
 import {
-  act, byWhom, held, list, load, loaded, more, now, opened, select, selected, showHeld, undoable, verdictWord, view, waiting,
+  act, byWhom, endpoints, held, list, load, loaded, more, now, opened, select, selected, showHeld, undoable, verdictWord, view, waiting,
 } from "./state";
 import { Command, Plain } from "./text";
 import type { Request } from "./types";
@@ -86,11 +86,27 @@ function Skeleton(): VNode {
 }
 
 function Empty(): VNode {
+  if (endpoints.value === 0) return <FirstSteps />;
   return (
     <div class="empty">
       <Icon name="done" size={36} />
       <h2>{view.value === "queue" ? "Nothing is waiting" : "No requests yet"}</h2>
       <p>New requests appear here by themselves.</p>
+    </div>
+  );
+}
+
+function FirstSteps(): VNode {
+  return (
+    <div class="empty first-steps">
+      <Icon name="endpoint" size={36} />
+      <h2>Enrol the first endpoint</h2>
+      <ol>
+        <li><span>Make a token here</span><code>assentctl enroll-token add</code></li>
+        <li><span>Use it on the endpoint, as root</span><code>assent-agent enroll --controller https://HOST:8443 --token TOKEN</code></li>
+        <li><span>Start the agent, then try as a user</span><code>assent-agent install</code><code>assent run -- id</code></li>
+      </ol>
+      <p>The request appears here by itself.</p>
     </div>
   );
 }

@@ -38,6 +38,10 @@ export const act = (id: string): Act => acts.value.get(id) ?? idle;
 
 export const story = signal<{ id: string; timeline: TimelineItem[]; explain: Explanation | null } | null>(null);
 
+// What a new installation still lacks; null while it is not known.
+export const alone = signal<boolean | null>(null); // one person only can answer
+export const endpoints = signal<number | null>(null);
+
 let heads: HeadStarts = { low: 0, normal: 600, high: 3600, urgent: 28_800 };
 let lastUse = 0; // when keys or pointer were used
 const stays = 4000; // milliseconds that an answered row stays
@@ -128,6 +132,8 @@ function leave(): void {
     story.value = null;
     loaded.value = false;
     total.value = 0;
+    alone.value = null;
+    endpoints.value = null;
   });
 }
 
@@ -141,12 +147,26 @@ async function learnHeads(): Promise<void> {
   }
 }
 
+async function learnLacks(): Promise<void> {
+  try {
+    if (may("users.read")) {
+      const users = await call<Page<{ roles: string[]; disabled_at: string | null }>>("GET", "/users?limit=500");
+      const can = users.items.filter((u) => u.disabled_at === null && u.roles.some((r) => r === "administrator" || r === "approver"));
+      alone.value = can.length < 2 && !users.next_cursor;
+    }
+    if (may("endpoints.read")) endpoints.value = (await call<Page<unknown>>("GET", "/endpoints?limit=1")).total;
+  } catch {
+    // it is only a reminder
+  }
+}
+
 // --- lists ---
 
 const live = new Live({
   open() {
     connection.value = { live: true, since: Date.now(), retryAt: 0 };
     void load();
+    void learnLacks();
   },
   event: onEvent,
   lost(retryAt) {
@@ -226,6 +246,7 @@ function onEvent(e: LiveEvent): void {
   } catch {
     return;
   }
+  if (data.kind.startsWith("user.") || data.kind.startsWith("endpoint.")) void learnLacks();
   if (!data.request || typeof data.request !== "object") return;
   put(data.request);
   if (data.request.id === selected.value) void loadStory(data.request.id);
