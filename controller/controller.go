@@ -302,6 +302,12 @@ func (c *Controller) Addr() string { return c.web.Addr().String() }
 // AgentAddr is where agents are served.
 func (c *Controller) AgentAddr() string { return c.agents.Addr().String() }
 
+// Queue is the flow of requests, for whoever embeds a controller.
+func (c *Controller) Queue() *queue.Queue { return c.queue }
+
+// Store is the database, for whoever embeds a controller.
+func (c *Controller) Store() *store.Store { return c.store }
+
 // URL is the console's address.
 func (c *Controller) URL() string { return c.public }
 

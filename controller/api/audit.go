@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -44,6 +45,7 @@ func (s *server) auditList(ctx context.Context, act auth.Actor, in *auditInput) 
 	if in.After > 1<<62 {
 		return page, nil
 	}
+	s.settle(ctx, false, settleList)
 	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		events, err := tx.Events(in.After, in.Limit, filter)
 		for _, e := range events {
@@ -53,6 +55,43 @@ func (s *server) auditList(ctx context.Context, act auth.Actor, in *auditInput) 
 		return err
 	})
 	return page, err
+}
+
+// How long a reader waits for what has just happened to get its place in the
+// log, and its signature: a caller finds what they did a moment ago.
+const (
+	settleList   = 500 * time.Millisecond
+	settleExport = 3 * time.Second
+	settleLook   = 20 * time.Millisecond
+)
+
+// settle returns when every committed event has its place, and with signed is
+// covered by a checkpoint, or when the time is over: then the log is behind, and
+// the caller gets what there is.
+func (s *server) settle(ctx context.Context, signed bool, within time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		placed := s.cfg.Sequencer.Placed()
+		waiting, err := s.cfg.Store.AuditWaiting(ctx, 1)
+		if err != nil {
+			return
+		}
+		head, err := s.cfg.Store.AuditHead(ctx)
+		if err != nil || len(waiting) == 0 && (!signed || head.Checkpoint.Size == head.Size) {
+			return
+		}
+		look := time.NewTimer(settleLook)
+		select {
+		case <-placed:
+		case <-look.C:
+		case <-ctx.Done():
+		}
+		look.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // mayReadAudit wants the permission without a scope: events outside of it would
@@ -85,6 +124,7 @@ func (s *server) auditExport(w http.ResponseWriter, r *http.Request, act auth.Ac
 	if err := mayReadAudit(act); err != nil {
 		return err
 	}
+	s.settle(r.Context(), true, settleExport)
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Content-Disposition", `attachment; filename="assent-audit.zip"`)
 	if err := audit.ExportZip(r.Context(), s.cfg.Store, s.cfg.Sequencer.Key(), w); err != nil {

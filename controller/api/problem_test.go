@@ -52,7 +52,6 @@ func internal() map[string]string {
 		"audit.ErrInvalid": "an event that can not be logged is a mistake of the program",
 		"audit.ErrForked":  "found at the start, before anything is served",
 		"audit.ErrKey":     "found at the start, before anything is served",
-		"keys.ErrNoRoot":   "found at the start, before anything is served",
 		"keys.ErrDamaged":  "found at the start, before anything is served",
 		"keys.ErrCSR":      "of the agents' door, which has its own answers",
 		"keys.ErrClient":   "of the agents' door, which has its own answers",

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/controller"
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"assentctl": main})
+}
+
+// TestScripts tells what assentctl does, in testdata/script. Each script has a
+// real controller of its own. Besides assentctl they know:
+//
+//	endpoint NAME [k=v…]       an enrolled machine
+//	ask VAR NAME USER ARG…     a request from there; its id goes to $VAR
+//	person LOGIN ROLE          an account; its token goes to $LOGIN
+//	code N assentctl …         the exit code is exactly N
+//	ending VAR FROM            the last six characters of $FROM
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			c, err := serve(env)
+			if err != nil {
+				return err
+			}
+			raw, err := os.ReadFile(filepath.Join(env.WorkDir, "data", "admin.token"))
+			if err != nil {
+				return err
+			}
+			env.Values["controller"] = c
+			env.Setenv("ASSENT_URL", "http://"+c.Addr())
+			env.Setenv("ASSENT_TOKEN", strings.TrimSpace(string(raw)))
+			env.Setenv("ADMIN", strings.TrimSpace(string(raw)))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "ending": ending,
+		},
+	})
+}
+
+func serve(env *testscript.Env) (*controller.Controller, error) {
+	c, err := controller.New(context.Background(), controller.Config{Data: filepath.Join(env.WorkDir, "data"), Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0"})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	env.Defer(func() {
+		cancel()
+		<-done
+	})
+	return c, nil
+}
+
+func theController(ts *testscript.TestScript) *controller.Controller {
+	return ts.Value("controller").(*controller.Controller)
+}
+
+func addEndpoint(ts *testscript.TestScript, _ bool, args []string) {
+	now := time.Now()
+	e := store.Endpoint{ID: elevation.EndpointID(elevation.NewID(elevation.EndpointPrefix, now)), Name: args[0], SPKI: []byte(args[0]),
+		Labels: map[string]string{}, Mode: "ask", EnrolledAt: now}
+	for _, kv := range args[1:] {
+		k, v, _ := strings.Cut(kv, "=")
+		e.Labels[k] = v
+	}
+	ts.Check(theController(ts).Store().Update(context.Background(), func(tx *store.Tx) error {
+		if err := tx.InsertEndpoint(e); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: now, Kind: audit.EndpointEnrolled, Actor: elevation.Actor{Kind: elevation.BySystem}, Endpoint: e.ID})
+	}))
+}
+
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	c := theController(ts)
+	var ep store.Endpoint
+	ts.Check(c.Store().View(context.Background(), func(tx *store.Tx) error {
+		found, err := tx.Endpoints(store.EndpointFilter{Name: args[1]})
+		if err == nil && len(found) == 1 {
+			ep = found[0]
+		}
+		return err
+	}))
+	id := elevation.NewRequestID(time.Now())
+	digest := fmt.Sprintf("%-32s", strings.Join(args[3:], " "))[:32]
+	_, err := c.Queue().Draft(context.Background(), ep.ID, wire.Attempt{Request: id, Attempt: elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo",
+		User: elevation.User{Name: args[2], UID: "1000", Groups: []string{}},
+		Subject: elevation.Subject{Path: "/usr/bin/id", Args: args[3:], ArgsDigest: []byte(digest), Cwd: "/", RunAs: "root",
+			SHA256: fmt.Sprintf("%064x", 1), Size: 10, Marks: []string{}}}})
+	ts.Check(err)
+	_, err = c.Queue().Complete(context.Background(), ep.ID, wire.Complete{Request: id, Justification: "evil \x1b[2J\u202e reason"})
+	ts.Check(err)
+	ts.Setenv(args[0], string(id))
+}
+
+func person(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("assentctl", "user", "add", args[0], "--role", args[1], "--name", "The "+args[0]))
+	ts.Check(ts.Exec("assentctl", "token", "add", "test", "--user", args[0]))
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// code runs a program and wants exactly that exit code.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func ending(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], elevation.ShortID(ts.Getenv(args[1])))
+}
+
+// TestHelp keeps the text of every --help in a golden file.
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	env := func(string) string { return "" }
+	a := &app{env: env}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		fmt.Fprintf(&out, "$ assentctl %s\n", strings.Join(args, " "))
+		if got := run(t.Context(), args, strings.NewReader(""), &out, &out, env); got != 0 {
+			t.Errorf("%v exits %d", args, got)
+		}
+		fmt.Fprintln(&out)
+		for _, sub := range c.Commands() {
+			if sub.Name() != "help" && sub.Name() != "completion" {
+				walk(sub)
+			}
+		}
+	}
+	walk(a.root())
+	const golden = "testdata/help.golden"
+	if *update {
+		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != string(want) {
+		t.Errorf("help differs from %s; run: go test ./controller/cmd/assentctl -run Help -update", golden)
+	}
+}
+
+func TestSafe(t *testing.T) {
+	rows := []struct{ name, in, want string }{
+		{"plain", "apt install x", "apt install x"},
+		{"letters of the world", "żółć 漢字", "żółć 漢字"},
+		{"escape", "a\x1b[2Jb", `a\u001b[2Jb`},
+		{"line end", "a\nb\rc\td", `a\nb\u000dc\td`},
+		{"C1", "a\u009bb", `a\u009bb`},
+		{"right to left", "exe\u202efdp", `exe\u202efdp`},
+		{"isolate", "a\u2066b", `a\u2066b`},
+		{"no width", "a\u200bb\ufeff", `a\u200bb\ufeff`},
+		{"not UTF-8", "a\xffb", `a\xffb`},
+		{"tag characters", "a\U000e0041", `a\U000e0041`},
+		{"replacement character", "a\ufffdb", "a\ufffdb"},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			if got := safe(r.in); got != r.want {
+				t.Errorf("got %q, want %q", got, r.want)
+			}
+		})
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	f.Add("a\x1b]0;x\x07")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range safe(s) {
+			if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x202e {
+				t.Errorf("%q keeps %U", s, r)
+			}
+		}
+	})
+}
+
+func TestWriteCSV(t *testing.T) {
+	var out bytes.Buffer
+	cols := []column[string]{{name: "x", text: func(s string) string { return s }}}
+	if err := writeCSV(&out, []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a,b", `a"b`}, cols); err != nil {
+		t.Fatal(err)
+	}
+	if want := "x\n'=1+1\n'+1\n'-1\n'@SUM(A1)\n\\tx\n\"a,b\"\n\"a\"\"b\"\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
