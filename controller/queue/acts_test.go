@@ -306,8 +306,10 @@ func TestManyDueAtOnce(t *testing.T) {
 		b.must(tx.PutSettings(set))
 		return tx.Append(audit.Event{At: day, Kind: audit.SettingsChanged, Actor: system()})
 	}))
+	var last elevation.RequestID
 	for i := range 250 {
 		in := attempt("x")
+		last = in.Request
 		in.Attempt.Subject.Cwd = fmt.Sprint("/", i)
 		_, err := b.Draft(context.Background(), ep, in)
 		b.must(err)
@@ -315,6 +317,15 @@ func TestManyDueAtOnce(t *testing.T) {
 	b.pass(elevation.DraftTTL)
 	if n, next, err := b.Sweep(context.Background()); n != 250 || err != nil || !next.IsZero() {
 		t.Errorf("%d %v %v", n, next, err)
+	}
+	for _, kept := range []bool{true, false} {
+		b.pass(23 * time.Hour)
+		_, _, err := b.Sweep(context.Background())
+		b.must(err)
+		err = b.store.View(context.Background(), func(tx *store.Tx) error { _, err := tx.Request(last); return err })
+		if (err == nil) != kept {
+			t.Errorf("a draft that is over is kept for a day: %v", err)
+		}
 	}
 }
 

@@ -294,7 +294,7 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 	var l loaded
 	var p wire.Progress
 	err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
-		if l, err = q.loadOwn(tx, id, in.Request); err != nil {
+		if l, err = ownOf(tx, id, in.Request, load); err != nil {
 			return err
 		}
 		p, err = q.progress(tx, l, now)
@@ -373,11 +373,11 @@ func (q *Queue) enqueue(ctx context.Context, set *rules.Set, l loaded, c *change
 	return p, err
 }
 
-// loadOwn reads a request of the endpoint; those of others are not found.
-func (q *Queue) loadOwn(tx *store.Tx, ep elevation.EndpointID, id elevation.RequestID) (loaded, error) {
-	l, err := load(tx, id)
+// ownOf reads a request of the endpoint with read; those of others are not found.
+func ownOf(tx *store.Tx, ep elevation.EndpointID, id elevation.RequestID, read func(*store.Tx, elevation.RequestID) (loaded, error)) (loaded, error) {
+	l, err := read(tx, id)
 	if err == nil && l.r.Endpoint != ep {
-		err = fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
+		return loaded{}, fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
 	}
 	return l, err
 }
@@ -386,7 +386,7 @@ func (q *Queue) loadOwn(tx *store.Tx, ep elevation.EndpointID, id elevation.Requ
 func (q *Queue) Progress(ctx context.Context, id elevation.EndpointID, req elevation.RequestID) (wire.Progress, error) {
 	var p wire.Progress
 	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		l, err := q.loadOwn(tx, id, req)
+		l, err := ownOf(tx, id, req, load)
 		if err != nil {
 			return err
 		}
@@ -455,7 +455,7 @@ func (q *Queue) Answer(ctx context.Context, id elevation.EndpointID, in wire.Ans
 func (q *Queue) fromEndpoint(ctx context.Context, id elevation.EndpointID, req elevation.RequestID, do func(l loaded, c *change) error) error {
 	return retry(ctx, func() error {
 		var l loaded
-		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { l, err = q.loadOwn(tx, id, req); return err })
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { l, err = ownOf(tx, id, req, loadFacts); return err })
 		if err != nil {
 			return err
 		}

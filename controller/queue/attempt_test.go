@@ -280,6 +280,10 @@ func TestFloods(t *testing.T) {
 	if a := make(20, "1000"); a.Need == nil {
 		t.Errorf("after the drafts have gone: %+v", a)
 	}
+	page, err := b.List(ctx, who("bo"), Filter{})
+	if len(page.Items) != 0 || page.Total != 0 || err != nil {
+		t.Errorf("approvers see %d drafts that are over: %v", page.Total, err)
+	}
 }
 
 func TestCooldownAfterDenial(t *testing.T) {

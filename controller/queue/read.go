@@ -24,19 +24,24 @@ type loaded struct {
 	settings store.Settings
 }
 
-func load(tx *store.Tx, id elevation.RequestID) (l loaded, err error) {
-	if l.r, err = tx.Request(id); err != nil {
-		return l, err
-	}
-	if l.ep, err = tx.Endpoint(l.r.Endpoint); err != nil {
-		return l, err
-	}
-	users, err := tx.Users()
+func load(tx *store.Tx, id elevation.RequestID) (loaded, error) {
+	l, err := loadFacts(tx, id)
 	if err != nil {
 		return l, err
 	}
-	l.settings, l.plan = tx.Settings(), plan(users, labels(l.ep))
-	return l, nil
+	users, err := tx.Users()
+	l.plan = plan(users, labels(l.ep))
+	return l, err
+}
+
+// loadFacts is load without the plan: nobody but the endpoint acts.
+func loadFacts(tx *store.Tx, id elevation.RequestID) (l loaded, err error) {
+	if l.r, err = tx.Request(id); err != nil {
+		return l, err
+	}
+	l.settings = tx.Settings()
+	l.ep, err = tx.Endpoint(l.r.Endpoint)
+	return l, err
 }
 
 // own reports whether the request is the actor's by a strong link: it lets them

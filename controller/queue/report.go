@@ -36,7 +36,7 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 		if ep, err = tx.Endpoint(id); err != nil {
 			return err
 		}
-		l, err = q.loadOwn(tx, id, in.Request)
+		l, err = ownOf(tx, id, in.Request, loadFacts)
 		if errors.Is(err, elevation.ErrNotFound) {
 			return nil
 		}

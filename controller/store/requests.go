@@ -35,6 +35,7 @@ type requestRow struct {
 	state     elevation.State
 	waiting   int
 	sortKey   int64
+	expiresMS int64
 	nextDue   int64
 	deniedMS  int64
 	decidedMS int64
@@ -54,6 +55,10 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 		row.waiting = drafting
 	case elevation.StatePending, elevation.StateHeld:
 		row.waiting = queued
+	}
+	row.expiresMS = ms(r.ExpiresAt)
+	if neverSeen(r) { // also when it is over: it is on nobody's list
+		row.state, row.expiresMS = elevation.StateDraft, ms(r.DraftedAt.Add(elevation.DraftTTL))
 	}
 	row.sortKey = tx.Settings().HeadStart.SortKey(r.SubmittedAt, r.Priority)
 	if d := r.Decision; d != nil && d.By.Kind == elevation.ByUser {
@@ -109,7 +114,7 @@ func (tx *Tx) InsertGranted(r *elevation.Request, g GrantRow, now time.Time) err
 submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw)
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
-		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, ms(r.ExpiresAt), row.nextDue, row.deniedMS,
+		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS, row.nextDue, row.deniedMS,
 		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), SameKey(r.Endpoint, a), row.search, row.body,
 		int64(g.FrameSeq), g.Raw)
 	if err != nil {
@@ -150,7 +155,7 @@ func (tx *Tx) putRequest(r *elevation.Request, now time.Time) error {
 	}
 	n, err := tx.exec(`UPDATE requests SET version=?, team=?, state=?, waiting=?, priority=?, submitted_ms=?, sort_key=?, expires_ms=?,
 next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=? WHERE id=? AND version=?`,
-		r.Version, string(row.team), string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, ms(r.ExpiresAt),
+		r.Version, string(row.team), string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS,
 		row.nextDue, row.deniedMS, row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), row.search, row.body,
 		string(r.ID), was)
 	if err == nil && n == 0 {

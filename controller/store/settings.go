@@ -191,7 +191,7 @@ func (tx *Tx) IdempotentPut(key, actor string, bodyHash, response []byte, now ti
 }
 
 // Prune deletes what has ended and was never history: keyed answers, browser
-// sessions and sign-in links.
+// sessions, sign-in links, and a day after their end drafts.
 func (tx *Tx) Prune(now time.Time) error {
 	for _, p := range []struct {
 		query string
@@ -200,6 +200,7 @@ func (tx *Tx) Prune(now time.Time) error {
 		{"DELETE FROM idempotency WHERE at <= ?", now.Add(-IdempotentFor)},
 		{"DELETE FROM web_sessions WHERE expires_at <= ?", now},
 		{"DELETE FROM sign_in_links WHERE expires_at <= ?", now},
+		{"DELETE FROM requests WHERE state = 'draft' AND next_due = 0 AND expires_ms <= ?", now.Add(-IdempotentFor)},
 	} {
 		if _, err := tx.exec(p.query, p.until.UnixMilli()); err != nil {
 			return fmt.Errorf("prune: %w", err)
