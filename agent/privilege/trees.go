@@ -167,16 +167,17 @@ func (t *Trees) End(ctx context.Context, ref TreeRef, grace time.Duration) error
 }
 
 func (t *Trees) endAlive(ctx context.Context, ref TreeRef, grace time.Duration) {
-	t.os.ask(ref)
-	if t.goneWithin(ctx, ref, grace) {
-		return
-	}
 	hard := context.WithoutCancel(ctx)
-	if ref.Front {
-		t.os.kill(ref, true)
+	if ref.Front && t.endBehindFront(ctx, ref, grace) {
 		if t.goneWithin(hard, ref, frontGrace) {
 			return
 		}
+		grace = frontGrace // what it held is gone, and it had its time
+	}
+	ref.Front = false
+	t.os.ask(ref)
+	if t.goneWithin(ctx, ref, grace) {
+		return
 	}
 	for range killRounds {
 		t.os.kill(ref, false)
@@ -186,12 +187,43 @@ func (t *Trees) endAlive(ctx context.Context, ref TreeRef, grace time.Duration) 
 	}
 }
 
+// endBehindFront ends everything but the front end. It reports whether there
+// was anything: a front end may also have become the program itself.
+func (t *Trees) endBehindFront(ctx context.Context, ref TreeRef, grace time.Duration) bool {
+	if t.frontAlone(ref) {
+		return false
+	}
+	t.os.ask(ref)
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	for pause := firstLook; ctx.Err() == nil && !t.frontAlone(ref); pause = min(2*pause, frontLook) {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	t.os.kill(ref, true)
+	return true
+}
+
+func (t *Trees) frontAlone(ref TreeRef) bool {
+	pids, err := t.os.members(ref)
+	return err == nil && (len(pids) == 0 || len(pids) == 1 && pids[0] == ref.PID)
+}
+
 // A killed process is gone at once unless the kernel holds it; the rounds are
 // for those and for children made while the kill went on.
 const (
 	frontGrace = 500 * time.Millisecond
+	frontLook  = 50 * time.Millisecond
 	killWait   = 500 * time.Millisecond
 	killRounds = 4
+)
+
+// Looks at a tree that can not tell of its changes come more and more seldom.
+const (
+	firstLook  = 2 * time.Millisecond
+	seldomLook = 200 * time.Millisecond
 )
 
 func (t *Trees) goneWithin(ctx context.Context, ref TreeRef, d time.Duration) bool {

@@ -263,6 +263,33 @@ func TestFrontEndComesLast(t *testing.T) {
 	}
 }
 
+// A front end that became the program itself, as sudo does where nothing has to
+// be done after it, is asked like any other.
+func TestAFrontEndAloneIsAsked(t *testing.T) {
+	for kind, trees := range kindsHere(t) {
+		t.Run(string(kind), func(t *testing.T) {
+			cmd := exec.Command("/bin/sleep", "300")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			ref, err := trees.Put(t.Context(), newGrant(), 1000, cmd.Process.Pid, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			if err := trees.End(t.Context(), ref, 3*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			<-ended
+			if took := time.Since(begin); took > time.Second || cmd.ProcessState.String() != "signal: terminated" {
+				t.Errorf("ended by %v after %v", cmd.ProcessState, took)
+			}
+		})
+	}
+}
+
 func TestPutRefuses(t *testing.T) {
 	testgroup.Need(t, "root")
 	trees, err := NewTrees(Config{Realm: "t1"})

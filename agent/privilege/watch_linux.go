@@ -16,14 +16,9 @@ type treeWatch struct {
 	pause  time.Duration
 }
 
-// The kernel tells when a v2 tree is emptied, but may leave out the last change
-// of a folder that is removed at once. Other trees are looked at, more and more
-// seldom.
-const (
-	firstLook  = 2 * time.Millisecond
-	seldomLook = 200 * time.Millisecond
-	safetyLook = time.Second
-)
+// safetyLook: the kernel tells when a v2 tree is emptied, but may leave out the
+// last change of a folder that is removed at once.
+const safetyLook = time.Second
 
 func (o osTrees) watch(ref TreeRef) *treeWatch {
 	w := &treeWatch{pause: firstLook}
@@ -38,6 +33,9 @@ func (o osTrees) watch(ref TreeRef) *treeWatch {
 		_ = unix.Close(fd)
 		return w
 	}
+	// systemd removes an emptied scope before the kernel may have told of it.
+	// Only a hint as well: without it the safety look remains.
+	_, _ = unix.InotifyAddWatch(fd, ref.Dir, unix.IN_DELETE_SELF)
 	w.events = os.NewFile(uintptr(fd), "cgroup.events")
 	return w
 }
