@@ -44,10 +44,10 @@ const (
 	writeTimeout  = 10 * time.Second
 	reportTimeout = 10 * time.Second // then an unanswered report is sent again
 	renewRetry    = 10 * time.Minute
-	settled       = 10 * time.Second // a session this long was a good one
-	sendQueue     = 64               // messages
-	frameQueue    = 64               // frames
-	maxUnanswered = 256              // messages
+	settled       = 3 * time.Second // a session this long was a good one
+	sendQueue     = 64              // messages
+	frameQueue    = 64              // frames
+	maxUnanswered = 256             // messages
 )
 
 // Config is what a link needs. Identity comes from [Load].

@@ -53,7 +53,7 @@ func (l *Link) connect(ctx context.Context) (pause time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := &session{link: l, conn: conn, out: make(chan []byte, sendQueue), in: make(chan wire.Frame, frameQueue),
+	s := &session{link: l, conn: conn, in: make(chan wire.Frame, frameQueue),
 		reports: make(chan struct{}, 1), done: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
 	defer stop()
@@ -173,12 +173,9 @@ func (s *session) adopt(w wire.Welcome) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set = set
-	for _, u := range l.unanswered { // what the last session left without an answer
-		select {
-		case s.out <- u.raw:
-		default:
-			l.log.Warn("too many messages without an answer, one is not sent again", "request", u.request)
-		}
+	s.out = make(chan []byte, sendQueue+len(l.unanswered)) // nobody has seen the session yet
+	for _, u := range l.unanswered {                       // what the last session left without an answer
+		s.out <- u.raw
 	}
 	l.live = s
 	return nil
