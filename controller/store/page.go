@@ -157,7 +157,8 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 	return page, nil
 }
 
-// page reads limit rows into p; the cursor is nil when there are no more.
+// page reads limit rows into p; the cursor is nil when there are no more. What has
+// to be sorted is sorted without the facts, which are large.
 func (tx *Tx) page(p *Page, q where, order sortOrder, limit int) (*cursor, error) {
 	dir := " ASC"
 	if order.desc {
@@ -185,7 +186,8 @@ func (tx *Tx) page(p *Page, q where, order sortOrder, limit int) (*cursor, error
 		}
 		p.Items, last = append(p.Items, r), &c
 		return nil
-	}, "SELECT body, "+order.column+", id FROM requests WHERE "+q.sql()+" ORDER BY "+order.column+dir+", id"+dir+" LIMIT ?",
+	}, "SELECT r.body, s.key, r.id FROM (SELECT pos AS p, "+order.column+" AS key FROM requests WHERE "+q.sql()+
+		" ORDER BY "+order.column+dir+", id"+dir+" LIMIT ?) s JOIN requests r ON r.pos = s.p ORDER BY s.key"+dir+", r.id"+dir,
 		append(q.args, limit+1)...)
 	if err != nil || !more {
 		return nil, err
