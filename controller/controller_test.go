@@ -329,6 +329,46 @@ func TestOneElevation(t *testing.T) {
 	}
 }
 
+// TestUndo is about answers from a browser: they are held for three seconds.
+func TestUndo(t *testing.T) {
+	b := start(t)
+	must[client.User](t)(client.Post[client.User](t.Context(), b.admin, "/users", client.NewUser{Login: "bo", Roles: []string{"approver"}, Password: "correct horse"}))
+	resp, err := http.Post(b.base+"/api/v1/sessions", "application/json", strings.NewReader(`{"login":"bo","password":"correct horse"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	cookie := resp.Cookies()[0]
+	act := func(id, verb string) client.Request {
+		_, _, text := b.call("POST", "/api/v1/requests/"+id+"/"+verb, "", strings.NewReader("{}"), "Cookie", cookie.Name+"="+cookie.Value)
+		var r client.Request
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	id := b.ask(b.endpoint("web-1", nil), "eve", "a")
+	if r := act(id, "approve"); r.State != "pending" || r.Decision == nil || r.Decision.HeldUntil == nil || r.Grant != nil || r.Approvals.Have != 1 {
+		t.Errorf("held: %+v", r)
+	}
+	if _, err := b.admin.Act(t.Context(), id, "undo", client.Answer{}); codeOf(err) != "forbidden" {
+		t.Errorf("somebody else takes it back: %v", err)
+	}
+	if r := act(id, "undo"); r.State != "pending" || r.Decision != nil || r.Approvals.Have != 0 {
+		t.Errorf("taken back: %+v", r)
+	}
+	act(id, "approve")
+	// When the hold is over, the sweep makes the grant; events say so.
+	for e := range 20 {
+		if got := follow(t, b.admin, "0", 8+e, nil); got[len(got)-1].Kind == "grant.issued" {
+			break
+		}
+	}
+	if r := must[client.Request](t)(b.admin.Request(t.Context(), id)); r.State != "available" || r.Grant == nil {
+		t.Errorf("after the hold: %+v", r)
+	}
+}
+
 func TestScopeHides(t *testing.T) {
 	b := start(t)
 	dee := b.person("dee", map[string]string{"role": "db"}, "approver")

@@ -146,21 +146,20 @@ func NewAccounts(s Store, now func() time.Time) (*Accounts, error) {
 }
 
 // Authenticate recognises the owner of an API token. Every refusal is
-// [ErrUnauthenticated]; too many unknown tokens from one address give [ErrRate].
+// [ErrUnauthenticated]; many well-made but unknown tokens from one address give
+// [ErrRate]. A good token is never limited by what others at its address do.
 func (a *Accounts) Authenticate(ctx context.Context, token, address string) (Actor, error) {
 	now := a.now()
-	if wait := a.byAddr.Wait(address, now); wait > 0 {
-		return Actor{}, &RateError{Wait: wait}
-	}
 	hash, ok := hashSecret(TokenPrefix, token)
 	if !ok {
-		a.byAddr.Take(address, now)
-		return Actor{}, ErrUnauthenticated
+		return Actor{}, ErrUnauthenticated // told by its checksum, without the database
 	}
 	t, err := a.store.TokenByHash(ctx, hash)
 	switch {
 	case errors.Is(err, elevation.ErrNotFound):
-		a.byAddr.Take(address, now)
+		if wait := a.byAddr.TakeOrWait(address, now); wait > 0 {
+			return Actor{}, &RateError{Wait: wait}
+		}
 		return Actor{}, ErrUnauthenticated
 	case err != nil:
 		return Actor{}, fmt.Errorf("look up token: %w", err)
@@ -231,11 +230,12 @@ func (a *Accounts) actor(ctx context.Context, id elevation.UserID) (Actor, error
 // of one account or twenty of one address.
 func (a *Accounts) SignIn(ctx context.Context, login, password, address string) (cookie string, act Actor, err error) {
 	now := a.now()
-	if wait := max(a.byLogin.Wait(login, now), a.byAddr.Wait(address, now)); wait > 0 {
+	key := strings.ToLower(clip(login)) // accounts are found in any casing
+	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(address, now)); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}
 	// Taken before the hash, so that parallel guesses count as well.
-	a.byLogin.Take(login, now)
+	a.byLogin.Take(key, now)
 	a.byAddr.Take(address, now)
 	u, err := a.store.AccountByLogin(ctx, login)
 	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
@@ -256,7 +256,7 @@ func (a *Accounts) SignIn(ctx context.Context, login, password, address string) 
 		}
 		return "", Actor{}, ErrUnauthenticated
 	}
-	a.byLogin.GiveBack(login, now)
+	a.byLogin.GiveBack(key, now)
 	a.byAddr.GiveBack(address, now)
 	return a.open(ctx, u, address, "password")
 }
