@@ -165,13 +165,19 @@ func (s *systemd) stopScope(ref TreeRef, cg cgroups) error {
 	if err != nil || state.Value.Value() == "inactive" || state.Value.Value() == "failed" {
 		return nil // not loaded
 	}
-	conn.KillUnitContext(ctx, unit, 9)
+	if err := conn.KillUnitWithTarget(ctx, unit, sd.All, 9); err != nil && !noSuchUnit(err) {
+		return fmt.Errorf("kill the scope: %w", err)
+	}
 	err = awaitJob(ctx, "stop", func(done chan<- string) (int, error) {
 		return conn.StopUnitContext(ctx, unit, "replace", done)
 	})
-	var gone dbus.Error
-	if errors.As(err, &gone) && gone.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+	if noSuchUnit(err) {
 		return nil
 	}
 	return err
+}
+
+func noSuchUnit(err error) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == "org.freedesktop.systemd1.NoSuchUnit"
 }
