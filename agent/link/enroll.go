@@ -124,7 +124,7 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 			// The chain is checked below against the pin and nothing else.
 			InsecureSkipVerify: true,
 			VerifyConnection: func(c tls.ConnectionState) error {
-				ca, name, err = checkPin(c.PeerCertificates, pin, time.Now())
+				_, _, err := checkPin(c.PeerCertificates, pin, time.Now())
 				return err
 			},
 		},
@@ -141,6 +141,12 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 		return got, nil, "", err
 	}
 	defer resp.Body.Close()
+	if resp.TLS == nil {
+		return got, nil, "", ErrPin
+	}
+	if ca, name, err = checkPin(resp.TLS.PeerCertificates, pin, time.Now()); err != nil {
+		return got, nil, "", err
+	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxFrame+1))
 	if err != nil {
 		return got, nil, "", err

@@ -1,0 +1,167 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/agent/sim"
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// fleet is a simulation of some endpoints at a site, with a token for them.
+func (s *site) fleet(n int) sim.Config {
+	s.t.Helper()
+	plain, hash, err := s.keys.NewEnrollToken()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	now := time.Now()
+	err = s.store.Update(s.t.Context(), func(tx *store.Tx) error {
+		if err := tx.InsertEnrollToken(store.EnrollToken{ID: elevation.TokenID(elevation.NewID("tok_", now)), Hash: hash, ExpiresAt: now.Add(time.Hour),
+			MaxUses: n, Mode: "ask", CreatedAt: now}); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: now, Kind: audit.EnrollTokenCreated, Actor: elevation.Actor{Kind: elevation.BySystem}})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return sim.Config{URL: "https://" + s.addr, Token: plain, Endpoints: n, Users: 3, Rate: 200, Scenario: sim.Mix, Seed: 1,
+		Use: 20 * time.Millisecond, Dir: s.t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+}
+
+func TestFleet(t *testing.T) {
+	s := newSite(t)
+	cfg := s.fleet(10)
+	var lines, ids bytes.Buffer
+	cfg.Lines, cfg.IDs, cfg.Requests, cfg.Command = &lines, &ids, 100, []string{"/usr/bin/true"}
+	sum, err := sim.Run(t.Context(), cfg)
+	if err != nil || !sum.Sound() {
+		t.Fatalf("%v\n%s\n%s", err, sum, &lines)
+	}
+	if sum.Endpoints != 10 || sum.Raised != 100 || sum.Approved != 100 || sum.Acknowledged != 100 || sum.Unanswered != 0 || sum.Ended != 100 || sum.ByRule.Count != 100 {
+		t.Errorf("%s", sum)
+	}
+	seen := map[string]int{}
+	last := ""
+	for text := range strings.Lines(lines.String()) {
+		var l struct {
+			Kind      string              `json:"kind"`
+			Request   elevation.RequestID `json:"request"`
+			LatencyUS int64               `json:"latency_us"`
+		}
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Kind != "summary" && l.LatencyUS <= 0 {
+			t.Errorf("no latency in %s", text)
+		}
+		seen[l.Kind]++
+		last = l.Kind
+	}
+	if seen["acknowledged"] != 100 || seen["decision"] != 100 || last != "summary" {
+		t.Errorf("lines by kind %v, the last is %s", seen, last)
+	}
+	for id := range strings.FieldsSeq(ids.String()) {
+		s.until(elevation.RequestID(id), func(r elevation.Request) bool { return !r.Grant.EndedAt.IsZero() })
+	}
+	again := cfg // the same folder: nobody enrols a second time
+	again.Token, again.Requests, again.Lines, again.IDs = "", 5, nil, nil
+	if sum, err := sim.Run(t.Context(), again); err != nil || sum.Approved != 5 {
+		t.Errorf("%v\n%s", err, sum)
+	}
+}
+
+// The gateway is killed under a fleet: whatever was acknowledged is stored, and
+// every request is decided once.
+func TestFleetAndKilledGateway(t *testing.T) {
+	s := newSite(t)
+	cfg := s.fleet(20)
+	var ids bytes.Buffer
+	cfg.IDs, cfg.Requests, cfg.Command = &ids, 300, []string{"/usr/bin/true"}
+	done := make(chan struct{})
+	var sum sim.Summary
+	var err error
+	go func() {
+		defer close(done)
+		sum, err = sim.Run(t.Context(), cfg)
+	}()
+	for s.gateway().Sessions() < 20 {
+		select {
+		case <-done:
+			t.Fatal(err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	for range 4 {
+		select {
+		case <-done:
+			t.Fatalf("over too soon: %v\n%s", err, sum)
+		case <-time.After(300 * time.Millisecond):
+			s.kill()
+			s.start()
+		}
+	}
+	<-done
+	if err != nil || !sum.Sound() || sum.Approved != 300 || sum.Unanswered != 0 || sum.Connections <= 20 {
+		t.Fatalf("%v\n%s", err, sum)
+	}
+	n := 0
+	for id := range strings.FieldsSeq(ids.String()) {
+		s.until(elevation.RequestID(id), func(r elevation.Request) bool { return r.Decision != nil })
+		n++
+	}
+	if n != 300 {
+		t.Errorf("%d ids were written", n)
+	}
+}
+
+func TestFleetScenarios(t *testing.T) {
+	for _, scenario := range []sim.Scenario{sim.Queue, sim.Storm, sim.Idle} {
+		t.Run(string(scenario), func(t *testing.T) {
+			s := newSite(t)
+			cfg := s.fleet(5)
+			cfg.Scenario, cfg.Duration, cfg.Rate, cfg.Priority = scenario, time.Second, 40, elevation.High
+			sum, err := sim.Run(t.Context(), cfg)
+			if err != nil || !sum.Sound() {
+				t.Fatalf("%v\n%s", err, sum)
+			}
+			switch {
+			case scenario == sim.Idle && sum.Raised != 0,
+				scenario == sim.Queue && (sum.Acknowledged == 0 || sum.Acknowledged != sum.Unanswered),
+				scenario == sim.Storm && sum.Connections != 10,
+				scenario != sim.Storm && sum.Connections != 5:
+				t.Errorf("%s", sum)
+			}
+		})
+	}
+}
+
+func TestFleetRefusesNonsense(t *testing.T) {
+	good := sim.Config{URL: "https://127.0.0.1:1", Token: "x", Endpoints: 1, Users: 1, Rate: 1, Scenario: sim.Mix, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	for name, change := range map[string]func(*sim.Config){
+		"no endpoints":     func(c *sim.Config) { c.Endpoints = 0 },
+		"a million":        func(c *sim.Config) { c.Endpoints = 1e6 },
+		"no users":         func(c *sim.Config) { c.Users = 0 },
+		"no rate":          func(c *sim.Config) { c.Rate = 0 },
+		"negative rate":    func(c *sim.Config) { c.Rate = -1 },
+		"negative time":    func(c *sim.Config) { c.Use = -1 },
+		"unknown scenario": func(c *sim.Config) { c.Scenario = "party" },
+		"unknown priority": func(c *sim.Config) { c.Priority = "sky" },
+		"bad token":        func(*sim.Config) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := good
+			change(&c)
+			if _, err := sim.Run(t.Context(), c); err == nil {
+				t.Error("it ran")
+			}
+		})
+	}
+}
