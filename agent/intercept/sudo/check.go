@@ -34,32 +34,69 @@ var (
 
 // arm puts a permit into force for exactly this sudo.
 func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit) verdict {
+	a := &armed{held: h, grant: permit.Grant.ID, peer: p, user: u, used: make(chan struct{})}
+	back := func(text string, why error) verdict {
+		s.cfg.Log.Warn("a permit was not used", "grant", a.grant, "path", h.real.Path, "err", why)
+		s.cfg.Effects.Release(a.grant)
+		return refuse(text)
+	}
 	if err := s.fits(h, permit.Grant); err != nil {
-		s.cfg.Log.Error("a permit was refused", "grant", permit.Grant.ID, "err", err)
-		return refuse(fault("the approval is not for this command", "run it again to ask anew"))
+		return back(fault("the approval is not for this command", "run it again to ask anew"), err)
 	}
-	if err := unchanged(h.real); err != nil {
-		s.cfg.Log.Warn("a program changed while it waited", "path", h.real.Path, "err", err)
-		return refuse(fault("the program has changed since it was asked for", "run it again to ask anew"))
+	if err := unchanged(h.real); err != nil { // what was approved is gone: the approver learns why it never ran
+		v := refuse(fault("the program has changed since it was asked for", "run it again to ask anew"))
+		v.after = func() { s.takeBack(a, fmt.Errorf("the program has changed since it was asked for: %w", err)) }
+		return v
 	}
-	path, err := DropinPath(s.dir, h.who.UID, permit.Grant.ID)
+	line, err := ruleFor(h.wanted, h.real, s.cfg.Now())
+	if err == nil {
+		a.path, err = DropinPath(s.dir, h.who.UID, a.grant)
+	}
+	if err == nil {
+		err = u.take(k.ctx)
+	}
 	if err != nil {
-		return refuse(explain(err, false))
+		return back(explain(err, false), err)
 	}
-	if err := u.take(k.ctx); err != nil {
-		return refuse(explain(err, false))
-	}
-	a := &armed{held: h, grant: permit.Grant.ID, path: path, peer: p, user: u, used: make(chan struct{})}
-	if err := s.putIntoForce(k.ctx, a, permit); err != nil {
-		s.cfg.Log.Error("an approved sudo could not go on", "grant", a.grant, "err", err)
+	if err := context.Cause(k.ctx); err != nil {
 		u.give()
-		if errors.Is(err, intercept.ErrWithdrawn) || errors.Is(err, errGone) {
-			return refuse("")
-		}
+		return back("", err)
+	}
+	ctx, cancel := effectCtx(k.ctx)
+	defer cancel()
+	if err := s.cfg.Effects.Arm(ctx, permit, a.path, p.pid); err != nil {
+		s.cfg.Log.Error("a permit could not be armed", "grant", a.grant, "err", err)
+		u.give()
 		return refuse(explain(err, false))
+	}
+	if err := s.putIntoForce(ctx, k, a, line); err != nil {
+		u.give()
+		v := s.failed(a, err)
+		if errors.Is(err, intercept.ErrWithdrawn) || errors.Is(err, errGone) {
+			v.text = ""
+		}
+		return v
 	}
 	s.work.Go(func() { s.watch(k, a) })
 	return verdict{allow: true, keepsPeer: true}
+}
+
+// failed refuses, and takes the grant back once the plugin knows: that may end
+// the sudo, which would then say nothing.
+func (s *Server) failed(a *armed, why error) verdict {
+	v := refuse(explain(why, false))
+	v.after = func() { s.takeBack(a, why) }
+	return v
+}
+
+func (s *Server) takeBack(a *armed, why error) {
+	ctx, cancel := effectCtx(context.Background())
+	defer cancel()
+	if err := s.cfg.Effects.Fail(ctx, a.grant, why); err != nil {
+		s.cfg.Log.Error("a grant could not be taken back", "grant", a.grant, "why", why, "err", err)
+		return
+	}
+	s.cfg.Log.Warn("an approved sudo did not run", "grant", a.grant, "why", why)
 }
 
 // fits makes sure that a permit is for what is held: the elevator has verified
@@ -103,29 +140,17 @@ func unchanged(real intercept.Real) error {
 	return nil
 }
 
-func (s *Server) putIntoForce(ctx context.Context, a *armed, permit intercept.Permit) error {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	line, err := ruleFor(a.held.wanted, a.held.real, s.cfg.Now())
-	if err != nil {
-		return err
-	}
-	ectx, cancel := effectCtx(ctx)
-	defer cancel()
-	if err := s.cfg.Effects.Arm(ectx, permit, a.path, a.peer.pid); err != nil {
-		return fmt.Errorf("arm: %w", err)
-	}
-	err = WriteDropin(ectx, a.path, line)
+// putIntoForce lets sudoers see the rule. On error it is gone again.
+func (s *Server) putIntoForce(ctx context.Context, k *conn, a *armed, line string) error {
+	err := WriteDropin(ctx, a.path, line)
 	if err == nil && !a.peer.alive() {
 		err = errGone
 	}
 	if err == nil {
-		err = context.Cause(ctx) // withdrawn in the meantime
+		err = context.Cause(k.ctx) // withdrawn in the meantime
 	}
 	if err != nil {
-		err = errors.Join(err, RemoveDropin(a.path))
-		return errors.Join(err, s.cfg.Effects.Fail(ectx, a.grant, err))
+		return errors.Join(err, RemoveDropin(a.path))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +181,7 @@ func (s *Server) watch(k *conn, a *armed) {
 		}
 	}
 	if s.claim(a) {
-		s.fail(a, why)
+		s.takeBack(a, errors.Join(why, s.disarm(a)))
 	}
 }
 
@@ -186,17 +211,6 @@ func (s *Server) disarm(a *armed) error {
 	return errors.Join(err, e)
 }
 
-func (s *Server) fail(a *armed, why error) {
-	err := s.disarm(a)
-	ctx, cancel := effectCtx(context.Background())
-	defer cancel()
-	if e := errors.Join(err, s.cfg.Effects.Fail(ctx, a.grant, errors.Join(why, err))); e != nil {
-		s.cfg.Log.Error("a rule could not be taken back cleanly", "grant", a.grant, "why", why, "err", e)
-		return
-	}
-	s.cfg.Log.Warn("an approved sudo did not run", "grant", a.grant, "why", why)
-}
-
 // check answers after sudoers has allowed something.
 func (s *Server) check(k *conn, p *peer, q call) verdict {
 	uid, err := q.uid()
@@ -224,21 +238,22 @@ func (s *Server) check(k *conn, p *peer, q call) verdict {
 
 // start compares once and lets exactly the approved command start.
 func (s *Server) start(a *armed, q call) verdict {
-	if err := a.held.matches(q); err != nil {
-		s.fail(a, fmt.Errorf("what sudo was about to run is not what was approved: %w", err))
-		return refuse(fault("this is not what was approved: "+err.Error(), "run the command again to ask anew"))
+	if wrong := a.held.matches(q); wrong != nil {
+		v := refuse(fault("this is not what was approved: "+wrong.Error(), "run the command again to ask anew"))
+		v.after = func() {
+			why := fmt.Errorf("what sudo was about to run is not what was approved: %w", wrong)
+			s.takeBack(a, errors.Join(why, s.disarm(a)))
+		}
+		return v
+	}
+	// From here on a lost agent means no: the plugin knows that it must be checked.
+	if err := s.disarm(a); err != nil {
+		return s.failed(a, err)
 	}
 	ctx, cancel := effectCtx(context.Background())
 	defer cancel()
-	if err := s.disarm(a); err != nil {
-		s.cfg.Log.Error("a rule could not be removed", "grant", a.grant, "err", err)
-		s.cfg.Effects.Fail(ctx, a.grant, err)
-		return refuse(explain(err, false))
-	}
 	if err := s.cfg.Effects.Start(ctx, a.grant); err != nil {
-		s.cfg.Log.Error("an approved sudo could not start", "grant", a.grant, "err", err)
-		s.cfg.Effects.Fail(ctx, a.grant, err)
-		return refuse(explain(err, false))
+		return s.failed(a, fmt.Errorf("start: %w", err))
 	}
 	s.cfg.Log.Info("an approved sudo runs", "grant", a.grant, "uid", a.held.who.UID, "path", a.held.real.Path)
 	return pass()

@@ -3,10 +3,12 @@ package sudo
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +189,27 @@ func TestParseInfo(t *testing.T) {
 		if got, err := parseInfo(bad); err == nil {
 			t.Errorf("%q gave %+v", bad, got)
 		}
+	}
+}
+
+func TestRecent(t *testing.T) {
+	for version, want := range map[string]bool{"1.9.13p3": true, "1.9.2": true, "1.10.0": true, "2.0": true, "1.9.1": false, "1.9": false, "1.8.31p2": false, "": false, "x": false} {
+		if got := recent(version); got != want {
+			t.Errorf("%s: got %v", version, got)
+		}
+	}
+}
+
+func TestMeteredStops(t *testing.T) {
+	var sum atomic.Int64
+	sum.Store(maxBytes - 10)
+	m := &metered{r: strings.NewReader(strings.Repeat("x", 20)), sum: &sum}
+	if _, err := io.ReadAll(m); !errors.Is(err, errFrame) {
+		t.Errorf("got %v", err)
+	}
+	m.release()
+	if got := sum.Load(); got != maxBytes-10 {
+		t.Errorf("%d bytes are still counted", got)
 	}
 }
 

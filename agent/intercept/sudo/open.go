@@ -15,6 +15,10 @@ import (
 // pass lets sudoers decide alone: Assent adds nothing and takes nothing away.
 func pass() verdict { return verdict{allow: true} }
 
+// ownRight tells the plugin that the user may do this without Assent, so that it
+// goes on even if the agent is lost until the check.
+const ownRight = "own"
+
 const useRun = "use `assent run -- COMMAND` for this"
 
 // wanted is one attempt, understood.
@@ -58,7 +62,7 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 		return pass()
 	}
 	if allowed {
-		return pass()
+		return verdict{allow: true, text: ownRight}
 	}
 	return s.answer(k, p, u, q, w)
 }
@@ -136,10 +140,17 @@ func (s *Server) entitled(ctx context.Context, u *user, q Query) (bool, error) {
 	if allowed, known := s.rights.Known(q); known {
 		return allowed, nil
 	}
+	if !s.hold(u) {
+		return false, errors.New("too many questions of one user at once")
+	}
+	defer s.release(u)
 	if err := u.take(ctx); err != nil {
 		return false, err
 	}
 	defer u.give()
+	if allowed, known := s.rights.Known(q); known { // by whoever was before
+		return allowed, nil
+	}
 	if dropinLeft(s.dir, q.User.UID) {
 		return false, errors.New("a rule of Assent for this user is still there")
 	}
@@ -215,10 +226,10 @@ func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 	permit, err := s.cfg.Elevator.Elevate(k.ctx, ask, who)
 	who.leave()
 	if err == nil {
-		err = s.late(k, who, began)
-	}
-	if err == nil {
-		return s.arm(k, p, u, h, permit)
+		if err = s.late(k, who, began); err == nil {
+			return s.arm(k, p, u, h, permit)
+		}
+		s.cfg.Effects.Release(permit.Grant.ID)
 	}
 	s.cfg.Log.Info("an attempt got no permit", "uid", h.who.UID, "path", h.real.Path, "why", err)
 	if errors.Is(err, intercept.ErrWaitOver) && who.kept != "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/assent-epm/assent/agent/intercept"
@@ -196,6 +197,15 @@ func withoutBlock(text string) string {
 	return b.String()
 }
 
+// recent reports whether a version of sudo has audit and approval plugins.
+func recent(version string) bool {
+	var v [3]int
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); n < 2 {
+		return false
+	}
+	return slices.Compare(v[:], []int{1, 9, 2}) >= 0
+}
+
 // sudoWorks loads sudo with all its plugins and has sudoers checked.
 func sudoWorks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
@@ -207,8 +217,12 @@ func sudoWorks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := parseInfo(out); err != nil {
+	info, err := parseInfo(out)
+	if err != nil {
 		return err
+	}
+	if !recent(info.Version) {
+		return fmt.Errorf("sudo %s has no approval plugins, 1.9.2 is the first", intercept.Clip(intercept.Inert(info.Version), 40))
 	}
 	cmd := exec.CommandContext(ctx, visudoPath, "-c")
 	cmd.Env = []string{"LC_ALL=C"}

@@ -190,6 +190,8 @@ func (f *fakeEffects) Arm(_ context.Context, _ intercept.Permit, dropin string, 
 	return nil
 }
 
+func (f *fakeEffects) Release(elevation.GrantID) { f.add("release") }
+
 func (f *fakeEffects) Start(context.Context, elevation.GrantID) error { f.add("start"); return nil }
 
 func (f *fakeEffects) Fail(_ context.Context, _ elevation.GrantID, why error) error {

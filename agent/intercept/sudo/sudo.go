@@ -13,11 +13,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
@@ -26,13 +28,16 @@ import (
 
 // Effects is what the flow does around a sudo that may go on.
 type Effects interface {
+	// Release gives back a permit that was not armed; it may be used later.
+	Release(grant elevation.GrantID)
 	// Arm writes the grant into the ledger with everything that must be undone,
 	// and then contains the held sudo. After an error nothing is in force.
 	Arm(ctx context.Context, permit intercept.Permit, dropin string, sudoPID int) error
-	// Start says that exactly what was approved is about to run. After an error
-	// it does not.
+	// Start says that exactly what was approved is about to run; the rule is
+	// out of force already. After an error nothing runs.
 	Start(ctx context.Context, grant elevation.GrantID) error
-	// Fail says that it never ran; the rule is out of force already.
+	// Fail says that it never ran; the rule is out of force already. It may end
+	// the contained sudo.
 	Fail(ctx context.Context, grant elevation.GrantID, why error) error
 }
 
@@ -55,9 +60,9 @@ type Config struct {
 }
 
 const (
-	maxConns   = 512 // at once; a sudo beyond that is decided by sudoers alone
-	maxHeld    = 20  // attempts of one user that are held at once
-	ruleMargin = 15 * time.Second
+	maxConns   = 512       // at once; a sudo beyond that is decided by sudoers alone
+	maxBytes   = 128 << 20 // of all calls that are being read or answered
+	maxHeld    = 20        // attempts of one user that are held at once
 	effectTime = 10 * time.Second
 )
 
@@ -72,7 +77,8 @@ type Server struct {
 	users map[uint32]*user
 	armed map[process]*armed
 
-	work sync.WaitGroup
+	bytes atomic.Int64 // of calls, see maxBytes
+	work  sync.WaitGroup
 }
 
 // process is one sudo, and never another one of the same number.
@@ -205,7 +211,9 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 	defer k.cancel(nil)
 	k.send('H', "") // also while it is still talking: it waits 2 s for us
 	c.SetReadDeadline(time.Now().Add(readTime))
-	q, err := readCall(k.r)
+	in := &metered{r: k.r, sum: &s.bytes}
+	defer in.release()
+	q, err := readCall(in)
 	if err != nil {
 		s.cfg.Log.Warn("a call of the plugin was not understood", "sudo_pid", p.pid, "err", err)
 		return
@@ -221,17 +229,41 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 	}
 	kept = v.keepsPeer
 	if v.allow {
-		k.send('A', "")
-		return
+		k.send('A', v.text)
+	} else {
+		k.send('D', v.text)
 	}
-	k.send('D', v.text)
+	if v.after != nil {
+		v.after()
+	}
 }
+
+// metered counts what is read towards a sum over all exchanges, and fails when
+// that grows too large: many sudos with megabytes of arguments must not use up
+// the machine's memory.
+type metered struct {
+	r   io.Reader
+	sum *atomic.Int64
+	n   int64
+}
+
+func (m *metered) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	m.n += int64(n)
+	if m.sum.Add(int64(n)) > maxBytes {
+		return 0, fmt.Errorf("%w: too much from all together", errFrame)
+	}
+	return n, err
+}
+
+func (m *metered) release() { m.sum.Add(-m.n) }
 
 // verdict is what the plugin is told. The zero value denies.
 type verdict struct {
 	allow     bool
-	text      string // shown when denied
+	text      string // shown when denied; ownRight when allowed for that reason
 	keepsPeer bool   // somebody else closes the peer
+	after     func() // done once the plugin knows
 }
 
 func refuse(text string) verdict { return verdict{text: text} }

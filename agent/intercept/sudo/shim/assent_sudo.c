@@ -15,12 +15,15 @@
  *                 R reply to a prompt  X withdrawn with Ctrl-C
  *   from it:      H heartbeat  T text for the terminal  M text for stderr
  *                 P prompt  L what to say if you are lost from here on
- *                 A allow  D deny, with text
+ *                 A allow, with "own" when the person has the right without us
+ *                 D deny, with text
  *
  * An agent that does not answer takes no rights away: the audit stage lets
- * sudoers decide alone, and the approval stage allows unless a rule that the
- * agent made for this user is still there. open() never returns 0: sudo would
- * go on without the plugin.
+ * sudoers decide alone, and the approval stage then allows unless a rule that
+ * the agent made for this user is still there. Who was let on by the agent
+ * without a right of their own, however, does not start without its check: the
+ * rule they followed may be gone by then. open() never returns 0: sudo would go
+ * on without the plugin.
  */
 #define _GNU_SOURCE
 #include <sudo_plugin.h>
@@ -55,6 +58,7 @@ static char * const *settings, * const *user_info, * const *argv, * const *envp;
 static int optind_at;
 static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static int agent_lost; /* the audit stage found no agent */
+static int must_check; /* it found one, which did not say that the right is their own */
 static const char *uid = ""; /* of the person, in decimal; getuid() changes while sudo works */
 
 /* ---- time, signals, bytes ---- */
@@ -252,7 +256,7 @@ static int talk(int fd, long until) {
             if (r == WITHDRAWN) return withdraw(fd);
             if (r) return kept[0] ? (print(SUDO_CONV_ERROR_MSG, "%s", kept), KEPT) : LOST;
             break;
-        case 'A': return ALLOW;
+        case 'A': must_check = strcmp(text, "own") != 0; return ALLOW;
         case 'D': print(SUDO_CONV_ERROR_MSG, "%s", text); return DENY;
         default: return LOST;
         }
@@ -372,8 +376,8 @@ static int approval_check(char * const ci[], char * const ra[], char * const re[
     switch (ask(1, ci, ra, re)) {
     case ALLOW: return 1;
     case LOST:
-        if (!rule_left()) return 1; /* sudoers has said yes without any help of ours */
-        print(SUDO_CONV_ERROR_MSG, "error: the Assent agent does not answer, and an approval of yours was being used\n"
+        if (!must_check && !rule_left()) return 1; /* sudoers has said yes without any help of ours */
+        print(SUDO_CONV_ERROR_MSG, "error: the Assent agent does not answer, so nobody can tell that this was approved\n"
                                    "hint: run the same command again shortly\n");
         return 0;
     case WITHDRAWN: print(SUDO_CONV_ERROR_MSG, "\nwithdrawn\n"); return 0;
