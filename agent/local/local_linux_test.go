@@ -371,8 +371,25 @@ func TestListenRefuses(t *testing.T) {
 	if _, err := Listen(Config{Path: path}); err == nil || !strings.Contains(err.Error(), "another agent") {
 		t.Errorf("a second agent: %v", err)
 	}
-	if _, err := Listen(Config{Path: filepath.Join(t.TempDir(), "agent.sock")}); err == nil {
-		t.Error("a folder below one that everybody can write")
+	for name, c := range map[string]struct {
+		above, mode os.FileMode
+		ok          bool
+	}{
+		"mine":                               {0o755, 0o755, true},
+		"below one where owners alone move":  {0o1777, 0o755, true},
+		"below one that everybody can write": {0o777, 0o755, false},
+		"open to everybody":                  {0o755, 0o777, false},
+		"open to everybody, owners move":     {0o755, 0o1777, false},
+		"open to a group":                    {0o755, 0o775, false},
+	} {
+		above := t.TempDir()
+		dir := filepath.Join(above, "x")
+		if err := errors.Join(os.Mkdir(dir, 0o755), unix.Chmod(dir, uint32(c.mode)), unix.Chmod(above, uint32(c.above))); err != nil {
+			t.Fatal(err)
+		}
+		if err := safeFolder(dir); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o666 {

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -38,11 +37,8 @@ func Listen(cfg Config) (*Server, error) {
 	if cfg.Hold == 0 {
 		cfg.Hold = DefaultHold
 	}
-	if os.Geteuid() == 0 {
-		if ok, err := privilege.RootOnly(filepath.Dir(cfg.Path)); err != nil || !ok {
-			return nil, fmt.Errorf("open the users' socket: others than root can write its folder %s: %w",
-				filepath.Dir(cfg.Path), errors.Join(err, fs.ErrPermission))
-		}
+	if err := safeFolder(filepath.Dir(cfg.Path)); err != nil {
+		return nil, fmt.Errorf("open the users' socket: %w", err)
 	}
 	if c, err := net.Dial("unix", cfg.Path); err == nil {
 		_ = c.Close() // only to see whether somebody is there
@@ -59,6 +55,30 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("open the users' socket: %w", err), l.Close())
 	}
 	return &Server{cfg: cfg, l: l, users: map[uint32]int{}}, nil
+}
+
+// safeFolder makes sure that nobody else can put a socket of theirs in the
+// place of ours: the folder is ours alone, and so are those above it, or things
+// in them can only be moved by their owners.
+func safeFolder(dir string) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	for p := dir; ; p = filepath.Dir(p) {
+		var st unix.Stat_t
+		if err := unix.Lstat(p, &st); err != nil {
+			return fmt.Errorf("look at %s: %w", p, err)
+		}
+		mine := st.Uid == 0 || int(st.Uid) == os.Geteuid()
+		open := st.Mode&0o022 != 0 && (p == dir || st.Mode&unix.S_ISVTX == 0)
+		if !mine || open {
+			return fmt.Errorf("others can change the folder %s: %w", p, fs.ErrPermission)
+		}
+		if p == "/" || p == "." {
+			return nil
+		}
+	}
 }
 
 // Serve answers until ctx ends; then it stops accepting, ends every

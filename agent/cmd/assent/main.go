@@ -46,7 +46,7 @@ const (
 func execute(args []string, std local.Streams) int {
 	code := 0
 	root := command(std, &code)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would mean the arguments of the process
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(context.Background())

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// assent runs the program with its arguments and returns what it wrote.
+func assent(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	files := make([]*os.File, 3)
+	for i := range files {
+		f, err := os.CreateTemp(t.TempDir(), "std")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files[i] = f
+	}
+	code = execute(args, local.Streams{In: files[0], Out: files[1], Err: files[2]})
+	text := func(f *os.File) string {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	return text(files[1]), text(files[2]), code
+}
+
+func TestExitCodesWithoutAnAgent(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("ASSENT_RUNTIME", dir)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		text string // of stderr
+	}{
+		"nothing":               {nil, 0, ""},
+		"help":                  {[]string{"--help"}, 0, ""},
+		"help of a verb":        {[]string{"run", "--help"}, 0, ""},
+		"completion":            {[]string{"completion", "bash"}, 0, ""},
+		"version":               {[]string{"version"}, 0, ""},
+		"version in JSON":       {[]string{"version", "--format", "json"}, 0, ""},
+		"an unknown verb":       {[]string{"rum"}, 2, "unknown command"},
+		"an unknown flag":       {[]string{"run", "--fast", "id"}, 2, "unknown flag"},
+		"no command":            {[]string{"run"}, 2, "no command"},
+		"an empty command":      {[]string{"run", "--", ""}, 2, "no command"},
+		"a bare number":         {[]string{"run", "--for", "5", "id"}, 2, "no unit"},
+		"no time at all":        {[]string{"run", "--wait", "0s", "id"}, 2, "no time at all"},
+		"a negative time":       {[]string{"run", "--for", "-5m", "id"}, 2, "whole numbers"},
+		"an unknown priority":   {[]string{"run", "--priority", "asap", "id"}, 2, "low, normal, high, urgent"},
+		"a standard status":     {[]string{"run", "--status-fd", "1", "id"}, 2, "descriptor of its own"},
+		"1 MB of justification": {[]string{"run", "--reason", strings.Repeat("x", 1<<20), "id"}, 2, "at most"},
+		"an unknown format":     {[]string{"list", "--format", "xml"}, 2, "formats: table, json"},
+		"two ids":               {[]string{"view", "a", "b"}, 2, "accepts 1 arg"},
+		"run":                   {[]string{"run", "--", "id"}, 69, dir},
+		"flags of the command":  {[]string{"run", "id", "--fast"}, 69, "does not answer"},
+		"list":                  {[]string{"list"}, 69, "does not answer"},
+		"status":                {[]string{"status"}, 69, "does not answer"},
+		"cancel":                {[]string{"cancel", "9fd3b7"}, 69, "does not answer"},
+		"another folder":        {[]string{"status", "--runtime", "/no/such/folder"}, 69, "/no/such/folder/agent.sock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := assent(t, c.args...)
+			if code != c.code || !strings.Contains(stderr, c.text) {
+				t.Errorf("exit %d, %q", code, stderr)
+			}
+			if c.code == 0 && (stderr != "" || stdout == "") || c.code != 0 && (stdout != "" || !strings.HasPrefix(stderr, "error: ")) {
+				t.Errorf("stdout %q, stderr %q", stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestHelpIsGolden(t *testing.T) {
+	var all strings.Builder
+	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "status", "version"} {
+		args := []string{"--help"}
+		if verb != "" {
+			args = []string{verb, "--help"}
+		}
+		stdout, _, _ := assent(t, args...)
+		all.WriteString("$ assent " + strings.Join(args, " ") + "\n" + stdout + "\n")
+	}
+	file := filepath.Join("testdata", "help.golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(all.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != all.String() {
+		t.Errorf("help changed (%v); go test -update writes it anew:\n%s", err, all.String())
+	}
+}
+
+func TestOptions(t *testing.T) {
+	opt, err := runFlags{forTime: "15m", wait: "0", priority: "high", as: "bob", statusFD: -1}.options([]string{"id", "-u"}, " from the environment ")
+	if err != nil || opt.For != 15*time.Minute || !opt.NoWait || opt.Priority != elevation.High || opt.As != "bob" ||
+		opt.Command != "id" || len(opt.Args) != 1 || opt.Reason != "from the environment" {
+		t.Errorf("%+v, %v", opt, err)
+	}
+	if opt, err = (runFlags{reason: "mine", wait: "5m", statusFD: -1}).options([]string{"id"}, "other"); err != nil || opt.Reason != "mine" || opt.Wait != 5*time.Minute || opt.NoWait {
+		t.Errorf("%+v, %v", opt, err)
+	}
+}
+
+func TestFinish(t *testing.T) {
+	const id = "req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b7"
+	for name, c := range map[string]struct {
+		opt            local.RunOptions
+		out            local.Outcome
+		stdout, stderr string
+	}{
+		"ran":         {out: local.Outcome{Kind: local.Ran, Exit: 5}},
+		"not waiting": {opt: local.RunOptions{NoWait: true}, out: local.Outcome{Kind: local.Kept, Request: id, Text: "kept"}, stdout: id + "\n"},
+		"kept":        {out: local.Outcome{Kind: local.Kept, Request: id, Text: "kept as x", Hints: []string{"again"}}, stderr: "error: kept as x\nhint: again\n"},
+		"denied":      {out: local.Outcome{Kind: local.Denied, Text: "denied by bo: no"}, stderr: "denied by bo: no\n"},
+		"unreachable": {out: local.Outcome{Kind: local.Unreachable, Text: "gone"}, stderr: "error: gone\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var files [2]*os.File
+			for i := range files {
+				f, err := os.Create(filepath.Join(dir, string(rune('a'+i))))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				files[i] = f
+			}
+			if code := finish(local.Streams{Out: files[0], Err: files[1]}, c.opt, c.out, -1); code != c.out.Exit {
+				t.Errorf("exit %d", code)
+			}
+			for i, want := range []string{c.stdout, c.stderr} {
+				if raw, err := os.ReadFile(files[i].Name()); err != nil || string(raw) != want {
+					t.Errorf("wrote %q, %v, want %q", raw, err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestStatusFD(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := tellStatus(int(w.Fd()), local.Outcome{Kind: local.Ran, Exit: 7, Request: "req_x"}); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	var got map[string]any
+	if err := json.NewDecoder(r).Decode(&got); err != nil || got["outcome"] != "ran" || got["exit"] != 7.0 || got["request"] != "req_x" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestTableIsInert(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	items := []local.Item{
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b7", State: "pending", Path: "/usr/bin/id", Args: []string{"-u", "a b", "", "it's", "\x1b[2J"},
+			RunAs: "root", At: now.Add(-90 * time.Second), Justification: "line\none\u202e"},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f111111", State: "ended", Path: "/bin/\x07", RunAs: "bob", At: now.Add(-50 * time.Hour)},
+	}
+	var b bytes.Buffer
+	if err := table(&b, items, now); err != nil {
+		t.Fatal(err)
+	}
+	want := "ID      STATE    AGE  AS    COMMAND                                          REASON\n" +
+		"9fd3b7  pending  1m   root  /usr/bin/id -u 'a b' '' 'it'\\''s' '\\x1b[2J'       line\\none\\u{202e}\n"
+	if got := b.String(); strings.ContainsAny(got, "\x1b\x07\u202e") || strings.Count(got, "\n") != 3 ||
+		!strings.Contains(strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(want), " ")) {
+		t.Errorf("%s", got)
+	}
+	b.Reset()
+	if err := details(&b, items[0]); err != nil || strings.ContainsAny(b.String(), "\x1b\u202e") {
+		t.Errorf("%s, %v", b.String(), err)
+	}
+	b.Reset()
+	if err := table(&b, nil, now); err != nil || b.String() != "no requests\n" {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+func TestOfStatus(t *testing.T) {
+	items := []local.Item{{State: "pending"}, {State: "active"}, {State: "available"}, {State: "denied"}}
+	for status, want := range map[string]int{"": 4, "all": 4, "pending": 1, "available": 2, "active": 1, "pending,denied": 2, "other": 0} {
+		if got := ofStatus(items, status); len(got) != want || got == nil {
+			t.Errorf("%q: %v", status, got)
+		}
+	}
+}
