@@ -27,7 +27,7 @@ func (s Scenario) check() error {
 	case Mix, Queue, Storm, Idle:
 		return nil
 	}
-	return fmt.Errorf("simulate: no scenario %q; there are mix, queue, storm and idle", string(s))
+	return fmt.Errorf("%w: no scenario %q; there are mix, queue, storm and idle", ErrConfig, string(s))
 }
 
 // commands are asked for by mix and storm.

@@ -44,6 +44,9 @@ type Config struct {
 	Log       *slog.Logger
 }
 
+// ErrConfig is returned for a configuration that makes no sense.
+var ErrConfig = errors.New("simulate")
+
 // settleTime is how long after the end answers and reports may still come.
 const settleTime = 10 * time.Second
 
@@ -79,17 +82,17 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 func (c *Config) check() error {
 	switch {
 	case c.Endpoints < 1 || c.Endpoints > 100000:
-		return errors.New("simulate: 1 to 100000 endpoints")
+		return fmt.Errorf("%w: 1 to 100000 endpoints", ErrConfig)
 	case c.Users < 1 || c.Users > 10000:
-		return errors.New("simulate: 1 to 10000 users")
+		return fmt.Errorf("%w: 1 to 10000 users", ErrConfig)
 	case !(c.Rate > 0) || c.Rate > 1e6:
-		return errors.New("simulate: the rate is above 0 and at most 1000000 a second")
+		return fmt.Errorf("%w: the rate is above 0 and at most 1000000 a second", ErrConfig)
 	case c.Duration < 0 || c.Use < 0 || c.Requests < 0:
-		return errors.New("simulate: a negative number")
+		return fmt.Errorf("%w: a negative number", ErrConfig)
 	case c.Priority != "" && c.Priority.Rank() < 0:
-		return fmt.Errorf("simulate: no priority %q", c.Priority)
+		return fmt.Errorf("%w: no priority %q", ErrConfig, c.Priority)
 	case c.Dir == "" || c.Log == nil:
-		return errors.New("simulate: a part of the configuration is missing")
+		return fmt.Errorf("%w: a part of the configuration is missing", ErrConfig)
 	}
 	return c.Scenario.check()
 }

@@ -138,6 +138,9 @@ func simulate(ctx context.Context, f flags, stdout, stderr io.Writer) (err error
 		cfg.Lines = stdout
 	}
 	sum, err := sim.Run(ctx, cfg)
+	if errors.Is(err, sim.ErrConfig) {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if err != nil {
 		return err
 	}
