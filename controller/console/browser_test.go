@@ -50,7 +50,8 @@ func chromium(t *testing.T) context.Context {
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-backgrounding-occluded-windows", true), chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("disable-background-timer-throttling", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900),
 		chromedp.WSURLReadTimeout(60 * time.Second),
 	}
@@ -74,7 +75,22 @@ func chromium(t *testing.T) context.Context {
 // person starts a browser for one person.
 func person(t *testing.T) *browser {
 	t.Helper()
-	ctx := chromium(t)
+	return tab(t, chromium(t))
+}
+
+// another opens a second tab in the same browser.
+func (b *browser) another() *browser {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	if err := chromedp.Run(ctx); err != nil { // the first run's context is the tab's life
+		b.t.Fatal(err)
+	}
+	return tab(b.t, ctx)
+}
+
+func tab(t *testing.T, ctx context.Context) *browser {
+	t.Helper()
 	b := &browser{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, func(ev any) {
 		switch e := ev.(type) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/console"
+	"github.com/assent-epm/assent/e2e/testgroup"
 )
 
 func TestHandler(t *testing.T) {
@@ -206,6 +208,69 @@ func TestNewRowsDoNotMoveTheList(t *testing.T) {
 	b.key(".")
 	b.until(`document.querySelector(".row").id === ` + quote(urgent.ID))
 	b.until(`document.querySelector(".row[aria-selected=true]").id === ` + quote(second.ID))
+}
+
+// Several tabs share one connection; when the one that leads is gone, another
+// goes on. Signing out in one signs out all.
+func TestTabsShareOneConnection(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	first := person(t)
+	first.signIn(d.url, "bo")
+	second := first.another()
+	second.expect("403")
+	second.do(chromedp.Navigate(d.url), chromedp.WaitVisible(".empty"))
+	one := d.submit(asked("dina", "ubu-0810", "packages are out of date", time.Minute, "normal", "/usr/bin/apt", "update"))
+	first.do(chromedp.WaitVisible("#" + one.ID))
+	second.do(chromedp.WaitVisible("#" + one.ID))
+	if n := d.following(); n != 1 {
+		t.Errorf("two tabs have %d connections", n)
+	}
+	first.do(chromedp.Navigate("about:blank"))
+	second.do(chromedp.WaitVisible(".live:not(.lost)"))
+	third := first
+	third.do(chromedp.Navigate(d.url), chromedp.WaitVisible("#"+one.ID))
+	two := d.submit(asked("hiro", "ubu-0811", "the printer does not print", time.Second, "normal", "/usr/bin/systemctl", "restart", "cups"))
+	second.do(chromedp.WaitVisible("#" + two.ID))
+	third.do(chromedp.WaitVisible("#" + two.ID))
+	second.expect("401")
+	third.do(chromedp.Click(".me button"), chromedp.Click(".menu button"), chromedp.WaitVisible(".card"))
+	second.do(chromedp.WaitVisible(".card"))
+}
+
+// The rules of accessibility that a program can check.
+func TestAccessible(t *testing.T) {
+	ready(t)
+	axe, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Skipf("%snpm: the checker is not installed; run make console", testgroup.Mark)
+	}
+	d := newDesk(t)
+	b := person(t)
+	b.expect("401")
+	check := func(name string) {
+		t.Helper()
+		var found []string
+		b.do(chromedp.Evaluate(string(axe)+";0", nil), chromedp.Evaluate(`axe.run().then((r) =>
+			r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 150)).join(" | ")))`, &found, awaited))
+		for _, f := range found {
+			t.Errorf("%s: %s", name, f)
+		}
+	}
+	b.do(chromedp.Navigate(d.url), chromedp.WaitVisible("input[name=login]"))
+	check("sign in")
+	b.signIn(d.url, "bo")
+	b.reads(".list", "Nothing is waiting")
+	check("empty")
+	fill(d)
+	b.until(`document.querySelectorAll(".row").length >= 12`)
+	b.reads(".details", "No rule matched")
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		check("queue " + scheme)
+	}
+	b.do(chromedp.Click("button.approve"), chromedp.WaitVisible(".decided"))
+	check("decided")
 }
 
 func TestRecentAndRevoke(t *testing.T) {

@@ -319,6 +319,13 @@ func (d *desk) submit(q *client.Request) *client.Request {
 	return q
 }
 
+// following is how many live connections there are.
+func (d *desk) following() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.followers)
+}
+
 func (d *desk) decision(id string) *client.Decision {
 	d.mu.Lock()
 	defer d.mu.Unlock()

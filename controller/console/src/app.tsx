@@ -107,7 +107,7 @@ function App(): VNode {
     <div class={`shell ${opened.value ? "opened" : ""}`}>
       <Top />
       <div class="bars"><Offline /><Alone /></div>
-      <div class="panes"><div class="left"><List /><Keys /></div><Details /></div>
+      <main class="panes"><div class="left"><h1 class="unseen">{view.value === "queue" ? "Queue" : "Recent requests"}</h1><List /><Keys /></div><Details /></main>
       <p class="unseen" aria-live="polite">{said.value}</p>
     </div>
   );

@@ -1,6 +1,8 @@
 // The live connection: server-sent events over fetch, so that the place to go
 // on from can be named and a refused session is told apart from a lost network.
-// Whatever breaks, it connects again; what was missed is read anew.
+// Whatever breaks, it connects again; what was missed is read anew. Browsers
+// allow about six connections to one address, so of several windows one leads
+// (it holds a lock) and tells the others what it hears.
 import { Fault, learnClock, problem } from "./api";
 
 export interface LiveEvent {
@@ -20,7 +22,95 @@ const quietFor = 40_000; // the controller sends a comment every 15 s
 const firstPause = 500;
 const longestPause = 10_000;
 
+type Heard =
+  | { t: "open" } | { t: "event"; e: LiveEvent } | { t: "lost"; at: number } | { t: "refused" } // from the one that leads
+  | { t: "hello" } | { t: "retry" }; // to it
+
+const shared = "assent-live"; // name of the lock and of the channel
+
 export class Live {
+  private stream: Stream | null = null; // while this window leads
+  private channel: BroadcastChannel | null = null;
+  private waiting: AbortController | null = null;
+  private release: () => void = () => undefined;
+  private state: Heard = { t: "lost", at: 0 };
+
+  constructor(private readonly to: Handlers) {}
+
+  start(): void {
+    if (!("locks" in navigator) || !("BroadcastChannel" in globalThis)) {
+      this.lead();
+      return;
+    }
+    const waiting = new AbortController();
+    this.waiting = waiting;
+    this.channel = new BroadcastChannel(shared);
+    this.channel.onmessage = (m: MessageEvent<Heard>) => this.hear(m.data);
+    this.say({ t: "hello" });
+    navigator.locks.request(shared, { signal: waiting.signal }, () => new Promise<void>((done) => {
+      this.release = done;
+      if (waiting.signal.aborted) done();
+      else this.lead();
+    })).catch(() => undefined); // stopped before it was this window's turn
+  }
+
+  // stop ends it here; with everywhere also in the other windows, whose session
+  // is over too.
+  stop(everywhere = false): void {
+    if (everywhere) this.say({ t: "refused" });
+    this.stream?.stop();
+    this.stream = null;
+    this.waiting?.abort();
+    this.release();
+    this.channel?.close();
+    this.channel = null;
+  }
+
+  retry(): void {
+    if (this.stream) this.stream.retry();
+    else this.say({ t: "retry" });
+  }
+
+  private lead(): void {
+    this.stream = new Stream({
+      open: () => this.pass({ t: "open" }),
+      event: (e) => this.pass({ t: "event", e }),
+      lost: (at) => this.pass({ t: "lost", at }),
+      refused: () => this.pass({ t: "refused" }),
+    });
+    this.stream.start();
+  }
+
+  private pass(h: Heard): void {
+    if (h.t !== "event") this.state = h;
+    this.say(h);
+    this.take(h);
+  }
+
+  private say(h: Heard): void {
+    this.channel?.postMessage(h);
+  }
+
+  private hear(h: Heard): void {
+    if (!this.stream) this.take(h);
+    else if (h.t === "hello" && this.state.t === "open") this.say(this.state);
+    else if (h.t === "retry") this.stream.retry();
+    else if (h.t === "refused") this.take(h);
+  }
+
+  private take(h: Heard): void {
+    switch (h.t) {
+      case "open": this.to.open(); break;
+      case "event": this.to.event(h.e); break;
+      case "lost": this.to.lost(h.at); break;
+      case "refused": this.to.refused(); break;
+      case "hello": case "retry": break;
+    }
+  }
+}
+
+// Stream is one connection with its repetitions.
+class Stream {
   private last = "";
   private pause = firstPause;
   private stopped = false;

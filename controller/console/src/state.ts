@@ -107,7 +107,7 @@ export async function signOut(): Promise<void> {
       signedOut.value = "The controller was not reached: the session may still be open. Close the browser to be safe.";
     }
   }
-  leave();
+  leave(true);
 }
 
 function enter(who: Me): void {
@@ -119,8 +119,8 @@ function enter(who: Me): void {
   live.start();
 }
 
-function leave(): void {
-  live.stop();
+function leave(everywhere = false): void {
+  live.stop(everywhere);
   batch(() => {
     me.value = null;
     rows.value = new Map();
@@ -213,7 +213,10 @@ function take(what: View, page: Page<Request>, append: boolean): void {
         if (r.state === "pending" && r.id !== selected.value && !touched.has(r.id)) next.delete(r.id);
       }
     }
-    for (const r of page.items) if (!touched.has(r.id)) next.set(r.id, r);
+    for (const r of page.items) {
+      if (!touched.has(r.id)) next.set(r.id, r);
+      if (act(r.id).fault !== "" && !act(r.id).busy) setAct(r.id, { fault: "" }); // now it is known
+    }
     rows.value = next;
     const ids = page.items.map((r) => r.id);
     if (what === "recent") recentIDs.value = append ? [...recentIDs.value, ...ids] : ids;
