@@ -103,6 +103,10 @@ func (a *Agent) decided(m wire.Decision) error {
 	a.FailPoint("decision received")
 	g, err := a.openGrant(m.Grant)
 	if err == nil {
+		if _, known := a.Ledger.Get(g.ID); known { // delivered again: applied once
+			a.tell(g.Request, func(h *holder) { h.grant = g.ID })
+			return nil
+		}
 		err = a.fits(g, m.Request)
 	}
 	if err != nil {
@@ -115,10 +119,6 @@ func (a *Agent) decided(m wire.Decision) error {
 
 // store puts a verified grant into the ledger and reports its delivery.
 func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
-	if _, known := a.Ledger.Get(g.ID); known {
-		a.tell(g.Request, func(h *holder) { h.grant = g.ID })
-		return nil // delivered again: applied once
-	}
 	now := a.Clock()
 	uid, err := strconv.ParseUint(g.User.UID, 10, 32)
 	if err != nil || uid == 1<<32-1 {

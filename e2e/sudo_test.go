@@ -197,8 +197,6 @@ func TestRightsAreKept(t *testing.T) {
 		t.Error("bob got root without an agent")
 	}
 	asRoot(t, w.rack, "/usr/bin/systemctl", "start", "assent-agent.service")
-	if err := w.connected(t.Context(), 2); err != nil {
-		t.Fatal(err)
-	}
+	ready(t, w.rack)
 	works("agent back")
 }

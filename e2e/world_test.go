@@ -74,7 +74,24 @@ func theWorld(t *testing.T) *world {
 		t.Logf("controller:\n%s", tail(w.controller.Log(), 40))
 	})
 	w.rules(t, "rules: []\n")
+	w.clear(t)
 	return w
+}
+
+// clear takes away what an earlier scene left waiting or unused.
+func (w *world) clear(t *testing.T) {
+	t.Helper()
+	for status, action := range map[string]string{"pending": "remove", "available": "revoke"} {
+		list, err := w.list(t, status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list {
+			if _, err := w.api.Act(t.Context(), r.ID, action, client.Answer{}); err != nil {
+				t.Logf("%s %s: %v", action, r.ID, err) // it may have ended meanwhile
+			}
+		}
+	}
 }
 
 func tail(s string, n int) string {
