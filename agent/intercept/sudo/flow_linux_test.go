@@ -416,7 +416,7 @@ func TestChangedAfterTheRequest(t *testing.T) {
 						t.Error("it ran")
 						os.Remove("/run/ran")
 					}
-					want := "release"
+					want := "fail"
 					if when != "while it waits" {
 						want = "arm fail"
 					}
