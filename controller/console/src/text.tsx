@@ -54,7 +54,7 @@ export function Command({ path, args, most = 12 }: { path: string; args: string[
     <span class="cmd">
       <span class="prog"><Plain text={path} limit={200} /></span>
       {args.slice(0, most).map((a) => (
-        <span class={/^[^\s"'\\]+$/u.test(a) ? "arg" : "arg boxed"}><Plain text={a} limit={120} /></span>
+        <span class={/^[^\s"'\\]*$/u.test(a) ? "arg" : "arg boxed"}>{a === "" ? <span class="ctl">empty</span> : <Plain text={a} limit={120} />}</span>
       ))}
       {args.length > most && <span class="more">{`+${args.length - most}`}</span>}
     </span>
