@@ -28,12 +28,15 @@ type Trees interface {
 }
 
 // End takes back everything that e did, makes sure that it is gone, and stores
-// the entry as ended with reason. Ending an ended entry does nothing.
+// the entry as ended with reason. Ending an ended entry does nothing; of several
+// calls at once one does it and the others wait for it.
 //
 // When the take-back can not be confirmed the entry is stored as it was, due
 // from now on, and the error says why: call End again. After the third time it
 // is stored as ended with [elevation.Abandoned], still with an error: the alarm.
 func (l *Ledger) End(ctx context.Context, trees Trees, e Entry, reason elevation.EndReason) (Entry, error) {
+	done := l.begin(e.ID)
+	defer done()
 	if now, ok := l.Get(e.ID); ok {
 		e = now
 	}
@@ -49,9 +52,6 @@ func (l *Ledger) End(ctx context.Context, trees Trees, e Entry, reason elevation
 	undone := undo(ctx, trees, e)
 	if now, ok := l.Get(e.ID); ok {
 		e = now // an exit code may have come meanwhile
-	}
-	if e.State == Ended {
-		return e, undone
 	}
 	e.EndReason = reason
 	if undone != nil {
@@ -70,6 +70,29 @@ func (l *Ledger) End(ctx context.Context, trees Trees, e Entry, reason elevation
 		return e, fmt.Errorf("end grant %s: %w", e.ID, undone)
 	}
 	return e, nil
+}
+
+// begin waits until nobody else ends the entry and keeps others from it.
+func (l *Ledger) begin(id elevation.GrantID) (done func()) {
+	mine := make(chan struct{})
+	for {
+		l.mu.Lock()
+		other, taken := l.ending[id]
+		if !taken {
+			l.ending[id] = mine
+		}
+		l.mu.Unlock()
+		if !taken {
+			break
+		}
+		<-other
+	}
+	return func() {
+		l.mu.Lock()
+		delete(l.ending, id)
+		l.mu.Unlock()
+		close(mine)
+	}
 }
 
 // undo removes what an entry did: first the permission, then what runs with it,

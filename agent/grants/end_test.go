@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,6 +83,37 @@ func TestEndUndoesEverything(t *testing.T) {
 				t.Errorf("a second end: %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// The deadline, a revoke and the program's own end can come together: one end
+// is stored, and all are told of that one.
+func TestEndsAtTheSameTime(t *testing.T) {
+	l, _ := ledger(t)
+	_, e := effects(t)
+	if err := l.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	w := &wood{}
+	var callers sync.WaitGroup
+	got := make([]Entry, 16)
+	for i := range got {
+		callers.Go(func() {
+			var err error
+			reason := []elevation.EndReason{elevation.Deadline, elevation.RevokedEnd, elevation.Completed}[i%3]
+			if got[i], err = l.End(t.Context(), w, e, reason); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	for _, g := range got {
+		if g.State != Ended || g.EndReason != got[0].EndReason || !g.EndedAt.Equal(got[0].EndedAt) {
+			t.Errorf("%+v, others %+v", g, got[0])
+		}
+	}
+	if len(w.ended) != 1 {
+		t.Errorf("ended %d times", len(w.ended))
 	}
 }
 

@@ -24,6 +24,7 @@ type Ledger struct {
 	mu      sync.Mutex // guards the fields below
 	all     map[elevation.GrantID]Entry
 	damaged map[elevation.GrantID]error
+	ending  map[elevation.GrantID]chan struct{} // closed when the End that goes on is over
 }
 
 // Damage is a file of the ledger that can not be read. Its grant can not be
@@ -59,7 +60,7 @@ func Open(dir string) (*Ledger, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("open the ledger: others can write %s", dir)
 	}
-	l := &Ledger{dir: dir}
+	l := &Ledger{dir: dir, ending: map[elevation.GrantID]chan struct{}{}}
 	if l.all, l.damaged, err = read(dir, nil); err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}

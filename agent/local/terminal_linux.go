@@ -81,14 +81,14 @@ func (p prompt) reason(n need) (reason, error) {
 }
 
 // waitLine is the one line that says what is waited for. On a terminal it is
-// rewritten in place every second, elsewhere it is written when it changes.
+// rewritten in place every second, elsewhere it is written once.
 type waitLine struct {
 	to   *os.File
 	live bool
 	w    intercept.Waiting
-	on   bool // there is something to show
-	out  bool // the terminal shows it now
-	last string
+	on   bool   // there is something to show
+	out  bool   // the terminal shows it now
+	last string // what was written where nothing can be rewritten
 }
 
 func (l *waitLine) set(w intercept.Waiting) {
@@ -97,11 +97,12 @@ func (l *waitLine) set(w intercept.Waiting) {
 		l.show(time.Now())
 		return
 	}
-	w.Since = time.Time{}
-	if text := lineText(w, time.Time{}); text != l.last {
-		l.last = text
-		fmt.Fprintln(l.to, text)
+	about := fmt.Sprint(w.Request, w.Offline)
+	if about == l.last {
+		return // where it can not be rewritten it is one line, not one per place in the queue
 	}
+	l.last, w.Since = about, time.Time{}
+	fmt.Fprintln(l.to, lineText(w, time.Time{}))
 }
 
 func (l *waitLine) show(now time.Time) {
@@ -143,7 +144,7 @@ func lineText(w intercept.Waiting, now time.Time) string {
 	case w.Position > 0:
 		fmt.Fprintf(&b, ", place %d", w.Position)
 	}
-	if w.UsualWait > 0 {
+	if w.UsualWait >= time.Second {
 		fmt.Fprintf(&b, ", usually %s", clockText(w.UsualWait))
 	}
 	if len(w.CanAnswer) > 0 {
