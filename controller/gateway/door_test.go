@@ -89,12 +89,21 @@ type answers struct {
 	drafts  []elevation.RequestID
 	reports map[uint64]int
 	asked   int // of Progress
+	at      int // work in Draft now
+	most    int // at the same time
 }
 
 func (q *answers) Draft(ctx context.Context, ep elevation.EndpointID, in wire.Attempt) (queue.Answer, error) {
 	q.mu.Lock()
 	q.drafts = append(q.drafts, in.Request)
+	q.at++
+	q.most = max(q.most, q.at)
 	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		q.at--
+		q.mu.Unlock()
+	}()
 	switch in.Attempt.Subject.Path {
 	case "/need":
 		return queue.Answer{Need: &wire.Need{Request: in.Request, ReasonMin: 8}}, nil

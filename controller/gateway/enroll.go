@@ -74,15 +74,16 @@ func (g *Gateway) serveEnroll(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) refuseEnroll(w http.ResponseWriter, r *http.Request, err error) {
-	g.log.Warn("enrolment refused", "peer", r.RemoteAddr, "error", err)
 	switch {
 	case errors.Is(err, elevation.ErrNotFound), errors.Is(err, wire.ErrEnrollToken):
+		g.refused(r.Context(), "", "enrolment", peerIP(r), err)
 		http.Error(w, refusedToken, http.StatusForbidden)
 	case errors.Is(err, keys.ErrCSR), errors.Is(err, errFacts):
 		http.Error(w, "the request is not valid", http.StatusBadRequest)
 	case errors.Is(err, store.ErrExists):
 		http.Error(w, "this key is enrolled already", http.StatusConflict)
 	default:
+		g.log.Error("enrolment", "peer", r.RemoteAddr, "error", err)
 		w.Header().Set("Retry-After", "2")
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/sign"
@@ -41,6 +42,9 @@ func TestTokenIsConsumedOnce(t *testing.T) {
 		t.Fatalf("answers by status: %v", count)
 	}
 	var list []store.Endpoint
+	if n := d.events(audit.EndpointRefused); n == 0 || n > 40 {
+		t.Errorf("%d of 199 refusals are audited", n)
+	}
 	if err := d.store.View(t.Context(), func(tx *store.Tx) (err error) {
 		list, err = tx.Endpoints(store.EndpointFilter{})
 		return err

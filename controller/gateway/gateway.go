@@ -24,6 +24,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
@@ -53,7 +54,7 @@ type Config struct {
 	Ping     time.Duration // agents ping this often, 30 s
 	Progress time.Duration // the place in the queue is told anew this often, 10 s
 	Write    time.Duration // a frame that can not be written in this time ends the session, 10 s
-	Hello    time.Duration // from connection to hello, 10 s
+	Hello    time.Duration // from connection to hello, and from the first to the last byte of any message, 10 s
 	Call     time.Duration // longest work for one message, 10 s
 	Limits   Limits
 }
@@ -93,6 +94,7 @@ type Gateway struct {
 	mu      sync.Mutex                        // guards the fields below
 	hub     map[elevation.EndpointID]*session // after their hello
 	all     map[*session]struct{}
+	audited bucket // of refusals: strangers do not fill the audit log
 	closing bool
 }
 
@@ -117,6 +119,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, log: cfg.Log, now: cfg.Now, hub: map[elevation.EndpointID]*session{}, all: map[*session]struct{}{},
 		enrol: make(chan struct{}, cfg.Limits.Enrolments)}
+	g.audited = newBucket(1, 30, time.Now())
 	g.upgrader = websocket.Upgrader{HandshakeTimeout: cfg.Hello, ReadBufferSize: 512, WriteBufferSize: 4096,
 		WriteBufferPool: &sync.Pool{}, CheckOrigin: func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 }}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -154,9 +157,9 @@ func (g *Gateway) TLSConfig() *tls.Config {
 		}
 		ctx, cancel := context.WithTimeout(g.ctx, g.cfg.Call)
 		defer cancel()
-		_, _, err := g.identify(ctx, c.PeerCertificates)
+		ep, _, err := g.identify(ctx, c.PeerCertificates)
 		if err != nil {
-			g.log.Warn("handshake of an endpoint refused", "error", err)
+			g.refused(ctx, ep, "handshake", "", err)
 		}
 		return err
 	}
@@ -190,6 +193,29 @@ func (g *Gateway) identify(ctx context.Context, peer []*x509.Certificate) (ep el
 		return err
 	})
 	return ep, spki, err
+}
+
+// refused says in the log, and for not too many in the audit log, that somebody
+// was not let in at a door. ep is what they claim to be, if they do.
+func (g *Gateway) refused(ctx context.Context, ep elevation.EndpointID, at, peer string, why error) {
+	g.log.Warn("refused at the agents' door", "step", at, "endpoint", ep, "peer", peer, "error", why)
+	g.mu.Lock()
+	ok, _ := g.audited.take(time.Now())
+	g.mu.Unlock()
+	if !ok {
+		return
+	}
+	data := map[string]string{"step": at, "why": audit.Clip(why.Error(), 200)}
+	if peer != "" {
+		data["ip"] = peer
+	}
+	err := g.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		return tx.Append(audit.Event{At: g.now(), Kind: audit.EndpointRefused, Endpoint: ep,
+			Actor: elevation.Actor{Kind: elevation.ByEndpoint, ID: string(ep)}, Data: data})
+	})
+	if err != nil {
+		g.log.Warn("a refusal is not audited", "error", err)
+	}
 }
 
 // admitted reads the endpoint of a key, or says why it is not served.

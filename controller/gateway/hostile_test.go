@@ -60,7 +60,7 @@ func TestRateOfOneEndpoint(t *testing.T) {
 }
 
 func TestHostileFramesEndTheirSessionOnly(t *testing.T) {
-	d := newDoor(t, nil)
+	d := newDoor(t, func(c *Config) { c.Hello = time.Second })
 	other := d.enroll()
 	witness, _ := other.session(wire.Hello{})
 	m := d.enroll()
@@ -106,8 +106,26 @@ func TestHostileFramesEndTheirSessionOnly(t *testing.T) {
 		"a panic inside":         func(l *line) { l.send(wire.TAttempt, 0, attempt("/panic")) },
 		"a panic at a report":    func(l *line) { l.send(wire.TReport, 0, wire.Report{Seq: 1, Grant: "panic"}) },
 		"a million empty frames": many(1_000_000, websocket.BinaryMessage, nil),
-		"ping flood":             many(1_000_000, websocket.PingMessage, []byte("x")),
-		"pong flood":             many(1_000_000, websocket.PongMessage, []byte("x")),
+		"a million empty fragments": func(l *line) { // one message that never ends
+			const empty = "\x00\x80\x00\x00\x00\x00"
+			raw := l.c.NetConn()
+			if _, err := raw.Write([]byte("\x02\x80\x00\x00\x00\x00")); err != nil {
+				return
+			}
+			for range 1000 {
+				if _, err := raw.Write([]byte(strings.Repeat(empty, 1000))); err != nil {
+					return
+				}
+			}
+		},
+		"half a message": func(l *line) { l.c.NetConn().Write([]byte("\x82\xfe\x10\x00\x00\x00\x00\x00abc")) },
+		"no mask":        func(l *line) { l.c.NetConn().Write([]byte("\x82\x01a")) },
+		"reserved bits":  func(l *line) { l.c.NetConn().Write([]byte("\xf2\x81\x00\x00\x00\x00a")) },
+		"a huge length": func(l *line) {
+			l.c.NetConn().Write([]byte("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"))
+		},
+		"ping flood": many(1_000_000, websocket.PingMessage, []byte("x")),
+		"pong flood": many(1_000_000, websocket.PongMessage, []byte("x")),
 		"flood of unknown ones": many(1_000_000, websocket.BinaryMessage, encode(t, wire.Frame{Type: "weather",
 			Body: []byte{0xa0}})),
 	}

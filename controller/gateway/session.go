@@ -35,10 +35,9 @@ var (
 )
 
 const (
-	recheckEvery   = 10               // pings between two looks at the endpoint's row
-	messageTimeout = 10 * time.Second // from the first to the last byte of a message
-	maxErrorText   = 500              // bytes
-	retryAfter     = 2 * time.Second
+	recheckEvery = 10  // pings between two looks at the endpoint's row
+	maxErrorText = 500 // bytes
+	retryAfter   = 2 * time.Second
 )
 
 // session is one websocket. run is its reader and handles one message after the
@@ -144,8 +143,17 @@ func (s *session) finish(err error) {
 	}
 	s.end(why)
 	s.g.log.Info("session ended", "endpoint", s.ep, "welcomed", welcomed, "reason", why)
-	if welcomed && !errors.Is(why, errBanned) {
-		s.storeAck()
+	if !welcomed || errors.Is(why, errBanned) {
+		return
+	}
+	s.storeAck()
+	if errors.Is(why, errStopping) || errors.Is(why, errReplaced) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
+	defer cancel()
+	if err := s.recheck(ctx); err != nil {
+		s.g.log.Debug("when an endpoint was last seen is not stored", "endpoint", s.ep, "error", err)
 	}
 }
 
@@ -180,7 +188,7 @@ func (s *session) isWelcomed() bool {
 }
 
 // read takes one message from the connection. The peer has idle time to begin
-// it and messageTimeout to finish it.
+// it and, in however many fragments, as long as for a hello to finish it.
 func (s *session) read(idle time.Duration) (wire.Frame, error) {
 	if err := s.allowReading(idle); err != nil {
 		return wire.Frame{}, err
@@ -195,7 +203,7 @@ func (s *session) read(idle time.Duration) (wire.Frame, error) {
 	if kind != websocket.BinaryMessage {
 		return wire.Frame{}, fmt.Errorf("%w: a text message", errProtocol)
 	}
-	if err := s.allowReading(messageTimeout); err != nil {
+	if err := s.allowReading(s.g.cfg.Hello); err != nil {
 		return wire.Frame{}, err
 	}
 	buf, ok := s.g.buffers.Get().(*bytes.Buffer)

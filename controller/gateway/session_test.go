@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -95,6 +94,9 @@ func TestWhoGetsNoSession(t *testing.T) {
 	}
 	line, _ := good.session(wire.Hello{})
 	line.alive()
+	if n := d.events(audit.EndpointRefused); n < 4 || n > 31 {
+		t.Errorf("%d refusals are audited", n)
+	}
 }
 
 func TestDisconnectIsAtOnce(t *testing.T) {
@@ -110,6 +112,23 @@ func TestDisconnectIsAtOnce(t *testing.T) {
 		t.Error("still connected")
 	}
 	l.gone()
+}
+
+func TestOneCallOfAnEndpointAtATime(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	for range 50 {
+		l.send(wire.TAttempt, 0, attempt("/closed"))
+	}
+	for range 50 {
+		l.want(wire.TClosed, nil)
+	}
+	d.queue.mu.Lock()
+	defer d.queue.mu.Unlock()
+	if d.queue.most != 1 {
+		t.Errorf("%d at the same time", d.queue.most)
+	}
 }
 
 func TestNewSessionReplacesTheOld(t *testing.T) {
@@ -156,18 +175,7 @@ func TestHello(t *testing.T) {
 func TestRatchet(t *testing.T) {
 	d := newDoor(t, nil)
 	m := d.enroll()
-	alarms := func() int {
-		n := 0
-		err := d.store.View(t.Context(), func(tx *store.Tx) error {
-			rows, err := d.events(tx)
-			n = len(slices.DeleteFunc(rows, func(k audit.Kind) bool { return k != audit.EndpointClone }))
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
+	alarms := func() int { return d.events(audit.EndpointClone) }
 	_, w1 := m.session(wire.Hello{})
 	_, w2 := m.session(wire.Hello{Ratchet: w1.Ratchet})
 	_, w3 := m.session(wire.Hello{Ratchet: w1.Ratchet}) // the welcome w2 was lost
@@ -182,15 +190,19 @@ func TestRatchet(t *testing.T) {
 	}
 }
 
-// events are the kinds of all events, also those that have no place in the log
-// yet.
-func (d *door) events(*store.Tx) ([]audit.Kind, error) {
-	rows, err := d.store.AuditWaiting(context.Background(), 1000)
-	var out []audit.Kind
-	for _, r := range rows {
-		out = append(out, r.Kind)
+// events counts the events of a kind.
+func (d *door) events(kind audit.Kind) (n int) {
+	d.t.Helper()
+	rows, err := d.store.AuditWaiting(context.Background(), 10000)
+	if err != nil {
+		d.t.Fatal(err)
 	}
-	return out, err
+	for _, r := range rows {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 func TestSequence(t *testing.T) {
