@@ -103,7 +103,7 @@ func (b *bed) endpoint(name string, labels map[string]string) elevation.Endpoint
 	now := time.Now()
 	id := elevation.EndpointID(elevation.NewID(elevation.EndpointPrefix, now))
 	err := b.store.Update(b.t.Context(), func(tx *store.Tx) error {
-		if err := tx.InsertEndpoint(store.Endpoint{ID: id, Name: name, SPKI: []byte(name), Labels: labels, Mode: "ask", EnrolledAt: now}); err != nil {
+		if err := tx.InsertEndpoint(store.Endpoint{ID: id, Name: name, SPKI: []byte(id), Labels: labels, Mode: "ask", EnrolledAt: now}); err != nil {
 			return err
 		}
 		return tx.Append(audit.Event{At: now, Kind: audit.EndpointEnrolled, Actor: elevation.Actor{Kind: elevation.BySystem}, Endpoint: id})

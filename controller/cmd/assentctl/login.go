@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,8 @@ func (a *app) loadLogin() (saved, error) {
 	if err != nil {
 		return saved{}, fmt.Errorf("read the stored login: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	// Windows has no such bits; there the profile folder's list protects the file.
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return saved{}, &exitError{code: exitFailure, err: fmt.Errorf("%s can be read or written by others (%v)", path, info.Mode().Perm()),
 			hints: []string{"run: chmod 600 " + path, "and sign in anew, since the token may be known"}}
 	}
