@@ -200,6 +200,17 @@ func TestRecent(t *testing.T) {
 	}
 }
 
+func TestIncluded(t *testing.T) {
+	for text, want := range map[string]bool{
+		"root ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n": true, "#includedir /etc/sudoers.d": true, "@includedir \"/etc/sudoers.d/\"": true,
+		"": false, "# @includedir /etc/sudoers.d": false, "@includedir /etc/other.d": false, "@include /etc/sudoers.d": false,
+	} {
+		if got := included(text); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}
+
 func TestMeteredStops(t *testing.T) {
 	var sum atomic.Int64
 	sum.Store(maxBytes - 10)

@@ -18,10 +18,11 @@ import (
 // Where sudo is and what it reads. Names with a dot are ignored by sudo's
 // includedir, which is how a rule is checked before it counts.
 const (
-	sudoPath   = "/usr/bin/sudo"
-	visudoPath = "/usr/sbin/visudo"
-	sudoersDir = "/etc/sudoers.d"
-	dropPrefix = "zz-assent-" // also known to the plugin
+	sudoPath    = "/usr/bin/sudo"
+	visudoPath  = "/usr/sbin/visudo"
+	sudoersPath = "/etc/sudoers"
+	sudoersDir  = "/etc/sudoers.d"
+	dropPrefix  = "zz-assent-" // also known to the plugin
 
 	toolTime = 10 * time.Second // for visudo and sudo -V
 )

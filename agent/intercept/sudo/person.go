@@ -218,10 +218,7 @@ func explain(err error, silent bool) string {
 	var kept *intercept.Kept
 	switch {
 	case errors.As(err, &refused):
-		if refused.Text == "" {
-			return "denied by " + shown(refused.By, 100) + "\n"
-		}
-		return "denied by " + shown(refused.By, 100) + ": " + shown(refused.Text, 2000) + "\n"
+		return denial(refused)
 	case errors.As(err, &kept) && silent:
 		return "request " + string(kept.Request) + "\n"
 	case errors.As(err, &kept):
@@ -244,6 +241,19 @@ func explain(err error, silent bool) string {
 		return fault(err.Error(), "run the command in a plainer form, or ask an administrator")
 	}
 	return fault("this could not be approved because of a fault on this machine", "`assent status` tells more, an administrator finds it in the agent's log")
+}
+
+func denial(r *intercept.Refused) string {
+	by := shown(r.By, 100)
+	s := "denied by " + by
+	if r.Text != "" {
+		s += ": " + shown(r.Text, 2000)
+	}
+	hint := "talk to " + by + " before you ask again"
+	if r.Rule {
+		hint = "an administrator can tell more about this rule"
+	}
+	return s + "\nhint: nothing was run; " + hint + "\n"
 }
 
 // fault is an error line and a hint line.

@@ -62,6 +62,9 @@ func InstallPlugin(ctx context.Context, p Plugin) error {
 	if err := sudoWorks(ctx); err != nil {
 		return fmt.Errorf("install the sudo plugin: sudo does not work as it is: %w", err)
 	}
+	if b, err := os.ReadFile(sudoersPath); err != nil || !included(string(b)) {
+		return fmt.Errorf("install the sudo plugin: %s does not include %s: %w", sudoersPath, sudoersDir, errors.Join(err, errors.ErrUnsupported))
+	}
 	if err := p.copy(); err != nil {
 		return fmt.Errorf("install the sudo plugin: %w", err)
 	}
@@ -195,6 +198,18 @@ func withoutBlock(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// included reports whether sudoers has the folder read where rules are put;
+// without that an approved command would still be refused.
+func included(sudoers string) bool {
+	for line := range strings.Lines(sudoers) {
+		f := strings.Fields(line)
+		if len(f) == 2 && (f[0] == "@includedir" || f[0] == "#includedir") && filepath.Clean(strings.Trim(f[1], `"`)) == sudoersDir {
+			return true
+		}
+	}
+	return false
 }
 
 // recent reports whether a version of sudo has audit and approval plugins.

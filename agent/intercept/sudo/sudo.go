@@ -169,6 +169,9 @@ func (s *Server) listen() (*net.UnixListener, error) {
 	} else if len(removed) > 0 {
 		s.cfg.Log.Warn("rules of an earlier agent were removed", "rules", removed)
 	}
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return nil, fmt.Errorf("make the folder for rules: %w", err)
+	}
 	since, err := bootTicks()
 	if err != nil {
 		return nil, fmt.Errorf("read the clock: %w", err)
