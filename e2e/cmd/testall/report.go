@@ -42,7 +42,11 @@ type report struct {
 	groups  map[string]int // "name: reason" of skipped groups, with the number of tests
 	others  []string       // skips for any other reason
 	notes   []string
+	slow    []string
 }
+
+// slowTest is how long a test may take before the report names it, in seconds.
+const slowTest = 30
 
 func newReport(out io.Writer) *report {
 	return &report{out: out, output: map[key][]string{}, perPkg: map[string]int{}, groups: map[string]int{}}
@@ -101,6 +105,9 @@ func (r *report) read(stdout io.Reader) error {
 
 func (r *report) take(e event) {
 	k := key{e.Package, e.Test}
+	if e.Elapsed > slowTest && e.Test != "" && !strings.Contains(e.Test, "/") {
+		r.slow = append(r.slow, fmt.Sprintf("%s %s took %.0f s", e.Package, e.Test, e.Elapsed))
+	}
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
@@ -180,6 +187,9 @@ func (r *report) close(took time.Duration) bool {
 	}
 	for _, note := range r.notes {
 		fmt.Fprintln(r.out, "note:", note)
+	}
+	for _, slow := range r.slow {
+		fmt.Fprintln(r.out, "slow:", slow)
 	}
 	for _, failure := range r.failed {
 		fmt.Fprintln(r.out, "failed:", failure)

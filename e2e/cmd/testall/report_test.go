@@ -28,6 +28,8 @@ func TestReport(t *testing.T) {
 {"Action":"skip","Package":"p","Test":"TestB"}`, true, []string{"skipped group nspawn: needs root (2 tests)", "0 passed, 0 failed, 2 skipped"}},
 		{"another skip stays visible", `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: no tun device\n"}
 {"Action":"skip","Package":"p","Test":"TestA"}`, true, []string{"skipped p TestA: no tun device"}},
+		{"a slow test is named once", `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":31}
+{"Action":"pass","Package":"p","Test":"TestA/row","Elapsed":31}`, true, []string{"slow: p TestA took 31 s\ntook"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out strings.Builder
