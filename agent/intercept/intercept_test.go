@@ -157,6 +157,14 @@ func TestUnbounded(t *testing.T) {
 	}
 }
 
+func TestInterprets(t *testing.T) {
+	for name, want := range map[string]bool{"bash": true, "/usr/bin/python3.11": true, "perl5.36.0": true, "dash": true, "7z": false, "cat": false, "": false, "/usr/bin/id": false} {
+		if got := interprets(name); got != want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestParsePasswd(t *testing.T) {
 	text := "root:x:0:0:root:/root:/bin/bash\n+nis:x:7:7::/:/bin/sh\nshort:x:7\nbad:x:seven:7::/:/bin/sh\n" +
 		"alice:x:1001:1002:Alice Ö,Room 1,,:/home/alice:/bin/zsh\nagain:x:1001:1::/:/bin/sh\n"

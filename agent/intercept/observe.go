@@ -23,6 +23,10 @@ var (
 	ErrNoUser    = errors.New("no such user")
 )
 
+// maxProgram is the largest file that is hashed, in bytes: one of any size, full
+// of holes, costs its owner nothing and would keep the agent busy for hours.
+const maxProgram = 2 << 30
+
 // minSalt is the shortest salt that keeps digests of guessable arguments from
 // being tried out by whoever reads the controller's records.
 const minSalt = 16
@@ -55,6 +59,7 @@ type Real struct {
 	SHA256   string
 	RootOnly bool // only root can change the file or swap it for another
 	Script   bool
+	Feeds    []Feed // what an interpreter is told to run and others than root can change
 	User     Account
 	RunAs    Account
 }
@@ -85,12 +90,15 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 	if err := real.identify(); err != nil {
 		return fail(err)
 	}
+	if real.Feeds, err = feeds(real); err != nil {
+		return fail(err)
+	}
 	a := elevation.Attempt{
 		AccessType: elevation.Run,
 		User:       real.User.elevationUser(),
 		Mechanism:  raw.Mechanism,
 		Subject: elevation.Subject{
-			Path: real.Path, Args: Mask(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, raw.Args),
+			Path: real.Path, Args: Mask(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
 			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
 			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
 		},
@@ -187,6 +195,9 @@ func Identify(path string) (Identity, error) {
 		return Identity{}, fmt.Errorf("open %s: %w", Inert(path), err)
 	}
 	defer f.Close()
+	if id.Size > maxProgram {
+		return Identity{}, fmt.Errorf("%w: %s is larger than %d bytes", elevation.ErrInvalid, Inert(path), int64(maxProgram))
+	}
 	h := sha256.New()
 	head := make([]byte, 2)
 	n, err := io.ReadFull(f, head)
@@ -195,7 +206,7 @@ func Identify(path string) (Identity, error) {
 	}
 	id.Script = string(head[:n]) == "#!"
 	h.Write(head[:n])
-	rest, err := io.Copy(h, f)
+	rest, err := io.Copy(h, io.LimitReader(f, maxProgram))
 	if err != nil {
 		return Identity{}, fmt.Errorf("read %s: %w", Inert(path), err)
 	}
@@ -247,7 +258,7 @@ func ArgsDigest(salt []byte, called string, args []string) []byte {
 
 func marks(raw Raw, real Real) []string {
 	list := append([]string(nil), raw.Marks...)
-	if !real.RootOnly {
+	if !real.RootOnly || len(real.Feeds) > 0 {
 		list = append(list, elevation.MarkUserWritable)
 	}
 	if Unbounded(real.Path) || Unbounded(real.Called) {

@@ -92,6 +92,63 @@ func TestObserveRefuses(t *testing.T) {
 	}
 }
 
+func TestFeeds(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "x.sh"), 0o644, "id\n")
+	observe := func(command string, args ...string) (elevation.Attempt, Real) {
+		t.Helper()
+		a, real, err := Observe(Raw{Command: command, Args: args, Cwd: dir, SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, real
+	}
+	if a, real := observe("cat", "x.sh"); len(real.Feeds) != 0 || a.Subject.HasMark(elevation.MarkUserWritable) {
+		t.Errorf("cat runs nothing: %+v", real.Feeds)
+	}
+	if _, real := observe("sh", "/etc/passwd", "-x", "none", dir); len(real.Feeds) != 0 {
+		t.Errorf("only root can change these: %+v", real.Feeds)
+	}
+	a, real := observe("sh", "-e", "x.sh")
+	if len(real.Feeds) != 1 || real.Feeds[0].Path != filepath.Join(dir, "x.sh") || !a.Subject.HasMark(elevation.MarkUserWritable) {
+		t.Fatalf("feeds %+v, marks %q", real.Feeds, a.Subject.Marks)
+	}
+	if err := real.FeedsUnchanged(); err != nil {
+		t.Error(err)
+	}
+	put(t, filepath.Join(dir, "x.sh"), 0o644, "od\n")
+	if err := real.FeedsUnchanged(); err == nil {
+		t.Error("a changed file is not noticed")
+	}
+	if b, _ := observe("sh", "-e", "x.sh"); a.Same(b) {
+		t.Error("an approval of one content would be used for another")
+	}
+	put(t, filepath.Join(dir, "x.sh"), 0o644, "id\n")
+	if b, _ := observe("sh", "-e", "x.sh"); !a.Same(b) {
+		t.Error("the same content is another attempt")
+	}
+	if err := os.Remove(filepath.Join(dir, "x.sh")); err != nil {
+		t.Fatal(err)
+	}
+	if err := real.FeedsUnchanged(); err == nil {
+		t.Error("a file that is gone is not noticed")
+	}
+}
+
+func TestIdentifyIsBounded(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "huge"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1 << 40); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Identify(f.Name()); !errors.Is(err, elevation.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFindRelative(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "exec"), 0o755, "#!/bin/sh\n")

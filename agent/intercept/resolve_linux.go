@@ -156,7 +156,7 @@ func openProgram(path string) (*os.File, Identity, error) {
 		f.Close()
 		return nil, Identity{}, errors.New("not a regular file")
 	}
-	return f, Identity{Dev: st.Dev, Ino: st.Ino, rootOnly: rootsAlone(&st)}, nil
+	return f, Identity{Dev: st.Dev, Ino: st.Ino, Size: st.Size, rootOnly: rootsAlone(&st)}, nil
 }
 
 // parentProgram is the program of the process that started pid, "" when it can

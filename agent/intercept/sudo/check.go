@@ -137,7 +137,7 @@ func unchanged(real intercept.Real) error {
 	if id.SHA256 != real.SHA256 || id.Dev != real.Dev || id.Ino != real.Ino || id.Script != real.Script {
 		return errors.New("it is another file")
 	}
-	return nil
+	return real.FeedsUnchanged()
 }
 
 // putIntoForce lets sudoers see the rule. On error it is gone again.

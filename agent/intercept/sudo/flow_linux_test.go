@@ -427,6 +427,30 @@ func TestChangedAfterTheRequest(t *testing.T) {
 	}
 }
 
+func TestChangedScriptOfAnInterpreter(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	m := serve(t, func(_ context.Context, ask intercept.Ask, _ intercept.Person) (intercept.Permit, error) {
+		if ask.Justification == "swap" {
+			write(t, "/home/alice/x.sh", 0o644, "touch /run/ran\n")
+		}
+		return approve(ask), nil
+	})
+	write(t, "/home/alice/x.sh", 0o644, "echo good\n")
+	sudo(t, alice, "bash", "/home/alice/x.sh").expect(t, 0, "good")
+	cmd := as(alice, "/usr/bin/sudo", "bash", "/home/alice/x.sh")
+	cmd.Env = append(cmd.Env, "ASSENT_REASON=swap")
+	finish(t, cmd).expect(t, 1, "has changed")
+	if _, err := os.Stat("/run/ran"); err == nil {
+		t.Error("it ran")
+	}
+	if got := strings.Join(m.effects.list(), " "); got != "arm start fail" {
+		t.Errorf("effects: %s", got)
+	}
+}
+
 func TestRuleHelpsNobodyElse(t *testing.T) {
 	if !inside(t) {
 		return

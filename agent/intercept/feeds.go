@@ -1,0 +1,86 @@
+package intercept
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Feed is a file that an interpreter is told to run: `sudo bash ./install.sh`
+// is approved for what install.sh was when it was asked for.
+type Feed struct {
+	Path   string // absolute, as the program will open it
+	Real   string // resolved
+	SHA256 string
+}
+
+const maxFeeds = 16
+
+// feeds finds the arguments of an interpreter that name files which others than
+// root can change. The content of these is bound by the digest of the arguments
+// and looked at again before the start. What the interpreter reads later on, and
+// a change in the instant between that look and its own, is not covered: such
+// programs carry the marks unbounded and user_writable for a reason.
+func feeds(real Real) ([]Feed, error) {
+	if !interprets(real.Called) && !interprets(real.Path) {
+		return nil, nil
+	}
+	var list []Feed
+	for _, arg := range real.Args {
+		path := arg
+		if !filepath.IsAbs(path) {
+			path = strings.TrimSuffix(real.Cwd, "/") + "/" + path
+		}
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if only, err := RootOnly(path); err == nil && only {
+			continue
+		}
+		f, err := feedAt(path)
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, f); len(list) > maxFeeds {
+			return nil, fmt.Errorf("%w: too many files to run", elevation.ErrInvalid)
+		}
+	}
+	return list, nil
+}
+
+func feedAt(path string) (Feed, error) {
+	resolved, err := Resolve(path)
+	if err != nil {
+		return Feed{}, fmt.Errorf("resolve %s: %w", Inert(path), err)
+	}
+	id, err := Identify(resolved)
+	if err != nil {
+		return Feed{}, err
+	}
+	return Feed{Path: path, Real: resolved, SHA256: id.SHA256}, nil
+}
+
+// FeedsUnchanged looks again at the files an interpreter is told to run.
+func (r Real) FeedsUnchanged() error {
+	for _, f := range r.Feeds {
+		if now, err := feedAt(f.Path); err != nil || now != f {
+			return errors.Join(fmt.Errorf("%s has changed", Inert(f.Path)), err)
+		}
+	}
+	return nil
+}
+
+// bound is what the digest of the arguments covers. No argument holds a NUL, so
+// files can not be taken for arguments.
+func (r Real) bound() []string {
+	list := r.Args[:len(r.Args):len(r.Args)]
+	for _, f := range r.Feeds {
+		list = append(list, "\x00"+f.Path, f.SHA256)
+	}
+	return list
+}
