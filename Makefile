@@ -45,13 +45,16 @@ console:
 		npm ci --prefix $(CONSOLE) --no-audit --no-fund --loglevel=error; echo "$$lock" > $(CONSOLE)/node_modules/.lock; fi; \
 	$(GO) run ./controller/cmd/webbuild && echo "built: console"
 
-run: build ## try Assent on this machine: controller, agent and sudo, all undone at the end
-	@.ci/packages sudo=sudo || true
+# What a build looks for is installed before it.
+run: ## try Assent on this machine: controller, agent and sudo, all undone at the end
+	@.ci/packages sudo=sudo node=nodejs npm=npm || true
+	@$(MAKE) build
 	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./e2e/cmd/runhere
 	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere; fi
 
-test: build ## run every test this machine can run, and say which it could not
+test: ## run every test this machine can run, and say which it could not
 	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm || true
+	@$(MAKE) build
 	@$(GO) run ./e2e/cmd/testall
 
 check: ## format, vet, lint, house tests, type check and cross builds
@@ -63,6 +66,7 @@ check: ## format, vet, lint, house tests, type check and cross builds
 	@for target in $(TARGETS); do echo "build for $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./... || exit 1; done
 	@echo "check passed"
 
-bench: build ## measure, against fixed minimal programs, in one run and one table
-	@.ci/packages mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 || true
+bench: ## measure, against fixed minimal programs, in one run and one table
+	@.ci/packages mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 sudo=sudo cc=gcc || true
+	@$(MAKE) build
 	@$(GO) run ./bench
