@@ -250,7 +250,7 @@ func (c *Controller) openAPI() error {
 	if err != nil {
 		return fmt.Errorf("open the REST door: %w", err)
 	}
-	c.webServer = &http.Server{Handler: c.api.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+	c.webServer = &http.Server{Handler: c.api.Handler(), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: api.AnswerTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug)}
 	c.agServer = c.gateway.Server()
 	return nil

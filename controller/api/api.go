@@ -108,6 +108,10 @@ func New(cfg Config) (*API, error) {
 	return &API{handler: guard.Handler(s.mux), server: s, doc: doc}, nil
 }
 
+// AnswerTime is how long an answer may take to be read; the server that serves
+// [API.Handler] has it as its WriteTimeout. Streams extend it for themselves.
+const AnswerTime = time.Minute
+
 // Handler answers every path of the console's address.
 func (a *API) Handler() http.Handler { return a.handler }
 

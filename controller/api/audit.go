@@ -65,6 +65,9 @@ const (
 	settleLook   = 20 * time.Millisecond
 )
 
+// exportTime is how long reading the whole log may take.
+const exportTime = 15 * time.Minute
+
 // settle returns when every committed event has its place, and with signed is
 // covered by a checkpoint, or when the time is over: then the log is behind, and
 // the caller gets what there is.
@@ -123,6 +126,9 @@ func (s *server) auditCheckpoint(_ context.Context, act auth.Actor, _ *struct{})
 func (s *server) auditExport(w http.ResponseWriter, r *http.Request, act auth.Actor) error {
 	if err := mayReadAudit(act); err != nil {
 		return err
+	}
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTime)); err != nil {
+		return fmt.Errorf("extend the time of an export: %w", err)
 	}
 	s.settle(r.Context(), true, settleExport)
 	w.Header().Set("Content-Type", "application/zip")

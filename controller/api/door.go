@@ -28,7 +28,6 @@ const (
 	maxBody     = 1 << 20
 	maxRuleBody = 4 << 20
 	bodyTime    = 10 * time.Second
-	answerTime  = time.Minute
 )
 
 // door is what every call passes: who is it, how often, how large, and seen
@@ -146,7 +145,6 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, h hint, next http.Ha
 		d.refuse(w, r, err)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost && act.User != "" {
 		d.once(w, r, key, act, h, body, next)
 		return

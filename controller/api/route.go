@@ -50,7 +50,7 @@ func (s *server) operation(r route) huma.Operation {
 	s.paths[prefix+r.path] = append(s.paths[prefix+r.path], r.method)
 	op := huma.Operation{Method: r.method, Path: prefix + r.path, OperationID: r.id, Summary: r.summary,
 		Tags: []string{r.tag}, DefaultStatus: status, Metadata: map[string]any{hintKey: r.hint},
-		MaxBodyBytes: maxRuleBody + 1, // the door has the limit
+		MaxBodyBytes: maxRuleBody + 1, BodyReadTimeout: -1, // the door has read the body within its limits
 		Responses: map[string]*huma.Response{
 			"default":            s.problemResponse(),
 			strconv.Itoa(status): {Description: http.StatusText(status)},
