@@ -45,11 +45,56 @@ func (s *session) say(t wire.Type, message any) error {
 	return nil
 }
 
-// wake makes the writer look into the store.
+// wake makes the writer look into the store, unless all that was committed is
+// sent or at hand.
 func (s *session) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.known != 0 && s.tailLocked() >= s.known {
+		return
+	}
 	s.dirty = true
+	s.startWriterLocked()
+}
+
+// look makes the writer look into the store in any case.
+func (s *session) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
+	s.startWriterLocked()
+}
+
+// tailLocked is the last durable frame that is sent or at hand.
+func (s *session) tailLocked() uint64 {
+	if n := len(s.fresh); n > 0 {
+		return s.fresh[n-1].Seq
+	}
+	return s.sent
+}
+
+// offer takes a frame that was committed just now. One that does not follow
+// what is at hand, or is too much, is read from the store later.
+func (s *session) offer(f store.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = max(s.known, f.Seq)
+	if !s.welcomed || s.closed {
+		return // the hello reads the store
+	}
+	tail := s.tailLocked()
+	switch {
+	case f.Seq <= tail: // replaced by another
+		for i := range s.fresh {
+			if s.fresh[i].Seq == f.Seq {
+				s.fresh[i] = f
+			}
+		}
+	case f.Seq == tail+1 && len(s.fresh) < frameBatch && !s.dirty:
+		s.fresh = append(s.fresh, f)
+	default:
+		s.dirty = true
+	}
 	s.startWriterLocked()
 }
 
@@ -65,8 +110,8 @@ func (s *session) startWriterLocked() {
 // left. At most one write runs at a time.
 func (s *session) write() {
 	for {
-		live, after, ok := s.nextWork()
-		if !ok {
+		live, frames, look := s.nextWork()
+		if len(live) == 0 && len(frames) == 0 && !look {
 			return
 		}
 		for _, raw := range live {
@@ -74,18 +119,20 @@ func (s *session) write() {
 				return
 			}
 		}
-		if after == nil {
-			continue
+		if look {
+			frames = s.readFrames()
 		}
-		if err := s.deliver(*after); err != nil {
-			return
+		for _, f := range frames {
+			if err := s.put(f.Raw); err != nil {
+				return
+			}
 		}
 	}
 }
 
-// nextWork takes what is queued; after is set when the store shall be read
-// behind that number. ok is false when the writer is done.
-func (s *session) nextWork() (live [][]byte, after *uint64, ok bool) {
+// nextWork takes what is to be written. look says that the store has more than
+// is at hand. When there is nothing the writer is done.
+func (s *session) nextWork() (live [][]byte, frames []store.Frame, look bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -93,20 +140,26 @@ func (s *session) nextWork() (live [][]byte, after *uint64, ok bool) {
 		return nil, nil, false
 	}
 	live, s.live = s.live, nil
-	if s.dirty && !s.ending && s.sent-s.acked < uint64(s.g.cfg.Limits.Unacked) {
-		s.dirty = false
-		n := s.sent
-		after = &n
+	if !s.ending && s.sent-s.acked < uint64(s.g.cfg.Limits.Unacked) {
+		switch {
+		case s.dirty: // what is at hand is in the store too
+			s.dirty, s.fresh, look = false, nil, true
+		case len(s.fresh) > 0:
+			frames, s.fresh = s.fresh, nil
+			s.sent = frames[len(frames)-1].Seq // no acknowledgement can be faster
+		}
 	}
-	if len(live) == 0 && after == nil {
+	if len(live) == 0 && len(frames) == 0 && !look {
 		s.writing = false
-		return nil, nil, false
 	}
-	return live, after, true
+	return live, frames, look
 }
 
-// deliver writes the next durable frames.
-func (s *session) deliver(after uint64) error {
+// readFrames reads the next durable frames from the store.
+func (s *session) readFrames() []store.Frame {
+	s.mu.Lock()
+	after := s.sent
+	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
 	defer cancel()
 	var frames []store.Frame
@@ -116,30 +169,30 @@ func (s *session) deliver(after uint64) error {
 	})
 	if err != nil {
 		s.g.log.Error("read frames of an endpoint", "endpoint", s.ep, "error", err)
-		time.AfterFunc(storeRetry, s.wake)
+		time.AfterFunc(storeRetry, s.look)
 		return nil
 	}
-	for _, f := range frames {
-		if f.Seq != after+1 {
-			err := fmt.Errorf("frame %d follows %d", f.Seq, after)
+	for i, f := range frames {
+		if f.Seq != after+uint64(i)+1 {
+			err := fmt.Errorf("frame %d follows %d", f.Seq, after+uint64(i))
 			s.g.log.Error("the sequence of an endpoint has a gap: it must connect anew", "endpoint", s.ep, "error", err)
 			s.fail(err)
-			return err
-		}
-		after = f.Seq
-		s.mu.Lock()
-		s.sent = after // first: the acknowledgement may be faster than the return of the write
-		s.mu.Unlock()
-		if err := s.put(f.Raw); err != nil {
-			return err
+			return nil
 		}
 	}
-	if len(frames) == frameBatch {
-		s.mu.Lock()
+	if len(frames) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = frames[len(frames)-1].Seq
+	for len(s.fresh) > 0 && s.fresh[0].Seq <= s.sent {
+		s.fresh = s.fresh[1:] // offered while the store was read
+	}
+	if len(frames) == frameBatch || len(s.fresh) > 0 && s.fresh[0].Seq != s.sent+1 {
 		s.dirty = true
-		s.mu.Unlock()
 	}
-	return nil
+	return frames
 }
 
 // put writes one frame; a reader that takes longer than the limit is

@@ -123,6 +123,7 @@ func New(cfg Config) (*Gateway, error) {
 	g.upgrader = websocket.Upgrader{HandshakeTimeout: cfg.Hello, ReadBufferSize: 512, WriteBufferSize: 4096,
 		WriteBufferPool: &sync.Pool{}, CheckOrigin: func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 }}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	cfg.Store.Follow(g.offer)
 	g.clock.Go(g.clockwork)
 	return g, nil
 }
@@ -286,6 +287,14 @@ func (g *Gateway) begin(s *session) bool {
 func (g *Gateway) Wake(ep elevation.EndpointID) {
 	if s := g.session(ep); s != nil {
 		s.wake()
+	}
+}
+
+// offer gets each durable frame after its commit, while the store holds others
+// up: it only passes it on.
+func (g *Gateway) offer(ep elevation.EndpointID, f store.Frame) {
+	if s := g.session(ep); s != nil {
+		s.offer(f)
 	}
 }
 

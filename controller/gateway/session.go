@@ -56,6 +56,8 @@ type session struct {
 	mu        sync.Mutex     // guards the fields below
 	writer    sync.WaitGroup // started under mu, waited for once finishing
 	live      [][]byte       // frames without a sequence, not written yet
+	fresh     []store.Frame  // durable frames just committed, behind sent without a gap
+	known     uint64         // the highest number that was offered, 0 = none
 	dirty     bool           // the store may have more durable frames
 	writing   bool           // there is a writer
 	welcomed  bool           // frames may be written
@@ -387,7 +389,7 @@ func (s *session) actor(name string) elevation.Actor {
 // recheck looks whether the endpoint is still admitted, notes that it was seen,
 // and looks for frames, should a wake-up have been lost.
 func (s *session) recheck(ctx context.Context) error {
-	defer s.wake()
+	defer s.look()
 	err := s.g.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		row, err := admitted(tx, s.ep, s.spki)
 		if err != nil {

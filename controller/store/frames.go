@@ -88,7 +88,30 @@ func (tx *Tx) Enqueue(ep elevation.EndpointID, t wire.Type, message any) (uint64
 	if _, err := tx.exec("INSERT INTO frames(pos, raw) VALUES (?,?)", num<<32+seq, raw); err != nil {
 		return 0, fmt.Errorf("enqueue %s for %s: %w", t, ep, err)
 	}
+	tx.frames = append(tx.frames, newFrame{ep, Frame{Seq: uint64(seq), Raw: raw}})
 	return uint64(seq), nil
+}
+
+// newFrame is a frame that this call made or changed.
+type newFrame struct {
+	endpoint elevation.EndpointID
+	frame    Frame
+}
+
+// Follow names the one function that is told each frame right after the commit
+// that made or replaced it, in the order of the numbers of each endpoint. It
+// saves reading the frame back; it must not block, and keeps f.Raw unchanged.
+func (s *Store) Follow(tell func(ep elevation.EndpointID, f Frame)) { s.follow.Store(&tell) }
+
+// tellFrames tells the follower what a call has committed.
+func (s *Store) tellFrames(frames []newFrame) {
+	tell := s.follow.Load()
+	if tell == nil {
+		return
+	}
+	for _, f := range frames {
+		(*tell)(f.endpoint, f.frame)
+	}
 }
 
 // ReplaceFrame puts another message in the place of one that was not
@@ -102,6 +125,9 @@ func (tx *Tx) ReplaceFrame(ep elevation.EndpointID, seq uint64, t wire.Type, mes
 		return false, err
 	}
 	n, err := tx.exec("UPDATE frames SET raw = ? WHERE pos = "+frameQuery+" + ?", raw, string(ep), int64(min(seq, maxSeq)))
+	if n == 1 {
+		tx.frames = append(tx.frames, newFrame{ep, Frame{Seq: seq, Raw: raw}})
+	}
 	return n == 1, err
 }
 

@@ -68,6 +68,7 @@ type Store struct {
 	settings  atomic.Pointer[Settings]
 	counts    counters
 	endpoints endpointCache
+	follow    atomic.Pointer[func(elevation.EndpointID, Frame)]
 
 	mu       sync.Mutex // guards the fields below
 	appended chan struct{}
@@ -233,6 +234,7 @@ type Tx struct {
 	seen     map[elevation.RequestID]place
 	moved    map[elevation.State]int // counters, applied after the commit
 	settings *Settings               // written by this call
+	frames   []newFrame              // told to the follower after the commit
 	touched  []elevation.EndpointID  // endpoints written by this call
 }
 
