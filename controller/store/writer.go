@@ -257,6 +257,7 @@ func (w *writer) publish(jobs []*job) {
 		}
 		w.s.counts.add(j.tx.moved)
 		w.s.endpoints.forget(j.tx.touched)
+		w.s.tellFrames(j.tx.frames)
 	}
 }
 
