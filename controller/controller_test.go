@@ -369,6 +369,20 @@ func TestUndo(t *testing.T) {
 	}
 }
 
+func TestAnswerWithoutBody(t *testing.T) {
+	b := start(t)
+	id := b.ask(b.endpoint("web-1", nil), "eve", "a")
+	status, _, text := b.call("POST", "/api/v1/requests/"+id+"/approve", b.admin.Token, nil)
+	if status != 200 || !strings.Contains(text, `"state":"available"`) {
+		t.Errorf("approve without a body: %d %s", status, text)
+	}
+	for _, field := range []string{`"account":null`, `"ticket":null`, `"previous_id":null`, `"questions":[]`, `"granted":{"start":null`, `"emergency":false`, `"end_reason":null`} {
+		if !strings.Contains(text, field) {
+			t.Errorf("the request has no %s", field)
+		}
+	}
+}
+
 func TestScopeHides(t *testing.T) {
 	b := start(t)
 	dee := b.person("dee", map[string]string{"role": "db"}, "approver")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -216,5 +217,40 @@ func TestWriteCSV(t *testing.T) {
 	}
 	if want := "x\n'=1+1\n'+1\n'-1\n'@SUM(A1)\n\\tx\n\"a,b\"\n\"a\"\"b\"\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	ids := []string{"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77", "req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2b77", "req_019aa8d2-6f3e-7c41-9d10-aaaa0c5f2a77"}
+	rows := []struct {
+		name, text, want string
+		code             int
+	}{
+		{"whole", ids[0], ids[0], 0},
+		{"whole, not in the list", "req_019aa8d2-6f3e-7c41-9d10-ffffffffffff", "req_019aa8d2-6f3e-7c41-9d10-ffffffffffff", 0},
+		{"ending", "5f2b77", ids[1], 0},
+		{"upper case", "5F2B77", ids[1], 0},
+		{"ending with a dash", "-3b1f0c5f2a77", ids[0], 0},
+		{"ambiguous", "5f2a77", "", exitUsage},
+		{"too short", "2b77", "", exitUsage},
+		{"unknown", "000000", "", exitNotFound},
+		{"not hex", "zzzzzz", "", exitUsage},
+		{"empty", "", "", exitUsage},
+		{"a pattern", "%%%%%%", "", exitUsage},
+		{"path", "../../etc", "", exitUsage},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			got, err := resolve(r.text, elevation.RequestPrefix, func() ([]string, error) { return ids, nil })
+			if got != r.want || err == nil && r.code != 0 || err != nil && codeOf(err) != r.code {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if r.name == "ambiguous" {
+				var e *exitError
+				if !errors.As(err, &e) || !strings.Contains(strings.Join(e.hints, " "), ids[2]) {
+					t.Errorf("the candidates are not named: %v", e.hints)
+				}
+			}
+		})
 	}
 }
