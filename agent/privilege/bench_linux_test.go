@@ -8,14 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
 // BenchmarkStart is one program from call to exit, without the ledger.
 func BenchmarkStart(b *testing.B) {
-	if os.Getuid() != 0 {
-		b.Skip("group root: only root can become somebody else")
-	}
+	testgroup.Need(b, "root")
 	trees, err := NewTrees(Config{Realm: "bench"})
 	if err != nil {
 		b.Fatal(err)
