@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -44,15 +45,18 @@ type job struct {
 	err error // its own
 }
 
-// writer is the one goroutine that writes. It takes whoever waits, gives each a
+// writer is the one that writes. Its goroutine takes whoever waits, gives each a
 // savepoint in one transaction, commits, and then answers all of them: the disk
 // is waited for once, whatever their number. It never waits for more callers to
-// come, so a single one pays no delay.
+// come. A caller who finds nobody writing and nobody waiting writes by itself,
+// which saves two changes between goroutines.
 type writer struct {
-	s    *Store
-	c    *conn
-	jobs chan *job
-	wg   sync.WaitGroup
+	s       *Store
+	c       *conn
+	jobs    chan *job
+	wg      sync.WaitGroup
+	turn    sync.Mutex   // held by who writes; guards c
+	waiting atomic.Int64 // callers that the goroutine has not answered
 
 	commits, callers, largest atomic.Int64
 
@@ -80,6 +84,9 @@ func (w *writer) submit(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	j := &job{fn: fn, done: make(chan error, 1)}
+	if alone, err := w.alone(j); alone {
+		return err
+	}
 	if err := w.send(j); err != nil {
 		return err
 	}
@@ -94,38 +101,60 @@ func (w *writer) submit(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
+// alone writes j on the caller's goroutine if nobody else wants to write.
+func (w *writer) alone(j *job) (bool, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return true, ErrClosed
+	}
+	if w.waiting.Load() > 0 || !w.turn.TryLock() {
+		return false, nil
+	}
+	defer w.turn.Unlock()
+	w.commit([]*job{j})
+	return true, <-j.done
+}
+
 func (w *writer) send(j *job) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
 		return ErrClosed
 	}
-	select {
-	case w.jobs <- j:
-		return nil
-	default:
+	if w.waiting.Add(1) > int64(cap(w.jobs)) {
+		w.waiting.Add(-1)
 		return ErrBusy
 	}
+	w.jobs <- j // has room: at most as many wait as it holds
+	return nil
 }
 
 func (w *writer) run() {
 	batch := make([]*job, 0, maxBatch)
 	for j := range w.jobs {
-		batch = append(batch[:0], j)
-	more:
-		for len(batch) < maxBatch {
-			select {
-			case j, ok := <-w.jobs:
-				if !ok {
-					break more
-				}
-				batch = append(batch, j)
-			default:
-				break more
-			}
-		}
-		w.commit(batch)
+		batch = w.batch(append(batch[:0], j))
+		w.waiting.Add(-int64(len(batch)))
 	}
+}
+
+// batch writes the given jobs and all that wait by the time it is their turn.
+func (w *writer) batch(jobs []*job) []*job {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	for len(jobs) < maxBatch {
+		select {
+		case j, ok := <-w.jobs:
+			if ok {
+				jobs = append(jobs, j)
+				continue
+			}
+		default:
+		}
+		break
+	}
+	w.commit(slices.Clone(jobs))
+	return jobs
 }
 
 // commit runs a batch and answers it.

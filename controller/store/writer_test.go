@@ -32,7 +32,7 @@ func held(t *testing.T, s *Store) (release func(), result <-chan error) {
 
 // waitQueued returns when n calls wait for the writer.
 func waitQueued(s *Store, n int) {
-	for len(s.writer.jobs) < n {
+	for s.writer.waiting.Load() < int64(n) {
 		runtime.Gosched()
 	}
 }
