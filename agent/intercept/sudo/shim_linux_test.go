@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +87,39 @@ func TestPluginAgainstABadAgent(t *testing.T) {
 				t.Errorf("it took %v", r.took)
 			}
 		})
+	}
+}
+
+// TestLostBeforeAndAfterSomebodyElsesRule: whoever makes the agent hang up on
+// their sudo twice (a call that is too large, a stop with Ctrl-Z) must not
+// follow the rule of another sudo of theirs: it is gone again by the time the
+// plugin looks, and nothing but the folder tells that it was there.
+func TestLostBeforeAndAfterSomebodyElsesRule(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	rule := filepath.Join(sudoersDir, "zz-assent-61502-gr_x")
+	must(t, os.MkdirAll("/run/assent", 0o755))
+	l, err := net.Listen("unix", testSocket)
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for _, act := range []func(){
+			func() { write(t, rule, 0o440, "#61502 ALL=(#0) NOPASSWD: NOSETENV: /usr/bin/touch /run/a /run/b\n") },
+			func() { os.Remove(rule) },
+		} {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			readCall(c)
+			act()
+			c.Close()
+		}
+	}()
+	sudo(t, bob, "touch", "/run/a", "/run/b").expect(t, 1, "does not answer")
+	if _, err := os.Stat("/run/a"); err == nil {
+		t.Error("it ran by the rule of another sudo")
 	}
 }

@@ -20,10 +20,12 @@
  *
  * An agent that does not answer takes no rights away: the audit stage lets
  * sudoers decide alone, and the approval stage then allows unless a rule that
- * the agent made for this user is still there. Who was let on by the agent
- * without a right of their own, however, does not start without its check: the
- * rule they followed may be gone by then. open() never returns 0: sudo would go
- * on without the plugin.
+ * the agent made for this user is still there, or the folder of rules was
+ * changed since the audit stage: a rule for another sudo of theirs may have been
+ * there and gone, and whoever runs sudo can make the agent hang up on it, by a
+ * call that is too large or by stopping it. Who was let on by the agent without
+ * a right of their own does not start without its check at all. open() never
+ * returns 0: sudo would go on without the plugin.
  */
 #define _GNU_SOURCE
 #include <sudo_plugin.h>
@@ -38,6 +40,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +62,7 @@ static int optind_at;
 static char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static int agent_lost; /* the audit stage found no agent */
 static int must_check; /* it found one, which did not say that the right is their own */
+static struct stat rules; /* the folder of rules when this sudo began; all zero = there was none */
 static const char *uid = ""; /* of the person, in decimal; getuid() changes while sudo works */
 
 /* ---- time, signals, bytes ---- */
@@ -325,12 +329,27 @@ static int rule_left(void) {
     return found;
 }
 
+static struct stat look_at_rules(void) {
+    struct stat s;
+    if (stat(RULES, &s)) memset(&s, 0, sizeof s);
+    return s;
+}
+
+/* Every rule that comes or goes changes the folder. Only looked at after
+ * rule_left(), so that a rule which goes in between is noticed. */
+static int rules_changed(void) {
+    struct stat now = look_at_rules();
+    return now.st_dev != rules.st_dev || now.st_ino != rules.st_ino || now.st_ctim.tv_sec != rules.st_ctim.tv_sec ||
+           now.st_ctim.tv_nsec != rules.st_ctim.tv_nsec;
+}
+
 /* ---- audit: before sudoers ---- */
 
 static int audit_open(unsigned version, sudo_conv_t c, sudo_printf_t p, char * const s[], char * const u[], int at,
                       char * const av[], char * const ev[], char * const options[], const char **why UNUSED) {
     if (start(version, c, p, s, u, at, av, ev, options) != 1) return -1;
     if (is_root()) return 1; /* root needs nobody's leave; also the agent's own questions to sudo */
+    rules = look_at_rules();
     switch (ask(0, NULL, NULL, NULL)) {
     case ALLOW: return 1;
     case LOST: agent_lost = 1; return 1; /* nothing was granted: sudoers decides as without us */
@@ -376,7 +395,7 @@ static int approval_check(char * const ci[], char * const ra[], char * const re[
     switch (ask(1, ci, ra, re)) {
     case ALLOW: return 1;
     case LOST:
-        if (!must_check && !rule_left()) return 1; /* sudoers has said yes without any help of ours */
+        if (!must_check && !rule_left() && !rules_changed()) return 1; /* sudoers has said yes without any help of ours */
         print(SUDO_CONV_ERROR_MSG, "error: the Assent agent does not answer, so nobody can tell that this was approved\n"
                                    "hint: run the same command again shortly\n");
         return 0;
