@@ -26,7 +26,10 @@ type Reaper struct {
 	// All also removes every drop-in of Assent that no grant in force names,
 	// whoever wrote it. For the start of the machine.
 	All bool
-	Log *slog.Logger
+	// Until is asked while nothing is in force; when it says yes, Watch returns.
+	// nil never says yes.
+	Until func() bool
+	Log   *slog.Logger
 
 	known map[string]seen
 }
@@ -162,11 +165,11 @@ func (r *Reaper) remember(id elevation.GrantID, e Entry) {
 }
 
 const (
-	lookInForce = time.Second      // clocks may be set, the machine may have slept
-	lookIdle    = 20 * time.Second // nothing is in force and the folder did not change
+	lookInForce = time.Second     // clocks may be set, the machine may have slept
+	lookIdle    = 5 * time.Second // nothing is in force and the folder did not change
 )
 
-// Watch reaps until ctx ends: at each deadline, whenever the ledger changes,
+// Watch reaps until ctx ends or Until says so: at each deadline, whenever the ledger changes,
 // and at least every second while something is in force.
 func (r *Reaper) Watch(ctx context.Context) error {
 	changes, stop := watchFolder(r.Dir)
@@ -181,6 +184,9 @@ func (r *Reaper) Watch(ctx context.Context) error {
 		case <-timer.C:
 		}
 		_, next, err := r.Reap(ctx)
+		if next == 0 && err == nil && r.Until != nil && r.Until() {
+			return nil
+		}
 		wait := lookIdle
 		if next > 0 {
 			wait = max(min(next, lookInForce), 10*time.Millisecond)

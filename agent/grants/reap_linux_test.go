@@ -229,6 +229,39 @@ func TestReapOfDropins(t *testing.T) {
 	}
 }
 
+func TestWatchStaysWhileSomethingIsInForce(t *testing.T) {
+	f := newField(t)
+	e, cmd := f.grow(t)
+	asked := make(chan bool, 100)
+	f.Until = func() bool {
+		asked <- true
+		return true
+	}
+	watched := make(chan error, 1)
+	go func() { watched <- f.Watch(t.Context()) }()
+	e.EndBy = at(0).After(time.Minute) // the change is looked at
+	if err := f.ledger.Put(e); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-asked:
+		t.Error("asked while something is in force")
+	case err := <-watched:
+		t.Fatalf("left while something is in force: %v", err)
+	case <-time.After(50 * time.Millisecond): // nothing is to come
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	e.State, e.EndReason = Ended, elevation.Completed
+	if err := errors.Join(os.Remove(e.Effect.Dropin), f.ledger.Put(e)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWatchEndsInTime(t *testing.T) {
 	f := newField(t)
 	f.Clock = SystemClock

@@ -64,10 +64,23 @@ func (c cgroups) usable(root, base string) error {
 	if root == "" {
 		return errors.New("the hierarchy is not mounted")
 	}
-	if err := os.Mkdir(root+"/"+base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	probe := root + "/" + base
+	if err := os.Mkdir(probe, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return isCgroup(root + "/" + base)
+	if err := isCgroup(probe); err != nil {
+		return err
+	}
+	return c.tidy(probe)
+}
+
+// tidy removes the folder of a realm when nothing is in it.
+func (c cgroups) tidy(dir string) error {
+	err := unix.Rmdir(dir)
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EBUSY) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // isCgroup refuses ordinary folders: there, writing a pid into cgroup.procs
@@ -81,7 +94,13 @@ func isCgroup(dir string) error {
 }
 
 func (c cgroups) move(dir string, pid int) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	var err error
+	for range 10 { // the realm's folder goes whenever its last tree does
+		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if err := isCgroup(dir); err != nil {
@@ -209,7 +228,7 @@ func (c cgroups) remove(dir string) error {
 			return err // busy: it has members, which the caller finds and reports
 		}
 	}
-	return nil
+	return c.tidy(filepath.Dir(dir))
 }
 
 // scopes finds the scopes of a realm below all user slices.

@@ -257,8 +257,11 @@ func copyScript(s Spec, r io.Reader) (program, error) {
 	if s.StageDir == "" {
 		return program{}, fmt.Errorf("%w: %s is a script that users can change", ErrUnsafe, s.Path)
 	}
+	if err := os.MkdirAll(s.StageDir, 0o711); err != nil {
+		return program{}, fmt.Errorf("make a folder for the copy: %w", err)
+	}
 	if ok, err := RootOnly(s.StageDir); err != nil || !ok {
-		return program{}, fmt.Errorf("%w: copies can not be put into %s: %w", ErrUnsafe, s.StageDir, errors.Join(err))
+		return program{}, errors.Join(fmt.Errorf("%w: the folder for copies, %s, can be changed by users as well", ErrUnsafe, s.StageDir), err)
 	}
 	dir := StagePath(s.StageDir, s.Grant)
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -409,6 +409,9 @@ func TestALostTerminalHangsUp(t *testing.T) {
 	if err := trees.Gone(t.Context(), r.Tree); err != nil {
 		t.Error(err)
 	}
+	if err := trees.End(t.Context(), r.Tree, 0); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSignalReachesTheProgram(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -52,15 +53,26 @@ func reap(ctx context.Context, set *settings, boot, watch bool) error {
 	return err
 }
 
-// watchAlone lets one watcher per data folder live.
+// watchAlone lets one watcher per data folder work: a second one waits for the
+// first. A watcher goes away when the agent that started it is gone and nothing
+// is in force.
 func watchAlone(ctx context.Context, set *settings, r *grants.Reaper) error {
+	parent := os.Getppid()
+	r.Until = func() bool { return os.Getppid() != parent }
 	lock, err := os.OpenFile(filepath.Join(set.data, "reap.lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the lock: %w", err)
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil // another watcher is at work
+	for unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+		if r.Until() {
+			return nil
+		}
 	}
 	return r.Watch(ctx)
 }
@@ -86,7 +98,7 @@ func scheduler(set *settings) (schedule func(context.Context, grants.Entry) erro
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // it ends when it is stopped, or at once when one is at work
+		_ = cmd.Wait() // it ends when it is stopped
 		close(ended)
 	}()
 	return nil, func(inForce bool) {
