@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -410,5 +412,50 @@ func TestCut(t *testing.T) {
 		if got := cut(in, 4); got != want {
 			t.Errorf("cut(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Frames reach a session from the commit itself; what fails to commit does not,
+// and the order holds however fast they come.
+func TestFreshFrames(t *testing.T) {
+	d := newDoor(t, func(c *Config) { c.Limits = DefaultLimits(); c.Limits.Unacked = 50 })
+	m := d.enroll()
+	l, _ := m.session(wire.Hello{})
+	l.alive()
+	refused := errors.New("refused")
+	for range 3 {
+		err := d.store.Update(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Enqueue(m.id, wire.TQuestion, wire.Question{Text: "never"}); err != nil {
+				return err
+			}
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 25 {
+				m.enqueue(1, 10) // nobody is woken
+			}
+		})
+	}
+	for n := uint64(1); n <= 200; n++ {
+		var q wire.Question
+		if f := l.want(wire.TQuestion, &q); f.Seq != n || q.Text == "never" {
+			t.Fatalf("got frame %d %q, want %d", f.Seq, q.Text, n)
+		}
+		if n%20 == 0 {
+			l.send(wire.TAck, 0, wire.Ack{Seq: n})
+		}
+	}
+	all.Wait()
+	s := d.gw.session(m.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.fresh) != 0 || s.sent != 200 {
+		t.Errorf("%d frames at hand, sent %d", len(s.fresh), s.sent)
 	}
 }
