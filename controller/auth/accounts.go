@@ -102,11 +102,8 @@ const (
 	touchEvery      = time.Minute // how exact LastUsedAt and LastSeenAt are
 )
 
-// Limits of what accounts may be called.
-const (
-	MaxLogin = 64
-	MaxName  = 200
-)
+// MaxLogin is the longest login in characters.
+const MaxLogin = 64
 
 // ErrRate means too many tries; the caller waits. See [RateError].
 var ErrRate = errors.New("too many tries")
@@ -135,8 +132,12 @@ type Accounts struct {
 	dummy   string   // a hash that no password has, compared where there is none
 }
 
-// NewAccounts makes the recogniser of people over a store; now is the clock.
+// NewAccounts makes the recogniser of people over a store; now is the clock,
+// which must be there.
 func NewAccounts(s Store, now func() time.Time) (*Accounts, error) {
+	if now == nil {
+		return nil, errors.New("make accounts: no clock is given")
+	}
 	a := &Accounts{store: s, now: now, hashes: newHasher(2, 16),
 		byLogin: NewLimiter(1.0/12, 5, 10_000), byAddr: NewLimiter(1.0/3, 20, 10_000)}
 	// The dummy has the cost of a real hash, so that an unknown login takes as
