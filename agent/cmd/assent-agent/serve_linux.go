@@ -132,6 +132,7 @@ func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link,
 		g.Go(func() error { return quiet(ctx, p.serveSudo(ctx, set, f, salt, log)) })
 	}
 	g.Go(func() error { return watchdog(ctx) })
+	g.Go(func() error { return giveBack(ctx) })
 	err := g.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	return err
