@@ -288,3 +288,27 @@ func TestFrames(t *testing.T) {
 		return err
 	})
 }
+
+// A reader who leaves in the middle of a long query gives a working connection
+// back.
+func TestReaderThatLeaves(t *testing.T) {
+	s := fresh(t)
+	for range 2 * s.cfg.Readers {
+		ctx, cancel := context.WithCancel(context.Background())
+		err := s.View(ctx, func(tx *Tx) error {
+			time.AfterFunc(5*time.Millisecond, cancel)
+			var n int
+			return tx.row([]any{&n}, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 1000000000) SELECT count(*) FROM c")
+		})
+		if err == nil {
+			t.Fatal("the query ran to its end")
+		}
+		cancel()
+	}
+	for range 2 * s.cfg.Readers {
+		view(t, s, func(tx *Tx) error {
+			_, err := tx.Counts(RequestFilter{User: "cy"})
+			return err
+		})
+	}
+}

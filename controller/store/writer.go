@@ -189,7 +189,7 @@ func (w *writer) commit(batch []*job) {
 // did not fail by themselves.
 func (w *writer) transact(jobs []*job) error {
 	bg := context.Background()
-	if err := w.c.exec(bg, "BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(); err != nil {
 		return err
 	}
 	committed := false
@@ -235,6 +235,16 @@ func (w *writer) transact(jobs []*job) error {
 		w.s.announce()
 	}
 	return w.fail(FailAfterCommit)
+}
+
+// begin starts a transaction, and ends one that an earlier error left open.
+func (w *writer) begin() error {
+	bg := context.Background()
+	err := w.c.exec(bg, "BEGIN IMMEDIATE")
+	if err != nil && w.c.exec(bg, "ROLLBACK") == nil {
+		err = w.c.exec(bg, "BEGIN IMMEDIATE")
+	}
+	return err
 }
 
 // savepoint runs one job; what it did is undone when it fails. A job that is

@@ -357,3 +357,50 @@ func TestAuditOrder(t *testing.T) {
 		return errors.Join(err, err2)
 	})
 }
+
+// A full disk refuses changes whole, and they work again when there is room.
+func TestFullDisk(t *testing.T) {
+	s := fresh(t)
+	limit := func(pages int) {
+		t.Helper()
+		update(t, s, func(tx *Tx) error { // a PRAGMA of the writing connection
+			return tx.row([]any{new(int)}, fmt.Sprintf("PRAGMA max_page_count=%d", pages))
+		})
+	}
+	limit(1) // SQLite takes the present size instead
+	var kept, lost []elevation.RequestID
+	for i := range 200 {
+		r := pending(fmt.Sprint(i), day, elevation.Low)
+		r.Justification = strings.Repeat("x", 2000)
+		err := s.Update(context.Background(), func(tx *Tx) error {
+			return errors.Join(tx.InsertRequest(&r, day), tx.Append(event(audit.RequestSubmitted, r.ID)))
+		})
+		if err != nil {
+			lost = append(lost, r.ID)
+		} else {
+			kept = append(kept, r.ID)
+		}
+	}
+	if len(lost) == 0 {
+		t.Fatal("the disk was never full")
+	}
+	limit(1 << 20)
+	insert(t, s, pending("after", day, elevation.Low))
+	view(t, s, func(tx *Tx) error {
+		for _, id := range kept {
+			if events, err := tx.EventsOf(id); err != nil || len(events) != 1 {
+				t.Errorf("%s was answered and has %d events: %v", id, len(events), err)
+			}
+		}
+		for _, id := range lost {
+			if _, err := tx.Request(id); !errors.Is(err, elevation.ErrNotFound) {
+				t.Errorf("%s was refused and is there: %v", id, err)
+			}
+		}
+		n, err := tx.Counts(RequestFilter{List: ListTeam})
+		if n[elevation.StatePending] != len(kept)+1 {
+			t.Errorf("counted %v, %d were kept", n, len(kept)+1)
+		}
+		return err
+	})
+}
