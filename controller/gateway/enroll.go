@@ -32,14 +32,6 @@ var errFacts = errors.New("the facts about the endpoint are too long")
 // serveEnroll takes a token and a key and gives an identity. Everything that
 // can be wrong with the request is checked before the token is consumed.
 func (g *Gateway) serveEnroll(w http.ResponseWriter, r *http.Request) {
-	select {
-	case g.enrol <- struct{}{}:
-		defer func() { <-g.enrol }()
-	default:
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many enrolments at once", http.StatusServiceUnavailable)
-		return
-	}
 	if r.Header.Get("Content-Type") != cborType {
 		http.Error(w, "want "+cborType, http.StatusUnsupportedMediaType)
 		return
@@ -52,6 +44,15 @@ func (g *Gateway) serveEnroll(w http.ResponseWriter, r *http.Request) {
 	var in wire.Enroll
 	if err := sign.Decode(raw, &in); err != nil {
 		http.Error(w, "the request is not valid", http.StatusBadRequest)
+		return
+	}
+	// Only now, so that slow senders take no place.
+	select {
+	case g.enrol <- struct{}{}:
+		defer func() { <-g.enrol }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many enrolments at once", http.StatusServiceUnavailable)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Call)

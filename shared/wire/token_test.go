@@ -73,3 +73,28 @@ func TestParseEnrollTokenRefuses(t *testing.T) {
 		})
 	}
 }
+
+func FuzzParseEnrollToken(f *testing.F) {
+	for _, fp := range [][]byte{make([]byte, FingerprintSize), bytes.Repeat([]byte{0xff}, FingerprintSize)} {
+		plain, _, err := NewEnrollToken(fp)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(plain)
+		f.Add(strings.ToUpper(plain))
+		f.Add(plain[:len(plain)-1])
+	}
+	f.Add("asn1_")
+	f.Fuzz(func(t *testing.T, in string) {
+		fp, hash, err := ParseEnrollToken(in)
+		if err != nil {
+			if !errors.Is(err, ErrEnrollToken) || fp != nil || hash != nil {
+				t.Fatalf("%x %x %v", fp, hash, err)
+			}
+			return
+		}
+		if len(fp) != FingerprintSize || len(hash) != 32 || in != strings.ToLower(in) {
+			t.Fatalf("accepted %q", in)
+		}
+	})
+}
