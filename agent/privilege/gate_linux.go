@@ -1,6 +1,7 @@
 package privilege
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -74,6 +75,9 @@ func passGate(pipe *os.File) (byte, error) {
 		return gateOther, err
 	}
 	syscall.Umask(0o022)
+	if err := ordinary(); err != nil {
+		return gateOther, err
+	}
 	if err := enter(string(j.Cwd), j.Requester); err != nil {
 		return gateCwd, err
 	}
@@ -231,6 +235,34 @@ func isStatus(status string, who identity) error {
 		}
 	}
 	return nil
+}
+
+// What the manager of a system gives to programs of ordinary sessions.
+const (
+	softFiles = 1024
+	hardFiles = 512 << 10
+)
+
+// ordinary takes off what the agent has for itself: the kernel must be able to
+// choose the program when memory runs out, and the agent's limits are not its.
+func ordinary() error {
+	const adjust = "/proc/self/oom_score_adj"
+	now, err := os.ReadFile(adjust)
+	if err != nil {
+		return fmt.Errorf("become an ordinary process: %w", err)
+	}
+	if bytes.HasPrefix(now, []byte("-")) { // only then is it a privilege; the other way needs a right
+		if err := os.WriteFile(adjust, []byte("0"), 0); err != nil {
+			return fmt.Errorf("become an ordinary process: %w", err)
+		}
+	}
+	for _, hard := range []uint64{hardFiles, softFiles} {
+		err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: softFiles, Max: hard})
+		if err == nil || !errors.Is(err, unix.EPERM) {
+			return err
+		}
+	}
+	return nil // a container that allows less than is usual
 }
 
 // closeOthers lets no descriptor but the three standard ones into the program.

@@ -220,6 +220,11 @@ func standardFiles(spec Spec) (*standard, error) {
 	if spec.Rows > 0 && spec.Cols > 0 {
 		_ = pty.Setsize(s.master, &pty.Winsize{Rows: uint16(spec.Rows), Cols: uint16(spec.Cols)}) // only how it looks
 	}
+	if err := s.slave.Chown(int(spec.RunAs.UID), -1); err != nil {
+		s.close()
+		s.closeMaster()
+		return nil, fmt.Errorf("give the pseudo terminal to %s: %w", spec.RunAs.Name, err)
+	}
 	if terminal[0] && !terminal[1] {
 		quiet(s.slave) // the user's terminal echoes, it stays in line mode
 	}

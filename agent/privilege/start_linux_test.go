@@ -341,7 +341,7 @@ func TestStartUnderATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer master.Close()
-	s, _ := spec(t, "/bin/sh", "-c", `stty size; tty; [ -t 0 ] && [ -t 1 ] && echo yes; read x; echo "got $x"`)
+	s, _ := spec(t, "/bin/sh", "-c", `stty size; tty; stat -c "owner %u" $(tty); [ -t 0 ] && [ -t 1 ] && echo yes; read x; echo "got $x"`)
 	closeFiles(s.Files[:])
 	for i := range s.Files {
 		fd, err := syscall.Dup(int(slave.Fd()))
@@ -352,7 +352,7 @@ func TestStartUnderATerminal(t *testing.T) {
 	}
 	users := slave.Name()
 	slave.Close()
-	s.Rows, s.Cols = 33, 77
+	s.Rows, s.Cols, s.RunAs = 33, 77, asker()
 	r, err := trees.Start(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -366,7 +366,7 @@ func TestStartUnderATerminal(t *testing.T) {
 	if err != nil || code != 0 {
 		t.Errorf("exit %d, %v", code, err)
 	}
-	for _, want := range []string{"33 77", "yes", "got word"} {
+	for _, want := range []string{"33 77", "owner 41000", "yes", "got word"} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("no %q in %q", want, text)
 		}
@@ -436,6 +436,25 @@ func TestSignalReachesTheProgram(t *testing.T) {
 	}
 	if err := trees.End(t.Context(), r.Tree, time.Second); err != nil {
 		t.Error(err)
+	}
+}
+
+// The agent protects itself from the kernel's choice when memory runs out, and
+// has limits of its own. Neither goes to the programs.
+func TestTheProgramIsOrdinary(t *testing.T) {
+	trees := newTrees(t)
+	const adjust = "/proc/self/oom_score_adj"
+	before, err := os.ReadFile(adjust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(adjust, []byte("-500"), 0); err != nil {
+		t.Skipf("group root: %v", err)
+	}
+	defer os.WriteFile(adjust, bytes.TrimSpace(before), 0)
+	s, out := spec(t, "/bin/sh", "-c", "cat /proc/self/oom_score_adj; ulimit -n")
+	if text, _ := run(t, trees, s, out); text != "0\n1024\n" {
+		t.Errorf("%q", text)
 	}
 }
 
