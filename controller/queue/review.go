@@ -99,6 +99,9 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if voted(l.r, me, in.Verdict) {
 			return errSame
 		}
+		if err := present(a, l.r, in.Verdict, c.now); err != nil {
+			return err
+		}
 		vote := elevation.Vote{By: me, Stages: stages, Verdict: in.Verdict, Comment: in.Comment, Duration: in.Duration, Hold: hold(a, l.settings)}
 		c.next, err = l.r.Review(vote, l.settings.Times(), c.now)
 		switch {
@@ -133,6 +136,21 @@ func hold(a auth.Actor, s store.Settings) time.Duration {
 		return 0
 	}
 	return s.Undo
+}
+
+// presentFor is how long a proof of presence is good.
+const presentFor = 5 * time.Minute
+
+// present refuses an approval of somebody who has not just shown to be there,
+// where a rule wants that. So far signing in is the one proof; a token is none.
+func present(a auth.Actor, r elevation.Request, v elevation.Verdict, now time.Time) error {
+	if !r.Need.StepUp || v != elevation.Approved {
+		return nil
+	}
+	if a.Session && a.Token == "" && now.Sub(a.SeenAt) <= presentFor && !a.SeenAt.After(now) {
+		return nil
+	}
+	return fmt.Errorf("%w: a rule wants the approver to be there; sign in to the console again and answer within %v", elevation.ErrNotAllowed, presentFor)
 }
 
 // voted reports whether the very same answer is there already.

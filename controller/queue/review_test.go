@@ -289,3 +289,28 @@ func TestNoHold(t *testing.T) {
 		}
 	}
 }
+
+func TestPresence(t *testing.T) {
+	b := newBed(t, `{rules: [{name: here, match: {path: /usr/bin/id}, then: require, require: {step_up: true}}]}`).people()
+	seen := func(ago time.Duration) auth.Actor { a := session("bo"); a.SeenAt = day.Add(-ago); return a }
+	token := who("bo")
+	token.SeenAt = day
+	for i, tt := range []struct {
+		name  string
+		actor auth.Actor
+		in    elevation.Verdict
+		want  error
+	}{
+		{"a token", token, elevation.Approved, elevation.ErrNotAllowed},
+		{"never seen", session("bo"), elevation.Approved, elevation.ErrNotAllowed},
+		{"long ago", seen(5*time.Minute + 1), elevation.Approved, elevation.ErrNotAllowed},
+		{"in the future", seen(-time.Second), elevation.Approved, elevation.ErrNotAllowed},
+		{"a denial by token", token, elevation.Denied, nil},
+		{"just now", seen(5 * time.Minute), elevation.Approved, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := b.Review(context.Background(), tt.actor, b.submit(string(rune('a'+i))), ReviewIn{Verdict: tt.in})
+			wantErr(t, "review", err, tt.want)
+		})
+	}
+}
