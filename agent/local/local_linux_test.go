@@ -344,6 +344,24 @@ func TestTheCapPerUser(t *testing.T) {
 	t.Error("not served after the others left")
 }
 
+// Peers that are gone before anybody looks at them do no harm.
+func TestPeersThatAreGone(t *testing.T) {
+	path := open(t, &desk{}, book{})
+	for range 5000 {
+		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	for range 1000 { // the server notices each end at its own time
+		if _, err := (Client{Path: path}).Status(t.Context()); err == nil {
+			return
+		}
+	}
+	t.Error("nobody is served any more")
+}
+
 func TestDescriptorsThatNobodyAskedFor(t *testing.T) {
 	d := &desk{}
 	path := open(t, d, book{})

@@ -559,3 +559,36 @@ func pair(t *testing.T) (a, b *net.UnixConn) {
 	}
 	return ends[0], ends[1]
 }
+
+// With only the input on a terminal (`assent run … | cat`) typed lines reach
+// the program, the output is the pipe itself, and nothing is echoed twice.
+func TestInputFromATerminalOutputToAPipe(t *testing.T) {
+	path := open(t, &desk{}, book{})
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	cmd := client(path, "sh", "-c", `[ -t 0 ] && echo in; [ -t 1 ] || echo pipe; stty -a | grep -c -- "-echo "; read x; echo "got $x"; exit 3`)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	cmd.Stdin, cmd.Stderr = slave, slave
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	until(t, out, "in\npipe\n1\n")
+	if _, err := master.WriteString("word\n"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, out, "got word\n")
+	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	if code := exitCode(t, cmd, cmd.Wait()); code != 3 {
+		t.Errorf("exit %d", code)
+	}
+}
