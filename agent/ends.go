@@ -144,8 +144,13 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 			return // the agent stops, or the tree can not be watched: its deadline ends it
 		}
 		reason := elevation.Completed
-		if now, ok := a.Ledger.Get(e.ID); ok && now.State == grants.Armed {
-			reason = elevation.Failed
+		if now, ok := a.Ledger.Get(e.ID); ok {
+			switch at := a.Clock(); {
+			case now.Due(at): // the reaper or the service manager was first
+				reason = dueReason(now, at)
+			case now.State == grants.Armed:
+				reason = elevation.Failed
+			}
 		}
 		if err := a.end(a.life, e.ID, reason); err != nil {
 			a.Log.Error("end a completed grant", "grant", e.ID, "error", err)
