@@ -58,8 +58,11 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	if err != nil {
 		return back(explain(err, false), err)
 	}
-	if err := context.Cause(k.ctx); err != nil {
+	if err := alone(k.ctx, h.who.UID); err != nil {
 		u.give()
+		if errors.Is(err, errUnseen) {
+			return back(fault(err.Error(), "end it, then run this command again"), err)
+		}
 		return back("", err)
 	}
 	ctx, cancel := effectCtx(k.ctx)
@@ -79,6 +82,28 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	}
 	s.work.Go(func() { s.watch(k, a) })
 	return verdict{allow: true, keepsPeer: true}
+}
+
+// errUnseen refuses to make a rule that a sudo could follow without being seen.
+var errUnseen = errors.New("another sudo of yours is older than Assent here")
+
+// alone makes sure that every other sudo of the user would come to its check:
+// the rule is for one of them only. Those that have just begun get a moment.
+func alone(ctx context.Context, uid uint32) error {
+	until := time.Now().Add(unseenTime)
+	for {
+		pid, err := unseen(uid)
+		switch {
+		case err != nil:
+			return err
+		case pid == 0:
+			return context.Cause(ctx)
+		case time.Now().After(until):
+			return fmt.Errorf("%w: process %d", errUnseen, pid)
+		case !pause(ctx, 20*time.Millisecond):
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // failed refuses, and takes the grant back once the plugin knows: that may end

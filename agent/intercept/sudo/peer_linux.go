@@ -102,6 +102,15 @@ func startTicks(pid int) (uint64, error) {
 
 // realUID is who started the process: sudo keeps it until it runs the command.
 func (p *peer) realUID() (uint32, error) {
+	uid, err := p.statusUID()
+	if err == nil && !p.alive() {
+		return 0, errGone
+	}
+	return uid, err
+}
+
+// statusUID is the real user of whatever process has the peer's number now.
+func (p *peer) statusUID() (uint32, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0, err
@@ -109,10 +118,7 @@ func (p *peer) realUID() (uint32, error) {
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); len(f) == 5 && f[0] == "Uid:" {
 			n, err := strconv.ParseUint(f[1], 10, 32)
-			if err != nil || !p.alive() {
-				return 0, errGone
-			}
-			return uint32(n), nil
+			return uint32(n), err
 		}
 	}
 	return 0, errors.New("/proc has no uid")

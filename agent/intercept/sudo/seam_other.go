@@ -46,3 +46,5 @@ func (blind) Changed() (changed, ok bool) { return true, false }
 func (blind) Close() error { return nil }
 
 func rootOwned(string) error { return errors.ErrUnsupported }
+
+func unseen(uint32) (int, error) { return 0, errors.ErrUnsupported }

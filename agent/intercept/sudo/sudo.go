@@ -64,6 +64,7 @@ const (
 	maxBytes   = 128 << 20 // of all calls that are being read or answered
 	maxHeld    = 20        // attempts of one user that are held at once
 	effectTime = 10 * time.Second
+	unseenTime = time.Second // for another sudo of the user to load the plugin
 )
 
 // Server answers the plugin.
