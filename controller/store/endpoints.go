@@ -193,7 +193,8 @@ type EndpointFilter struct {
 	Limit   int               // 0 = all
 }
 
-// Endpoints lists endpoints in the order of their ids.
+// Endpoints lists endpoints in the order of their names, or page by page (Limit)
+// in the order of their ids.
 func (tx *Tx) Endpoints(f EndpointFilter) ([]Endpoint, error) {
 	q := where{}
 	if f.Name != "" {
@@ -215,7 +216,11 @@ func (tx *Tx) Endpoints(f EndpointFilter) ([]Endpoint, error) {
 	if limit <= 0 {
 		limit = -1
 	}
-	return tx.endpoints("WHERE "+q.sql()+" ORDER BY e.id LIMIT ?", append(q.args, limit)...)
+	order := "e.name, e.id"
+	if f.Limit > 0 {
+		order = "e.id"
+	}
+	return tx.endpoints("WHERE "+q.sql()+" ORDER BY "+order+" LIMIT ?", append(q.args, limit)...)
 }
 
 func (tx *Tx) oneEndpoint(what, tail string, args ...any) (Endpoint, error) {
