@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -39,7 +40,7 @@ func feeds(real Real) ([]Feed, error) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if only, err := RootOnly(path); err == nil && only {
+		if only, err := privilege.RootOnly(path); err == nil && only {
 			continue
 		}
 		f, err := feedAt(path)
@@ -54,7 +55,7 @@ func feeds(real Real) ([]Feed, error) {
 }
 
 func feedAt(path string) (Feed, error) {
-	resolved, err := Resolve(path)
+	resolved, _, err := privilege.Resolve(path)
 	if err != nil {
 		return Feed{}, fmt.Errorf("resolve %s: %w", Inert(path), err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -164,7 +165,7 @@ func executable(path string) bool {
 
 // identify resolves r.Found and fills in what file it is.
 func (r *Real) identify() error {
-	path, rootOnly, err := resolve(r.Found)
+	path, rootOnly, err := privilege.Resolve(r.Found)
 	if err != nil {
 		return fmt.Errorf("resolve %s: %w", Inert(r.Found), err)
 	}
@@ -212,30 +213,6 @@ func Identify(path string) (Identity, error) {
 	}
 	id.Size, id.SHA256 = int64(n)+rest, hex.EncodeToString(h.Sum(nil))
 	return id, nil
-}
-
-// RootOnly reports whether only root can change what path names: the file, and
-// every folder and link on the way to it, belong to root and are writable by
-// nobody else. A path that leads through /proc is never root's alone.
-func RootOnly(path string) (bool, error) {
-	resolved, only, err := resolve(path)
-	if err != nil {
-		return false, fmt.Errorf("resolve %s: %w", Inert(path), err)
-	}
-	if !only {
-		return false, nil
-	}
-	ok, err := ownedByRoot(resolved)
-	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", Inert(path), err)
-	}
-	return ok, nil
-}
-
-// Resolve follows every symlink of an absolute path.
-func Resolve(path string) (string, error) {
-	resolved, _, err := resolve(path)
-	return resolved, err
 }
 
 // ArgsDigest binds to the exact arguments and to the name under which the

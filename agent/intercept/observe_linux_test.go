@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -156,7 +157,7 @@ func TestFindRelative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if real, err := Resolve(got); real != filepath.Join(dir, "exec") || err != nil {
+	if real, _, err := privilege.Resolve(got); real != filepath.Join(dir, "exec") || err != nil {
 		t.Error(real, err)
 	}
 }
@@ -208,18 +209,18 @@ func TestRootOnly(t *testing.T) {
 		{"toopen", false}, {"theirlink", false}, {"viatheirs", false}, {"theirs/../good", false}, {"open/../good", false},
 	}
 	for _, tt := range tests {
-		got, err := RootOnly(base + "/" + tt.path)
+		got, err := privilege.RootOnly(base + "/" + tt.path)
 		if got != tt.want || err != nil {
 			t.Errorf("%s: got %v, %v", tt.path, got, err)
 		}
 	}
-	if ok, err := RootOnly("/proc/self/exe"); ok || err == nil {
+	if ok, err := privilege.RootOnly("/proc/self/exe"); ok || err == nil {
 		t.Error("/proc is root's alone")
 	}
-	if ok, err := RootOnly(at("nothing")); ok || err == nil {
+	if ok, err := privilege.RootOnly(at("nothing")); ok || err == nil {
 		t.Error("what is not there is root's alone")
 	}
-	if ok, err := RootOnly("good"); ok || err == nil {
+	if ok, err := privilege.RootOnly("good"); ok || err == nil {
 		t.Error("a relative path is root's alone")
 	}
 }

@@ -7,10 +7,6 @@ import (
 	"os"
 )
 
-func resolve(string) (string, bool, error) { return "", false, errors.ErrUnsupported }
-
-func ownedByRoot(string) (bool, error) { return false, errors.ErrUnsupported }
-
 func openProgram(string) (*os.File, Identity, error) { return nil, Identity{}, errors.ErrUnsupported }
 
 func parentProgram(int) string { return "" }

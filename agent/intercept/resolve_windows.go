@@ -5,10 +5,6 @@ import (
 	"os"
 )
 
-func resolve(string) (string, bool, error) { return "", false, errors.ErrUnsupported }
-
-func ownedByRoot(string) (bool, error) { return false, errors.ErrUnsupported }
-
 func openProgram(string) (*os.File, Identity, error) { return nil, Identity{}, errors.ErrUnsupported }
 
 func parentProgram(int) string { return "" }

@@ -154,33 +154,7 @@ func rootOwns(fd int) (bool, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, err
 	}
-	return st.Uid == 0 && st.Mode&0o022 == 0, nil // an access list that lets others write shows as the group's bit
-}
-
-// RootOnly reports whether root alone can change what path leads to: the file
-// or folder itself and every folder above it, after all links, which must lie
-// in such folders too.
-func RootOnly(path string) (bool, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", path, err)
-	}
-	for _, p := range []string{filepath.Clean(path), real} {
-		for dir := p; ; dir = filepath.Dir(dir) {
-			var st unix.Stat_t
-			if err := unix.Lstat(dir, &st); err != nil {
-				return false, fmt.Errorf("look at %s: %w", dir, err)
-			}
-			link := st.Mode&unix.S_IFMT == unix.S_IFLNK
-			if st.Uid != 0 || !link && st.Mode&0o022 != 0 {
-				return false, nil
-			}
-			if dir == "/" || dir == "." {
-				break
-			}
-		}
-	}
-	return filepath.IsAbs(path), nil
+	return RootsAlone(&st), nil
 }
 
 // copyProgram copies what users can change: an ELF file into sealed memory, a

@@ -22,6 +22,3 @@ func IsGate([]string) bool { return false }
 
 // Gate is not there yet on this system.
 func Gate() int { return 1 }
-
-// RootOnly is not there yet on this system.
-func RootOnly(string) (bool, error) { return false, errors.ErrUnsupported }

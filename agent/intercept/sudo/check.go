@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -141,14 +142,14 @@ func (s *Server) fits(h *held, g elevation.Grant) error {
 
 // unchanged looks again whether the program is the file that was observed.
 func unchanged(real intercept.Real) error {
-	path, err := intercept.Resolve(real.Found)
+	path, _, err := privilege.Resolve(real.Found)
 	if err != nil {
 		return err
 	}
 	if path != real.Path {
 		return errors.New("the path leads to another program")
 	}
-	only, err := intercept.RootOnly(real.Found)
+	only, err := privilege.RootOnly(real.Found)
 	if err != nil {
 		return err
 	}
@@ -287,7 +288,7 @@ func (s *Server) start(a *armed, q call) verdict {
 // matches compares what sudoers has made of the call with what was approved.
 func (h *held) matches(q call) error {
 	command := value(q.info, "command")
-	path, err := intercept.Resolve(command)
+	path, _, err := privilege.Resolve(command)
 	switch {
 	case err != nil:
 		return errors.New("the program is gone")

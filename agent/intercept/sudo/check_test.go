@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -22,7 +23,7 @@ func TestMatches(t *testing.T) {
 	}
 	real := intercept.Real{Found: "/bin/sh", Called: "sh", Args: []string{"a", "b"}, Cwd: "/tmp", RootOnly: true}
 	var err error
-	if real.Path, err = intercept.Resolve(real.Found); err != nil {
+	if real.Path, _, err = privilege.Resolve(real.Found); err != nil {
 		t.Fatal(err)
 	}
 	id, err := intercept.Identify(real.Path)

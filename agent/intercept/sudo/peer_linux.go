@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
 )
 
 // peer is the process at the other end of the plugin socket: a sudo.
@@ -153,7 +153,7 @@ func bootTicks() (uint64, error) {
 
 // rootOwned refuses a file that others than root could change or swap.
 func rootOwned(path string) error {
-	only, err := intercept.RootOnly(path)
+	only, err := privilege.RootOnly(path)
 	if err == nil && !only {
 		err = fmt.Errorf("%s can be changed by others than root", path)
 	}
