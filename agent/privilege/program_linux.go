@@ -150,6 +150,10 @@ func openWalked(path string) (f *os.File, safe bool, err error) {
 }
 
 func rootOwns(fd int) (bool, error) {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type == fuseMagic {
+		return false, err
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, err
