@@ -137,9 +137,40 @@ func TestNotCovered(t *testing.T) {
 		})
 	}
 	sudo(t, alice, "-u", "nosuch", "id").expect(t, 1, "nosuch")
-	sudo(t, alice, "nosuchprogram").expect(t, 1)
+	sudo(t, alice, "nosuchprogram").expect(t, 1, "error: command not found: nosuchprogram\nhint: ")
 	if n := m.elevator.asked(); n != 0 {
 		t.Errorf("asked %d times, want never", n)
+	}
+}
+
+// Who has any right, however small, hears about a missing program from sudo
+// itself, as without Assent; nobody else is asked for a password over it.
+func TestProgramsThatAreNotThere(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	write(t, "/etc/sudoers.d/bob", 0o440, "bob ALL=(daemon) NOPASSWD: /usr/bin/id -u\n")
+	installShim(t)
+	m := serve(t, approveAll)
+	ours := "error: command not found: "
+	for _, command := range []string{"nosuch", "./nosuch", "/nosuch\x1b[31m", "/etc/passwd"} {
+		r := sudo(t, alice, "-n", command)
+		r.expect(t, 1, ours+intercept.Inert(command)+"\nhint: ")
+		sudo(t, alice, "-n", "-u", "bob", "--", command, "x").expect(t, 1, ours)
+		for _, uid := range []uint32{bob, carol} {
+			if r := sudo(t, uid, "-n", command); r.code != 1 || strings.Contains(r.err, ours) || !strings.HasPrefix(r.err, "sudo: ") {
+				t.Errorf("%d, %s: %v", uid, command, r)
+			}
+		}
+	}
+	sudo(t, alice, "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "-n", "nosuch").expect(t, 1, ours) // a rule was in force between
+	write(t, "/etc/sudoers.d/alice", 0o440, "alice ALL=(root) NOPASSWD: /usr/bin/true\n")
+	if r := sudo(t, alice, "-n", "nosuch"); strings.Contains(r.err, ours) {
+		t.Errorf("with a right: %v", r)
+	}
+	if n := m.elevator.asked(); n != 1 {
+		t.Errorf("asked %d times, want 1", n)
 	}
 }
 

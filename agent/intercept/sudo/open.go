@@ -48,14 +48,15 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 		s.cfg.Log.Warn("a sudo was let through: its user is not the one it names", "uid", uid, "err", err)
 		return pass()
 	}
+	u := s.of(uid)
 	w, err := s.understand(k.ctx, t, q, uid)
-	if err != nil {
-		if !errors.Is(err, intercept.ErrNoProgram) {
-			s.cfg.Log.Info("a sudo was let through", "uid", uid, "why", err)
-		}
+	switch {
+	case errors.Is(err, intercept.ErrNoProgram):
+		return s.notFound(k.ctx, u, w, err)
+	case err != nil:
+		s.cfg.Log.Info("a sudo was let through", "uid", uid, "why", err)
 		return pass() // sudo says itself what is wrong
 	}
-	u := s.of(uid)
 	allowed, err := s.entitled(k.ctx, u, w.query(q))
 	if err != nil {
 		s.cfg.Log.Warn("a sudo was let through: the rights are not known", "uid", uid, "err", err)
@@ -65,6 +66,18 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 		return verdict{allow: true, text: ownRight}
 	}
 	return s.answer(k, p, u, q, w)
+}
+
+// notFound answers for a program that is not there. Sudo says it itself to those
+// who have any right; of others it would ask the password first, for nothing.
+func (s *Server) notFound(ctx context.Context, u *user, w wanted, why error) verdict {
+	if w.typed.shell {
+		return pass()
+	}
+	if any, err := s.entitled(ctx, u, Query{User: w.who}); any || err != nil {
+		return pass()
+	}
+	return refuse(fault(why.Error(), "check the spelling, and whether it is installed"))
 }
 
 // understand finds out what would run, for the question about rights.

@@ -27,7 +27,7 @@ type Query struct {
 	User  intercept.Account
 	RunAs intercept.Account
 	Group string // -g, "" = none
-	Path  string // or "sudoedit"
+	Path  string // or "sudoedit"; "" asks whether there is any right at all
 	Args  []string
 }
 
@@ -97,28 +97,28 @@ func (r *Rights) Ask(ctx context.Context, q Query) (bool, error) {
 	r.mu.Lock()
 	r.refreshLocked() // a change from here on empties the memory at the next look
 	r.mu.Unlock()
-	args := []string{"-n", "-l", "-U", q.User.Name, "-u", q.RunAs.Name}
-	if q.Group != "" {
-		args = append(args, "-g", q.Group)
-	}
-	_, exit, err := r.run(ctx, append(append(args, "--", q.Path), q.Args...))
+	out, exit, err := r.run(ctx, q.options())
 	if err != nil {
 		return false, fmt.Errorf("ask sudo for the rights: %w", err)
 	}
 	if exit != 0 && exit != 1 {
 		return false, fmt.Errorf("ask sudo for the rights: exit %d", exit)
 	}
+	allowed := exit == 0
+	if q.Path == "" { // only a clear no is a no
+		allowed = !strings.HasPrefix(out, "User "+q.User.Name+" is not allowed to run sudo on ")
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if changed, ok := r.watch.Changed(); !ok || changed {
 		r.forgetLocked()
-		return exit == 0, nil
+		return allowed, nil
 	}
 	if len(r.known) >= rightsMax {
 		clear(r.known)
 	}
-	r.known[q.key()] = answer{allowed: exit == 0, at: r.now()}
-	return exit == 0, nil
+	r.known[q.key()] = answer{allowed: allowed, at: r.now()}
+	return allowed, nil
 }
 
 // Info asks sudo for its settings, from memory while nothing changed.
@@ -185,6 +185,19 @@ func (r *Rights) refreshLocked() {
 func (r *Rights) forgetLocked() {
 	clear(r.known)
 	r.info = nil
+}
+
+// options are how sudo is asked.
+func (q Query) options() []string {
+	args := []string{"-n", "-l", "-U", q.User.Name}
+	if q.Path == "" {
+		return args
+	}
+	args = append(args, "-u", q.RunAs.Name)
+	if q.Group != "" {
+		args = append(args, "-g", q.Group)
+	}
+	return append(append(args, "--", q.Path), q.Args...)
 }
 
 func (q Query) key() [32]byte {
