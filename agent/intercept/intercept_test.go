@@ -86,11 +86,37 @@ func TestMask(t *testing.T) {
 		{"a path that has the word", "/etc/passwd /usr/share/token", "/etc/passwd /usr/share/token"},
 		{"passwd program's argument", "bob", "bob"},
 		{"no text", "a\xff", `a\xff`},
+		{"behind the options", "-- --password /etc/x", "-- --password /etc/x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in, want := split(tt.in), split(tt.want)
-			if d := cmp.Diff(want, Mask(in)); d != "" {
+			if d := cmp.Diff(want, Mask(in, false)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestMaskHidesNoDeed: who approves must see what a program will do that does
+// what its arguments say, however much it is made to look like a secret.
+func TestMaskHidesNoDeed(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"code behind a variable", "-c token=1;|chmod|u+s|/bin/bash", "-c token=***;|chmod|u+s|/bin/bash"},
+		{"code in a variable", "-c pwd=$(reboot)", "-c pwd=$(reboot)"},
+		{"code on the next line", "-c token=1\nreboot", "-c token=***\nreboot"},
+		{"code behind a header", "-c cookie:|x;|reboot|now", "-c cookie:|***;|reboot|now"},
+		{"code in an address", "-c x://a:$(reboot)@", "-c x://a:$(reboot)@"},
+		{"a path as a value", "--token /etc/sudoers.d/x", "--token /etc/sudoers.d/x"},
+		{"a path in a variable", "token=/etc/sudoers", "token=/etc/sudoers"},
+		{"an option as a value", "--token -exec", "--token -exec"},
+		{"still a secret", "PGPASSWORD=x psql --password hunter2", "PGPASSWORD=*** psql --password ***"},
+		{"a header", "-H Authorization:|Bearer|abc", "-H Authorization:|Bearer|***"},
+		{"an address", "https://bob:secret@host/x", "https://bob:***@host/x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if d := cmp.Diff(split(tt.want), Mask(split(tt.in), true)); d != "" {
 				t.Error(d)
 			}
 		})
@@ -111,8 +137,8 @@ func FuzzMask(f *testing.F) {
 	f.Add("a\xff\x00", "TOKEN=abc")
 	f.Add("https://a:b@c", "Authorization: Basic x")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		got := Mask([]string{a, b})
-		if len(got) != 2 {
+		got := append(Mask([]string{a, b}, false), Mask([]string{a, b}, true)...)
+		if len(got) != 4 {
 			t.Fatalf("%d arguments", len(got))
 		}
 		for _, s := range got {

@@ -14,18 +14,26 @@ const masked = "***"
 // like secrets are replaced, bytes that are not text are shown as escapes. The
 // number and order of the arguments stay. It is a courtesy to whoever typed a
 // password, not a proof that none is left.
-func Mask(args []string) []string {
+//
+// It must not become a way to hide from the approver what will happen. acts says
+// that the program does what its arguments say (a shell, tee, find): then nothing
+// is replaced that could be more than a secret, such as code or a path. What
+// stands behind "--" is no option of any program.
+func Mask(args []string, acts bool) []string {
 	out := make([]string, len(args))
+	one, options := maskOne, true
+	if acts {
+		one = maskWord
+	}
 	secret := false // the previous argument was an option whose value is secret
 	for i, a := range args {
-		switch {
-		case secret && !strings.HasPrefix(a, "--"):
+		if secret && !strings.HasPrefix(a, "--") && (!acts || onlySecret.MatchString(a)) {
 			out[i], secret = masked, false
 			continue
-		default:
-			secret = secretOption(a)
 		}
-		out[i] = text(maskOne(a))
+		options = options && a != "--"
+		secret = options && secretOption(a)
+		out[i] = text(one(a))
 	}
 	return out
 }
@@ -48,6 +56,25 @@ func maskOne(a string) string {
 	}
 	a = secretURL.ReplaceAllString(a, "${1}"+masked+"@")
 	a = secretHeader.ReplaceAllString(a, "${1}"+masked)
+	return secretToken.ReplaceAllString(a, masked)
+}
+
+// special are the characters by which a word becomes more than a word to some
+// program; a secret that has them is shown from there on.
+const special = "\\s;|&<>(){}$`\"'\\\\"
+
+// The same patterns for programs that act on their arguments.
+var (
+	wordAssign = regexp.MustCompile(`(?i)^((?:--?)?(?:[\w.]+[-_])*[\w.]*` + secretWords + `[=:])[^./~` + special + `][^` + special + `]*`)
+	wordURL    = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:)[^/@` + special + `]+@`)
+	wordHeader = regexp.MustCompile(`(?i)((?:authorization|x-api-key|cookie|private-token)\s*:\s*(?:(?:basic|bearer|token|digest)\s+)?)[^` + special + `]+`)
+	onlySecret = regexp.MustCompile(`^[^-./~` + special + `][^` + special + `]*$`) // no path, no option, no code
+)
+
+func maskWord(a string) string {
+	a = wordAssign.ReplaceAllString(a, "${1}"+masked)
+	a = wordURL.ReplaceAllString(a, "${1}"+masked+"@")
+	a = wordHeader.ReplaceAllString(a, "${1}"+masked)
 	return secretToken.ReplaceAllString(a, masked)
 }
 

@@ -99,7 +99,7 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 		User:       real.User.elevationUser(),
 		Mechanism:  raw.Mechanism,
 		Subject: elevation.Subject{
-			Path: real.Path, Args: Mask(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
+			Path: real.Path, Args: Mask(raw.Args, Unbounded(real.Path) || Unbounded(real.Called)), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
 			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
 			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
 		},
