@@ -151,7 +151,7 @@ func sources(t *testing.T) ([]source, *token.FileSet) {
 // complain reports one violation. The rule is the sentence that explains it.
 func complain(t *testing.T, where, what, rule string) {
 	t.Helper()
-	t.Logf("%s: %s\n\t%s", where, what, rule)
+	t.Errorf("%s: %s\n\t%s", where, what, rule)
 }
 
 func TestImports(t *testing.T) {

@@ -1,7 +1,6 @@
 // Package store keeps everything the controller knows in one SQLite database:
 // requests, grants, frames for endpoints, people, rules, settings and the audit
-// log. It is the only package that knows SQL and gorm; none of their types leave
-// it.
+// log. It alone knows SQL and gorm; none of their types leave it.
 //
 // [Store.View] reads one consistent state. [Store.Update] changes it in a
 // savepoint of a transaction that is shared with other callers and is answered
