@@ -408,6 +408,42 @@ func TestNoControllerIsSaidInTime(t *testing.T) {
 	})
 }
 
+// slow is a person who thinks before typing the reason.
+type slow struct{ person }
+
+func (p *slow) Ask(context.Context, wire.Need) (string, string, error) {
+	time.Sleep(time.Minute)
+	return "printer driver", "", nil
+}
+
+// The time in which the controller has to answer once ran while the person was
+// typing: whoever took longer over the reason was told that the request is kept,
+// and got the prompt back instead of the waiting line.
+func TestTheReasonMayTakeItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, t.TempDir())
+		p := &slow{}
+		done := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, p)
+		m := next[wire.Attempt](d)
+		d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+		time.Sleep(time.Minute + time.Second)
+		next[wire.Complete](d)
+		time.Sleep(answerWithin / 2)
+		d.answer(wire.TProgress, wire.Progress{Request: m.Request, Position: 1})
+		time.Sleep(time.Hour)
+		d.answer(wire.TDecision, d.grantFor(m.Request, m.Attempt, nil))
+		if r := <-done; r.err != nil || r.permit.Grant.Request != m.Request {
+			t.Errorf("%+v", r)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.lines) == 0 || time.Since(p.lines[0].Since) > time.Hour+time.Minute {
+			t.Errorf("shown %+v, want the time since the request was made", p.lines)
+		}
+		d.Close()
+	})
+}
+
 func TestRulesOnlyNeverAsks(t *testing.T) {
 	d := newDesk(t, t.TempDir())
 	done := d.elevate(t.Context(), intercept.Ask{Attempt: attempt(), RulesOnly: true}, nil)

@@ -86,6 +86,7 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 		giveUp = t.C
 	}
 	for {
+		before := w.stage
 		next, permit, err := w.step(ctx, h)
 		if err != nil || permit.Grant.ID != "" {
 			return permit, err
@@ -95,6 +96,9 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 			w.id = next
 			h = a.hold(next, w.ask.Attempt)
 			continue
+		}
+		if before == stageAttempt && w.stage == stageComplete {
+			patience.Reset(answerWithin) // the person took some time for the reason
 		}
 		select {
 		case <-h.wake:
@@ -184,6 +188,7 @@ func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	w.complete = wire.Complete{Request: w.id, Justification: strings.TrimSpace(reason), Ticket: ticket}
 	w.stage, w.sent = stageComplete, false
 	now := w.a.now()
+	w.since = now
 	return w.a.journal.put(note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket,
 		Phase: phaseWaiting, At: now}, now)
 }
