@@ -42,7 +42,9 @@ console:
 	.ci/packages node=nodejs npm=npm || { echo "not built: the console, it needs node and npm"; exit 0; }; \
 	lock=$$(sha256sum $(CONSOLE)/package-lock.json); \
 	if [ "$$(cat $(CONSOLE)/node_modules/.lock 2>/dev/null)" != "$$lock" ]; then \
-		npm ci --prefix $(CONSOLE) --no-audit --no-fund --loglevel=error; echo "$$lock" > $(CONSOLE)/node_modules/.lock; fi; \
+		echo "npm loads the console's packages"; \
+		npm ci --prefix $(CONSOLE) --no-audit --no-fund --loglevel=error || { echo "not built: the console, npm could not load its packages (its errors are above); everything else works"; exit 0; }; \
+		echo "$$lock" > $(CONSOLE)/node_modules/.lock; fi; \
 	$(GO) run ./controller/cmd/webbuild && echo "built: console"
 
 # What a build looks for is installed before it.
