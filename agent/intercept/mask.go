@@ -5,10 +5,11 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// masked stands for a secret that stays on the endpoint.
-const masked = "***"
+const masked = elevation.Masked
 
 // Mask returns the arguments as people and rules may see them: values that look
 // like secrets are replaced, bytes that are not text are shown as escapes. The

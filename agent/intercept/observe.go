@@ -245,11 +245,7 @@ func marks(raw Raw, real Real) []string {
 		list = append(list, elevation.MarkScript)
 	}
 	if base := filepath.Base(real.Path); base != real.Called && utf8.ValidString(real.Called) {
-		list = append(list, MarkCalledAs+real.Called)
+		list = append(list, elevation.MarkCalledAs+real.Called)
 	}
 	return list
 }
-
-// MarkCalledAs begins the mark that tells under which other name a program is
-// called: /usr/bin/systemctl called as reboot is not systemctl without arguments.
-const MarkCalledAs = "called_as:"

@@ -42,7 +42,7 @@ func TestObserve(t *testing.T) {
 	if !s.HasMark(elevation.MarkShell) || !s.HasMark(elevation.MarkUnbounded) || s.HasMark(elevation.MarkUserWritable) || s.HasMark(elevation.MarkScript) {
 		t.Errorf("marks %q", s.Marks)
 	}
-	if path != "/usr/bin/sh" && !s.HasMark(MarkCalledAs+"sh") {
+	if path != "/usr/bin/sh" && !s.HasMark(elevation.MarkCalledAs+"sh") {
 		t.Errorf("%s is called as sh: %q", path, s.Marks)
 	}
 	if !real.RootOnly || real.Found != "/usr/bin/sh" || real.Called != "sh" || a.User.Name != "root" || a.User.UID != "0" || len(a.User.Groups) == 0 {

@@ -11,7 +11,10 @@
 // what rules say is in rules, the signature over a grant is in sign.
 package elevation
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AccessType says what kind of access is asked for. The zero value is invalid.
 type AccessType string
@@ -56,7 +59,7 @@ type Subject struct {
 	Product    string    `cbor:"product" json:"product"`
 	Version    string    `cbor:"version" json:"version"`
 	// Marks are facts that call for caution, found by the endpoint:
-	// "user_writable", "unbounded", "script", "shell".
+	// "user_writable", "unbounded", "script", "shell", "called_as:NAME".
 	Marks []string `cbor:"marks" json:"-"`
 }
 
@@ -66,7 +69,26 @@ const (
 	MarkUnbounded    = "unbounded"     // interpreter, shell, editor, pager, loader: can do anything
 	MarkScript       = "script"        // text file with an interpreter line
 	MarkShell        = "shell"         // asked for as an interactive shell: full root
+	MarkCalledAs     = "called_as:"    // begins the mark with the name that is not the file's: a link's
 )
+
+// Masked stands in arguments for a secret that stays on the endpoint.
+const Masked = "***"
+
+// CalledAs is the name under which the program is called when that may make it
+// another program: /usr/bin/systemctl called as reboot, /usr/bin/kmod called as
+// insmod. "" when it is the file's own, or that without its version.
+func (s Subject) CalledAs() string {
+	base := s.Path[strings.LastIndexAny(s.Path, `/\`)+1:]
+	for _, m := range s.Marks {
+		name, ok := strings.CutPrefix(m, MarkCalledAs)
+		version, same := strings.CutPrefix(base, name)
+		if ok && (!same || strings.Trim(version, "-.0123456789") != "") {
+			return name
+		}
+	}
+	return ""
+}
 
 // HasMark reports whether the endpoint put mark on s.
 func (s Subject) HasMark(mark string) bool {

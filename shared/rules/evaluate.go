@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -212,6 +213,9 @@ func cautions(s elevation.Subject) []elevation.Caution {
 		if s.HasMark(c.Reason) {
 			out = append(out, c)
 		}
+	}
+	if name := s.CalledAs(); name != "" {
+		out = append(out, elevation.Caution{Reason: "called_as", Fact: "called as " + strconv.Quote(name) + ", by which it may be another program"})
 	}
 	return out
 }

@@ -56,6 +56,20 @@ func TestEvaluate(t *testing.T) {
 		{"path is compared with case", approveID, attempt("/usr/bin/ID"), Ask, ""},
 		{"path with a line end", approveID, attempt("/usr/bin/id\n"), Ask, ""},
 
+		{"called by another name", approveID, with(attempt("/usr/bin/id"), mark("called_as:reboot")), Ask, ""},
+		{"called without the version", `rules: [{name: a, match: {path: /usr/bin/tool3.11, args: [x]}, then: approve}]`,
+			with(attempt("/usr/bin/tool3.11", "x"), mark("called_as:tool3")), Approve, "a@3"},
+		{"called by half of the name", `rules: [{name: a, match: {path: /usr/bin/lz4cat, args: [x]}, then: approve}]`,
+			with(attempt("/usr/bin/lz4cat", "x"), mark("called_as:lz4")), Ask, ""},
+		{"denied by any name", `rules: [{name: no, match: {path: /usr/bin/id}, then: deny}]`,
+			with(attempt("/usr/bin/id"), mark("called_as:reboot")), Deny, "no@3"},
+		{"denied by the name it is called by", `rules: [{name: no, match: {path: reboot}, then: deny}]`,
+			with(attempt("/usr/bin/systemctl"), mark("called_as:reboot")), Deny, "no@3"},
+		{"a pattern for what is hidden", `rules: [{name: a, match: {path: /usr/bin/apt, args: [{regex: '[^/]*'}]}, then: approve}]`,
+			attempt("/usr/bin/apt", "token=***"), Ask, ""},
+		{"anything for what is hidden", `rules: [{name: a, match: {path: /usr/bin/apt, args: [{any: true}]}, then: approve}]`,
+			attempt("/usr/bin/apt", "token=***"), Approve, "a@3"},
+
 		{"deny beats approve", `rules:
 - {name: yes, match: {path: /usr/bin/id, args: []}, then: approve, precedence: 0}
 - {name: no, match: {user: [bo]}, then: deny, precedence: 999}`, attempt("/usr/bin/id"), Deny, "no@3"},

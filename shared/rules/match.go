@@ -76,7 +76,14 @@ func (r *rule) anchored(s elevation.Subject) bool {
 	if m.Publisher != "" && m.Publisher != s.Publisher.Thumbprint {
 		return false
 	}
-	return r.pathHolds(s.Path)
+	return r.pathHolds(s.Path) || r.deniesName(s.CalledAs())
+}
+
+// deniesName reports whether the rule has only a name and it is the one under
+// which the program is called: who denies reboot means no file of that name.
+func (r *rule) deniesName(called string) bool {
+	name := r.Match.Path.Literal
+	return called != "" && r.Then != ThenApprove && name != "" && !absolute(name) && nameKey(name) == called
 }
 
 func (r *rule) pathHolds(path string) bool {
@@ -192,12 +199,27 @@ func (r *rule) mayNotApprove(s elevation.Subject) string {
 	switch {
 	case s.HasMark(elevation.MarkShell):
 		return "an interactive shell is answered by a person"
+	case s.CalledAs() != "":
+		return "it is called by another name, " + strconv.Quote(s.CalledAs()) + ", and may be another program by that"
+	case r.matchesHidden(s.Args):
+		return "what its pattern is compared with is partly hidden, as it looks like a secret: only {any: true} approves that"
 	case s.HasMark(elevation.MarkUserWritable) && !slices.Contains(r.Match.SHA256, s.SHA256):
 		return "ordinary users can change this program: only a rule with its sha256 may approve it"
 	case (s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path)) && !fixed(r.Match.Args):
 		return "this program can do anything: only a rule with fixed arguments may approve it"
 	}
 	return ""
+}
+
+// matchesHidden reports whether a pattern was compared with an argument that the
+// endpoint does not show whole.
+func (r *rule) matchesHidden(args []string) bool {
+	for i, w := range r.Match.Args {
+		if w.Regex != "" && i < len(args) && strings.Contains(args[i], elevation.Masked) {
+			return true
+		}
+	}
+	return false
 }
 
 // fixed reports whether args pins every argument, and at least one.

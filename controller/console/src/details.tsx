@@ -176,6 +176,7 @@ function Revoke({ r }: { r: Request }): VNode {
 
 const cautionNames: Record<string, string> = {
   user_writable: "Others can change this program", unbounded: "It can do anything", script: "It is a script", shell: "A root shell",
+  called_as: "Called by another name",
 };
 
 function Cautions({ r }: { r: Request }): VNode | null {
