@@ -72,7 +72,8 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 	case "ambiguous":
 		return a, ErrAmbiguous
 	case "conflict":
-		return a, fmt.Errorf("%w: %s", ErrConflict, intercept.Inert(a.Error))
+		why := strings.TrimPrefix(strings.TrimPrefix(a.Error, ErrConflict.Error()), ": ")
+		return a, fmt.Errorf("%w: %s", ErrConflict, intercept.Inert(why))
 	}
 	return a, errors.New(intercept.Inert(a.Error))
 }
