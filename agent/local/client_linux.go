@@ -73,6 +73,9 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 		return a, ErrAmbiguous
 	case "conflict":
 		why := strings.TrimPrefix(strings.TrimPrefix(a.Error, ErrConflict.Error()), ": ")
+		if why == "" {
+			return a, ErrConflict
+		}
 		return a, fmt.Errorf("%w: %s", ErrConflict, intercept.Inert(why))
 	}
 	return a, errors.New(intercept.Inert(a.Error))
