@@ -12,6 +12,8 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/kardianos/service"
+
+	"github.com/assent-epm/assent/agent/privilege"
 )
 
 // units are the ones that packages install too.
@@ -33,12 +35,15 @@ func onSystemd() bool {
 // know neither readiness nor a watchdog nor the reaper; elsewhere the service
 // library writes what the init system wants.
 func install(ctx context.Context, set *settings) error {
-	if !onSystemd() {
-		return control(ctx, set, "install")
-	}
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
+	}
+	if err := fitToInstall(exe); err != nil {
+		return err
+	}
+	if !onSystemd() {
+		return control(ctx, set, "install")
 	}
 	names, err := fs.Glob(units, "units/*")
 	if err != nil {
@@ -63,6 +68,20 @@ func install(ctx context.Context, set *settings) error {
 		}
 		return each(enabledUnits, func(unit string) error { return job(ctx, unit, conn.StartUnitContext) })
 	})
+}
+
+// fitToInstall refuses a program that others than root can change, such as one
+// in somebody's checkout: root would run it at every start, and sudo would load
+// the plugin beside it.
+func fitToInstall(exe string) error {
+	only, err := privilege.RootOnly(exe)
+	if err != nil {
+		return fmt.Errorf("look at this program: %w", err)
+	}
+	if !only {
+		return hinted{fmt.Errorf("%s can be changed by others than root", exe), "copy the programs to /usr/local/bin as root and install from there"}
+	}
+	return nil
 }
 
 // uninstall leaves nothing behind: grants end first, then sudo is as it was,
