@@ -393,6 +393,31 @@ func TestSameThingWaitsElsewhere(t *testing.T) {
 	}
 }
 
+// A controller that takes two things for one must not make a grant for one of
+// them start the other.
+func TestJoinedToSomethingElse(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	waiting := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{reason: "long enough"})
+	first := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: first.Request, Joined: first.Request})
+	other := attempt()
+	other.Subject.Path = "/usr/bin/env"
+	joined := d.elevate(t.Context(), intercept.Ask{Attempt: other}, &person{reason: "long enough"})
+	second := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: second.Request, Joined: first.Request})
+	for d.holdersOf(first.Request) < 2 {
+		runtime.Gosched()
+	}
+	d.answer(wire.TDecision, d.grantFor(first.Request, first.Attempt, nil))
+	var refused *intercept.Refused
+	if r := <-joined; !errors.As(r.err, &refused) {
+		t.Errorf("the other program: %+v", r)
+	}
+	if r := <-waiting; r.err == nil && r.permit.Grant.Subject.Path != "/usr/bin/id" {
+		t.Errorf("the one that was approved: %+v", r)
+	}
+}
+
 func TestNoControllerIsSaidInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, t.TempDir())

@@ -127,10 +127,10 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 	switch {
 	case grant != "":
 		permit, ok := w.a.claim(grant)
-		if !ok {
-			return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
+		if ok {
+			return "", permit, w.mine(permit)
 		}
-		return "", permit, nil
+		return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
 	case final != nil:
 		return "", intercept.Permit{}, final
 	}
@@ -158,6 +158,18 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 		w.show(progress)
 	}
 	return "", intercept.Permit{}, nil
+}
+
+// mine makes sure that a permit is for what is held here, whatever request the
+// controller said it was to join; one for something else is given back.
+func (w *wait) mine(permit intercept.Permit) error {
+	err := matches(permit.Grant, w.ask.Attempt)
+	if err == nil {
+		return nil
+	}
+	w.a.unclaim(permit.Grant.ID)
+	w.a.Log.Error("a grant is not for the attempt that waited for it", "grant", permit.Grant.ID, "error", err)
+	return &intercept.Refused{By: "this endpoint", Rule: true, Text: "the approval is for something else; run the command again"}
 }
 
 // send hands the message of the present stage to the link, once.
