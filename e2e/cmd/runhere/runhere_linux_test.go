@@ -25,7 +25,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const checkout = "/root/checkout"
+const (
+	checkout = "/opt/checkout"
+	program  = checkout + "/bin/dev/runhere"
+)
 
 // What `make run` promises about the machine it runs on, also when it is killed.
 func TestRunHere(t *testing.T) {
@@ -36,8 +39,8 @@ func TestRunHere(t *testing.T) {
 	m := freshMachine(ctx, t)
 	before := fingerprint(ctx, t, m)
 
-	t.Run("try it, then end it", func(t *testing.T) {
-		s := starts(ctx, t, m)
+	t.Run("an administrator tries it, then ends it", func(t *testing.T) {
+		s := starts(ctx, t, m, machine.Carol, "sudo "+program, "sudo -iu assent-try")
 		tryIt(ctx, t, m)
 		if err := s.Send("\x03"); err != nil {
 			t.Fatal(err)
@@ -51,7 +54,7 @@ func TestRunHere(t *testing.T) {
 		same(t, before, fingerprint(ctx, t, m))
 	})
 	t.Run("kill -9, the guardian undoes it", func(t *testing.T) {
-		s := starts(ctx, t, m)
+		s := starts(ctx, t, m, machine.Root, program, "su - assent-try")
 		kill(ctx, t, m, "pkill -9 -o -x runhere")
 		if _, err := s.Wait(ctx); err != nil {
 			t.Fatal(err)
@@ -60,7 +63,7 @@ func TestRunHere(t *testing.T) {
 		same(t, before, fingerprint(ctx, t, m))
 	})
 	t.Run("kill -9 of everything, the next call undoes it", func(t *testing.T) {
-		s := starts(ctx, t, m)
+		s := starts(ctx, t, m, machine.Root, program, "su - assent-try")
 		kill(ctx, t, m, "pkill -9 -x 'runhere|assent-agent|assent-controll'")
 		if _, err := s.Wait(ctx); err != nil {
 			t.Fatal(err)
@@ -68,7 +71,7 @@ func TestRunHere(t *testing.T) {
 		if got, err := m.SSH(ctx, machine.Carol, "sudo id -u", machine.Options{}); err != nil || got.Stdout != "0\n" {
 			t.Errorf("who had rights must keep them: %v, %s", err, got)
 		}
-		got, err := m.SSH(ctx, machine.Root, checkout+"/bin/dev/runhere undo", machine.Options{})
+		got, err := m.SSH(ctx, machine.Root, program+" undo", machine.Options{})
 		if err != nil || got.Code != 0 {
 			t.Fatalf("undo: %v, %s", err, got)
 		}
@@ -106,7 +109,7 @@ func freshMachine(ctx context.Context, t *testing.T) *machine.Machine {
 	if err := goBuild(ctx, root, runhere, "./e2e/cmd/runhere"); err != nil {
 		t.Fatal(err)
 	}
-	copyIn(t, machines[0], runhere, checkout+"/bin/dev/runhere")
+	copyIn(t, machines[0], runhere, program)
 	return machines[0]
 }
 
@@ -141,13 +144,13 @@ func same(t *testing.T, before, after string) {
 }
 
 // starts runs it on a terminal and waits until it can be tried.
-func starts(ctx context.Context, t *testing.T, m *machine.Machine) *machine.Session {
+func starts(ctx context.Context, t *testing.T, m *machine.Machine, user, command, become string) *machine.Session {
 	t.Helper()
-	s, err := m.Open(ctx, machine.Root, checkout+"/bin/dev/runhere", machine.Options{TTY: true, Cols: 200, Rows: 50})
+	s, err := m.Open(ctx, user, command, machine.Options{TTY: true, Cols: 200, Rows: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"It changes:", "console   http://127.0.0.1:8080", "sign in   http", "su - assent-try", "Ctrl-C ends it"} {
+	for _, text := range []string{"It changes:", "console   http://127.0.0.1:8080", "sign in   http", become, "Ctrl-C ends it"} {
 		if err := s.Expect(ctx, text); err != nil {
 			t.Fatal(err)
 		}
