@@ -397,15 +397,19 @@ func TestSameThingWaitsElsewhere(t *testing.T) {
 // them start the other.
 func TestJoinedToSomethingElse(t *testing.T) {
 	d := newDesk(t, t.TempDir())
-	waiting := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{reason: "long enough"})
+	ctx, leave := context.WithCancel(t.Context())
+	waiting := d.elevate(ctx, intercept.Ask{Attempt: attempt()}, &person{reason: "long enough"})
 	first := next[wire.Attempt](d)
-	d.answer(wire.TNeed, wire.Need{Request: first.Request, Joined: first.Request})
+	d.answer(wire.TNeed, wire.Need{Request: first.Request, ReasonMin: 8})
+	next[wire.Complete](d)
+	leave()
+	<-waiting // the request is kept
 	other := attempt()
 	other.Subject.Path = "/usr/bin/env"
 	joined := d.elevate(t.Context(), intercept.Ask{Attempt: other}, &person{reason: "long enough"})
 	second := next[wire.Attempt](d)
 	d.answer(wire.TNeed, wire.Need{Request: second.Request, Joined: first.Request})
-	for d.holdersOf(first.Request) < 2 {
+	for d.holdersOf(first.Request) == 0 {
 		runtime.Gosched()
 	}
 	d.answer(wire.TDecision, d.grantFor(first.Request, first.Attempt, nil))
@@ -413,7 +417,7 @@ func TestJoinedToSomethingElse(t *testing.T) {
 	if r := <-joined; !errors.As(r.err, &refused) {
 		t.Errorf("the other program: %+v", r)
 	}
-	if r := <-waiting; r.err == nil && r.permit.Grant.Subject.Path != "/usr/bin/id" {
+	if r := <-d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{}); r.err != nil || r.permit.Grant.Subject.Path != "/usr/bin/id" {
 		t.Errorf("the one that was approved: %+v", r)
 	}
 }
