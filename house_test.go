@@ -34,11 +34,12 @@ type layer struct {
 }
 
 func layers() []layer {
-	const shared = " shared/elevation shared/delegation shared/rules shared/sign shared/wire shared/version "
+	const shared = " shared/durable shared/elevation shared/delegation shared/rules shared/sign shared/wire shared/version "
 	const base = shared + " controller/audit controller/auth controller/keys "
 	return []layer{
 		{"shared/elevation", "", "the model is pure and stands alone, so that every program can trust it"},
 		{"shared/version", "", "the build stamp stands alone"},
+		{"shared/durable", "", "writing files stands alone, so that both sides and tools can use it"},
 		{"shared/delegation", "shared/elevation", "who may answer follows from the model alone"},
 		{"shared/rules/cel", "shared/elevation shared/rules", "conditions extend rules, not the other way round"},
 		{"shared/rules", "shared/elevation", "rules follow from the model alone, and the agent does not link CEL"},

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 )
@@ -115,7 +115,7 @@ func (j *journal) put(n note, now time.Time) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := writeDurably(filepath.Join(j.dir, string(n.ID)), raw); err != nil {
+	if err := durable.Replace(filepath.Join(j.dir, string(n.ID)), raw); err != nil {
 		return fmt.Errorf("store request %s: %w", n.ID, err)
 	}
 	j.all[n.ID] = n
@@ -182,26 +182,4 @@ func (j *journal) list(keep func(note) bool) []note {
 	}
 	sort.Slice(found, func(a, b int) bool { return found[a].ID > found[b].ID })
 	return found
-}
-
-// writeDurably replaces path as a whole: after a crash it holds the old or the
-// new content, and after a nil return the new one.
-func writeDurably(path string, raw []byte) (err error) {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

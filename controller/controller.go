@@ -38,6 +38,7 @@ import (
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules/cel"
 )
@@ -275,16 +276,16 @@ func (c *Controller) announce(ctx context.Context) error {
 		if link, err = c.accounts.NewLink(ctx, acc.ID); err != nil {
 			return err
 		}
-		if err := writeFile(filepath.Join(c.cfg.Data, "admin.token"), []byte(token+"\n")); err != nil {
-			return err
+		if err := durable.Replace(filepath.Join(c.cfg.Data, "admin.token"), []byte(token+"\n")); err != nil {
+			return fmt.Errorf("write admin.token: %w", err)
 		}
 	}
 	raw, err := json.Marshal(addresses{Listen: c.Addr(), AgentListen: c.AgentAddr(), Public: c.public})
 	if err != nil {
 		return fmt.Errorf("write addresses: %w", err)
 	}
-	if err := writeFile(filepath.Join(c.cfg.Data, addressesFile), append(raw, '\n')); err != nil {
-		return err
+	if err := durable.Replace(filepath.Join(c.cfg.Data, addressesFile), append(raw, '\n')); err != nil {
+		return fmt.Errorf("write addresses: %w", err)
 	}
 	fmt.Fprintf(c.cfg.Out, "console %s\nagents https://%s\n", c.public, hostPort(c.agents.Addr()))
 	if made {

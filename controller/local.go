@@ -15,8 +15,18 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
+
+const addressesFile = "addresses.json"
+
+// addresses is what scripts read to find a controller that chose its ports.
+type addresses struct {
+	Listen      string `json:"listen"`
+	AgentListen string `json:"agent_listen"`
+	Public      string `json:"public_url"`
+}
 
 // Local does on the controller's own machine what needs no sign-in, because
 // whoever can read the data folder has everything anyway. It works beside a
@@ -132,5 +142,5 @@ func (l *Local) RenewAdminToken(ctx context.Context, login string) (renewed bool
 	if err != nil {
 		return false, fmt.Errorf("renew admin.token: %w", err)
 	}
-	return true, writeFile(filepath.Join(l.data, "admin.token"), []byte(text+"\n"))
+	return true, durable.Replace(filepath.Join(l.data, "admin.token"), []byte(text+"\n"))
 }

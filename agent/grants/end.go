@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -116,15 +117,15 @@ func removeDropin(path string) error {
 	if !filepath.IsAbs(path) || !strings.HasPrefix(filepath.Base(path), DropinPrefix) {
 		return fmt.Errorf("remove %s: it is not one of ours", path)
 	}
-	for _, p := range []string{path, path + ".new"} {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, p := range []string{path, path + durable.Unfinished} {
+		if err := durable.Remove(p); err != nil {
 			return fmt.Errorf("remove the rule for sudo: %w", err)
 		}
 		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the rule for sudo: %s is still there", p)
 		}
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the rule for sudo: %w", err)
 	}
 	return nil

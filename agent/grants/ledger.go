@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 )
@@ -219,36 +220,11 @@ func (l *Ledger) Put(e Entry) error {
 			return fmt.Errorf("store grant %s: %w", e.ID, err)
 		}
 	}
-	if err := replace(path(l.dir, e.ID), raw); err != nil {
+	if err := durable.Replace(path(l.dir, e.ID), raw); err != nil {
 		return fmt.Errorf("store grant %s: %w", e.ID, err)
 	}
 	l.all[e.ID] = e
 	return nil
-}
-
-// replace writes path as a whole: after a crash it holds the old or the new
-// content, after a nil return the new one.
-func replace(path string, raw []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path+".new"))
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Get returns the entry of id as it was last stored.
@@ -295,9 +271,9 @@ func (l *Ledger) Delete(id elevation.GrantID) error {
 	if e.State != Ended {
 		return fmt.Errorf("forget grant %s: %w", id, ErrNotEnded)
 	}
-	if err := os.Remove(path(l.dir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(path(l.dir, id)); err != nil {
 		return fmt.Errorf("forget grant %s: %w", id, err)
 	}
 	delete(l.all, id)
-	return syncDir(l.dir)
+	return durable.SyncDir(l.dir)
 }

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -215,7 +216,7 @@ func (id Identity) save(dir string) error {
 		fileCA:       chainPEM([][]byte{id.CA}),
 		fileIdentity: append(text, '\n'),
 	} {
-		if err := replaceFile(filepath.Join(fresh, name), data, true); err != nil {
+		if err := durable.Replace(filepath.Join(fresh, name), data); err != nil {
 			return err
 		}
 	}
@@ -225,12 +226,12 @@ func (id Identity) save(dir string) error {
 	if err := os.Rename(fresh, identityDir(dir)); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // saveChain replaces the certificate of an identity.
 func saveChain(dir string, chain [][]byte) error {
-	return replaceFile(filepath.Join(identityDir(dir), fileChain), chainPEM(chain), true)
+	return durable.Replace(filepath.Join(identityDir(dir), fileChain), chainPEM(chain))
 }
 
 func chainPEM(chain [][]byte) []byte {

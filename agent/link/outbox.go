@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -45,9 +46,9 @@ func openOutbox(stateDir string, sync bool, log *slog.Logger) (*outbox, error) {
 		number, kind, _ := strings.Cut(e.Name(), ".")
 		n, err := strconv.ParseUint(number, 10, 64)
 		switch {
-		case err != nil || kind == "report.new":
+		case err != nil || kind == "report"+durable.Unfinished:
 			// a report whose call never returned
-			if err := removeIfThere(filepath.Join(o.dir, e.Name())); err != nil {
+			if err := durable.Remove(filepath.Join(o.dir, e.Name())); err != nil {
 				return nil, fmt.Errorf("open outbox: %w", err)
 			}
 			continue
@@ -140,7 +141,7 @@ func (o *outbox) accepted(n uint64) error {
 			return fmt.Errorf("forget report %d: %w", first, err)
 		}
 		if o.done != 0 {
-			if err := removeIfThere(o.path(o.done, ".done")); err != nil {
+			if err := durable.Remove(o.path(o.done, ".done")); err != nil {
 				return fmt.Errorf("forget report %d: %w", o.done, err)
 			}
 		}

@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
@@ -198,14 +199,14 @@ func (k *Keys) create() error {
 		if err != nil {
 			return err
 		}
-		if err := writeFile(k.path(f.name), data); err != nil {
+		if err := durable.Replace(k.path(f.name), data); err != nil {
 			return err
 		}
 	}
 	if err := k.addGrantKey(k.now()); err != nil {
 		return err
 	}
-	return writeFile(k.path(fileCluster), []byte(k.cluster+"\n"))
+	return durable.Replace(k.path(fileCluster), []byte(k.cluster+"\n"))
 }
 
 func (k *Keys) load() error {

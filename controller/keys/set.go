@@ -6,10 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/sign"
 )
 
@@ -76,10 +75,10 @@ func (k *Keys) addGrantKeyLocked(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(k.path(id+".key"), text); err != nil {
+	if err := durable.Replace(k.path(id+".key"), text); err != nil {
 		return err
 	}
-	if err := writeFile(k.path(fileSet), raw); err != nil {
+	if err := durable.Replace(k.path(fileSet), raw); err != nil {
 		return err
 	}
 	k.grant, k.set, k.rawSet = sign.Signer{KeyID: id, Key: key}, next, raw
@@ -145,33 +144,4 @@ func keyPEM(key ed25519.PrivateKey) ([]byte, error) {
 
 func certPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-// writeFile replaces a file as a whole and durably, readable by its owner only.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

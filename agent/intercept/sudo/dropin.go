@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -40,13 +41,13 @@ func DropinPath(dir string, uid uint32, grant elevation.GrantID) (string, error)
 // visudo, then renamed. A line that visudo refuses never comes near sudo. On
 // error nothing is left.
 func WriteDropin(ctx context.Context, path, line string) (err error) {
-	beside := path + ".new"
+	beside := path + durable.Unfinished
 	defer func() {
 		if err != nil {
 			os.Remove(beside)
 		}
 	}()
-	if err := writeNew(beside, []byte(line), 0o440); err != nil {
+	if err := durable.Create(beside, []byte(line), 0o440); err != nil {
 		return fmt.Errorf("write the rule: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
@@ -64,18 +65,11 @@ func WriteDropin(ctx context.Context, path, line string) (err error) {
 
 // RemoveDropin takes a rule out of force. One that is not there is no error.
 func RemoveDropin(path string) error {
-	err := errors.Join(gone(os.Remove(path)), gone(os.Remove(path+".new")))
+	err := errors.Join(durable.Remove(path), durable.Remove(path+durable.Unfinished))
 	if err != nil {
 		return fmt.Errorf("remove the rule: %w", err)
 	}
 	return nil
-}
-
-func gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // CleanDropins removes every rule of Assent from dir and names what it removed.
@@ -93,7 +87,7 @@ func CleanDropins(dir string) (removed []string, err error) {
 		if !strings.HasPrefix(e.Name(), dropPrefix) {
 			continue
 		}
-		if err := gone(os.Remove(filepath.Join(dir, e.Name()))); err != nil {
+		if err := durable.Remove(filepath.Join(dir, e.Name())); err != nil {
 			faults = append(faults, err)
 			continue
 		}
@@ -116,37 +110,4 @@ func dropinLeft(dir string, uid uint32) bool {
 		}
 	}
 	return false
-}
-
-// writeNew makes a file that is not there yet (one that was left behind by a
-// crash is replaced), with exactly this mode, and forces it to the disk.
-func writeNew(path string, content []byte, mode fs.FileMode) (err error) {
-	if err := gone(os.Remove(path)); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

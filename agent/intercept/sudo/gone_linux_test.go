@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -74,7 +75,7 @@ func TestAgentProcess(t *testing.T) {
 // agentProcess starts an agent inside, in its own process.
 func agentProcess(t *testing.T, how string) *exec.Cmd {
 	t.Helper()
-	must(t, gone(os.Remove(testSocket)))
+	must(t, durable.Remove(testSocket))
 	self, err := os.Executable()
 	must(t, err)
 	cmd := exec.Command(self, "-test.run=^TestAgentProcess$", "-test.timeout=60s")

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/durable"
 )
 
 // Where the plugin and its lines are put.
@@ -89,7 +90,7 @@ func RemovePlugin(ctx context.Context, p Plugin) error {
 		return fmt.Errorf("remove the sudo plugin: %w", err) // the file stays as long as sudo.conf names it
 	}
 	p.step("unnamed")
-	err := errors.Join(gone(os.Remove(p.Target)), gone(os.Remove(p.Target+".new")))
+	err := errors.Join(durable.Remove(p.Target), durable.Remove(p.Target+durable.Unfinished))
 	p.step("removed")
 	if err != nil {
 		return fmt.Errorf("remove the sudo plugin: %w", err)
@@ -128,17 +129,15 @@ func (p Plugin) copy() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeNew(p.Target+".new", content, 0o644); err != nil {
+	fresh := p.Target + durable.Unfinished
+	if err := durable.Create(fresh, content, 0o644); err != nil {
 		return err
 	}
 	p.step("written")
-	if err := rootOwned(p.Target + ".new"); err != nil {
-		return errors.Join(err, os.Remove(p.Target+".new"))
+	if err := rootOwned(fresh); err != nil {
+		return errors.Join(err, os.Remove(fresh))
 	}
-	if err := os.Rename(p.Target+".new", p.Target); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return durable.Rename(fresh, p.Target)
 }
 
 // edit replaces our lines in sudo.conf by block. They come first: the sudoers
@@ -166,21 +165,18 @@ func (p Plugin) edit(block string) error {
 		}
 		mode = info.Mode().Perm() &^ 0o022
 	}
-	rest := withoutBlock(string(old))
+	rest, fresh := withoutBlock(string(old)), path+".assent-new"
 	switch next := block + rest; {
 	case next == string(old):
-		return gone(os.Remove(path + ".assent-new"))
+		return durable.Remove(fresh)
 	case next == "":
-		return errors.Join(gone(os.Remove(path+".assent-new")), os.Remove(path), syncDir(filepath.Dir(path)))
+		return errors.Join(durable.Remove(fresh), os.Remove(path), durable.SyncDir(filepath.Dir(path)))
 	default:
-		if err := writeNew(path+".assent-new", []byte(next), mode); err != nil {
+		if err := durable.Create(fresh, []byte(next), mode); err != nil {
 			return err
 		}
 		p.step("conf written")
-		if err := os.Rename(path+".assent-new", path); err != nil {
-			return err
-		}
-		return syncDir(filepath.Dir(path))
+		return durable.Rename(fresh, path)
 	}
 }
 

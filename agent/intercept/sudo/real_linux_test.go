@@ -21,6 +21,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/e2e/testgroup"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -227,7 +228,7 @@ func serve(t *testing.T, elevate func(context.Context, intercept.Ask, intercept.
 	var err error
 	m.server, err = New(cfg)
 	must(t, err)
-	must(t, gone(os.Remove(testSocket))) // of an agent that was killed
+	must(t, durable.Remove(testSocket)) // of an agent that was killed
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- m.server.Serve(ctx) }()

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/assent-epm/assent/shared/durable"
 )
 
 // badAgent answers the plugin's calls, one after the other, with the given
 // bytes, and is gone after the last. A call with no bytes is left alone.
 func badAgent(t *testing.T, answers ...[]byte) {
 	t.Helper()
-	must(t, gone(os.Remove(testSocket)))
+	must(t, durable.Remove(testSocket))
 	must(t, os.MkdirAll("/run/assent", 0o755))
 	l, err := net.Listen("unix", testSocket)
 	must(t, err)
@@ -75,7 +77,7 @@ func TestPluginAgainstABadAgent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			badAgent(t, tt.answers...)
 			if len(tt.answers) == 0 {
-				must(t, gone(os.Remove(testSocket)))
+				must(t, durable.Remove(testSocket))
 			}
 			if tt.rule {
 				write(t, "/etc/sudoers.d/zz-assent-61502-x", 0o440, "# a rule\n")

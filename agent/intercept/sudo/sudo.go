@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -181,7 +182,7 @@ func (s *Server) listen() (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(s.cfg.Socket), 0o755); err != nil {
 		return nil, fmt.Errorf("make the runtime folder: %w", err)
 	}
-	if err := gone(os.Remove(s.cfg.Socket)); err != nil {
+	if err := durable.Remove(s.cfg.Socket); err != nil {
 		return nil, fmt.Errorf("remove the old plugin socket: %w", err)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.cfg.Socket, Net: "unix"})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/durable"
 )
 
 // saved is what login keeps.
@@ -99,14 +100,7 @@ func (a *app) signIn(ctx context.Context, file string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store the login: %w", err)
 	}
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store the login: %w", err)
-	}
-	if err := os.WriteFile(tmp, append(raw, '\n'), 0o600); err != nil {
-		return fmt.Errorf("store the login: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := durable.Replace(path, append(raw, '\n')); err != nil {
 		return fmt.Errorf("store the login: %w", err)
 	}
 	a.say("signed in at %s as %s (%s)", c.URL, safe(me.Login), safe(strings.Join(me.Roles, ", ")))

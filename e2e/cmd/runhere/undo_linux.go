@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/shared/durable"
 )
 
 const (
@@ -84,12 +86,7 @@ func note(change func(*state)) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(statePath()+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(raw)
-	return errors.Join(err, file.Sync(), file.Close(), os.Rename(statePath()+".new", statePath()))
+	return durable.Replace(statePath(), raw)
 }
 
 // mayRun refuses where it would disturb an agent that is in use.
