@@ -318,6 +318,13 @@ function Why({ r }: { r: Request }): VNode | null {
   );
 }
 
+// "Approved" for request.approved, "Grant issued" for grant.issued.
+function happened(kind: string): string {
+  const [about = "", what = ""] = kind.split(".");
+  const words = (about === "grant" ? "grant " : "") + what.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 function Timeline({ id }: { id: string }): VNode | null {
   const items = story.value?.id === id ? story.value.timeline : [];
   if (items.length === 0) return null;
@@ -328,7 +335,11 @@ function Timeline({ id }: { id: string }): VNode | null {
         {items.map((t) => (
           <li class={t.kind.split(".")[1] ?? ""}>
             <time dateTime={t.at}>{moment(t.at, now.value)}</time>
-            <span>{t.by && <b><Plain text={t.by} /> </b>}<Plain text={t.text} lines /></span>
+            <span>
+              <b>{happened(t.kind)}</b>
+              {t.by && <> by <Plain text={t.by} /></>}
+              {t.text && <>: <Plain text={t.text} lines /></>}
+            </span>
           </li>
         ))}
       </ol>
