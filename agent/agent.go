@@ -14,7 +14,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -92,10 +91,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
 		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{}}
 	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if err := a.recover(ctx); err != nil {
-		a.Close()
-		return nil, fmt.Errorf("undo what was left: %w", err)
-	}
+	a.recover(ctx)
 	return a, nil
 }
 

@@ -160,33 +160,36 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 
 // recover brings the ledger and the machine together at start, before any
 // attempt is served: what is due, half done or of another boot is undone, what
-// runs within its time is adopted.
-func (a *Agent) recover(ctx context.Context) error {
+// runs within its time is adopted. What can not be undone now stays due: Expire
+// and the reaper go on trying, and nobody else waits for that.
+func (a *Agent) recover(ctx context.Context) {
 	now := a.Clock()
-	var errs []error
 	for _, e := range a.Ledger.All() {
-		switch {
-		case e.State == grants.Ended:
-			a.tidy(e, now)
-		case e.Due(now):
-			errs = append(errs, a.end(ctx, e.ID, dueReason(e, now)))
-		case e.State == grants.Armed:
-			errs = append(errs, a.end(ctx, e.ID, elevation.Failed))
-		case e.State == grants.Active:
-			a.adopt(ctx, e, &errs)
+		if err := a.settle(ctx, e, now); err != nil {
+			a.Log.Error("take back what was left", "grant", e.ID, "error", err)
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func (a *Agent) adopt(ctx context.Context, e grants.Entry, errs *[]error) {
+func (a *Agent) settle(ctx context.Context, e grants.Entry, now grants.Moment) error {
+	switch {
+	case e.State == grants.Ended:
+		a.tidy(e, now)
+		return nil
+	case e.Due(now):
+		return a.end(ctx, e.ID, dueReason(e, now))
+	case e.State == grants.Armed:
+		return a.end(ctx, e.ID, elevation.Failed)
+	case e.State == grants.Held:
+		return nil
+	}
 	alive, err := a.Trees.Alive(e.Effect.Tree)
 	switch {
 	case err != nil:
-		*errs = append(*errs, a.end(ctx, e.ID, elevation.Failed))
+		return a.end(ctx, e.ID, elevation.Failed)
 	case alive:
 		a.watchTree(e, nil)
-	default:
-		*errs = append(*errs, a.end(ctx, e.ID, elevation.Completed))
+		return nil
 	}
+	return a.end(ctx, e.ID, elevation.Completed)
 }

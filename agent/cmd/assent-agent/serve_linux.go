@@ -54,9 +54,7 @@ func serve(ctx context.Context, set *settings) error {
 		return err
 	}
 	defer trees.Close()
-	if err := takeBack(ctx, set, trees, log); err != nil {
-		return err
-	}
+	takeBack(ctx, set, trees, log)
 	ledger, err := grants.Open(ledgerDir(set))
 	if err != nil {
 		return err
@@ -87,13 +85,13 @@ func serve(ctx context.Context, set *settings) error {
 }
 
 // takeBack is one pass of the reaper before anything is served: it also ends
-// what a damaged ledger can not name.
-func takeBack(ctx context.Context, set *settings, trees *privilege.Trees, log *slog.Logger) error {
+// what a damaged ledger can not name. What can not be ended now is tried again
+// by the reaper, which runs beside the agent.
+func takeBack(ctx context.Context, set *settings, trees *privilege.Trees, log *slog.Logger) {
 	r := &grants.Reaper{Dir: ledgerDir(set), Trees: trees, Clock: grants.SystemClock, Sudoers: sudoersDir, Log: log}
 	if _, _, err := r.Reap(ctx); err != nil {
-		return fmt.Errorf("take back what was left: %w", err)
+		log.Error("take back what was left", "error", err)
 	}
-	return nil
 }
 
 func inForce(l *grants.Ledger) bool {

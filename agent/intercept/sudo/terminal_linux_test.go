@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -30,6 +31,10 @@ type terminal struct {
 func onTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
 	cmd.SysProcAttr.Setctty = true
+	// A terminal's programs are not deaf to its end, even when these tests were
+	// started by something that is (nohup, a job of CI): a caught signal is reset
+	// for the child, an ignored one would be inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	f, err := pty.StartWithAttrs(cmd, &pty.Winsize{Rows: 24, Cols: 120}, cmd.SysProcAttr)
 	must(t, err)
 	x := &terminal{t: t, cmd: cmd, pty: f, text: make(chan string, 1000)}
