@@ -52,12 +52,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") { // cobra's own
+		err = hinted{fmt.Errorf("%w: %w", errUsage, err), "see assent-agent --help"}
+	}
 	fmt.Fprintln(stderr, "error:", err)
 	var h hinted
 	if errors.As(err, &h) {
 		fmt.Fprintln(stderr, "hint:", h.hint)
 	}
-	if errors.Is(err, errUsage) || strings.HasPrefix(err.Error(), "unknown command") {
+	if errors.Is(err, errUsage) {
 		return 2
 	}
 	return 1
