@@ -346,13 +346,13 @@ func (c *Controller) stop(ctx context.Context) {
 	c.api.Close()
 	wg.Go(func() {
 		if err := c.webServer.Shutdown(ctx); err != nil {
-			c.cfg.Log.Warn("calls were cut off", "err", err)
+			c.cfg.Log.Warn("calls were cut off", "error", err)
 			_ = c.webServer.Close()
 		}
 	})
 	wg.Go(func() {
 		if err := c.gateway.Close(ctx); err != nil {
-			c.cfg.Log.Warn("sessions were cut off", "err", err)
+			c.cfg.Log.Warn("sessions were cut off", "error", err)
 		}
 		if err := c.agServer.Shutdown(ctx); err != nil {
 			_ = c.agServer.Close()

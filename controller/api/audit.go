@@ -135,7 +135,7 @@ func (s *server) auditExport(w http.ResponseWriter, r *http.Request, act auth.Ac
 	w.Header().Set("Content-Disposition", `attachment; filename="assent-audit.zip"`)
 	if err := audit.ExportZip(r.Context(), s.cfg.Store, s.cfg.Sequencer.Key(), w); err != nil {
 		// The head is gone already: a broken zip is what tells the caller.
-		s.cfg.Log.Error("export the audit log", "err", err)
+		s.cfg.Log.Error("export the audit log", "error", err)
 	}
 	return nil
 }

@@ -256,7 +256,7 @@ func (d *door) once(w http.ResponseWriter, r *http.Request, key string, act auth
 		status, kept = 0, nil // made, but its secret is not kept
 	}
 	if err := d.replays.KeepReplay(context.WithoutCancel(r.Context()), act.User, key, sum, status, kept); err != nil {
-		d.log.Error("keep the answer of a call", "path", r.URL.Path, "err", err)
+		d.log.Error("keep the answer of a call", "path", r.URL.Path, "error", err)
 	}
 }
 

@@ -127,12 +127,12 @@ func (d *door) fail(err error, method, path string) *failure {
 		}
 		d.decorate(err, f)
 		if m.status >= 500 {
-			d.log.Warn("a call was not answered", "method", method, "path", path, "err", err)
+			d.log.Warn("a call was not answered", "method", method, "path", path, "error", err)
 			f.Detail = errUnavailable.Error()
 		}
 		return f
 	}
-	d.log.Error("a call failed", "method", method, "path", path, "err", err)
+	d.log.Error("a call failed", "method", method, "path", path, "error", err)
 	return &failure{Problem: &client.Problem{Title: "Internal Server Error", Status: http.StatusInternalServerError,
 		Detail: "something unexpected went wrong; the controller's log has the reason", Code: codeInternal}}
 }

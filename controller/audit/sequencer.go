@@ -123,7 +123,7 @@ func (s *Sequencer) Run(ctx context.Context) error {
 		more, err := s.step(ctx, false)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			s.cfg.Log.Error("audit log is behind", "err", err)
+			s.cfg.Log.Error("audit log is behind", "error", err)
 		case more:
 			continue
 		}

@@ -72,7 +72,7 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 		return nil
 	})
 	if err == nil && taken && why != nil {
-		q.cfg.Log.Warn("a report is refused", "endpoint", id, "report", in.Seq, "error", why)
+		q.cfg.Log.Warn("a report is refused", "endpoint", id, "report_seq", in.Seq, "error", why)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ var (
 func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit) verdict {
 	a := &armed{held: h, grant: permit.Grant.ID, peer: p, user: u, used: make(chan struct{})}
 	back := func(text string, why error) verdict {
-		s.cfg.Log.Warn("a permit was not used", "grant", a.grant, "path", h.real.Path, "err", why)
+		s.cfg.Log.Warn("a permit was not used", "grant", a.grant, "path", h.real.Path, "error", why)
 		s.cfg.Effects.Release(a.grant)
 		return refuse(text)
 	}
@@ -69,7 +69,7 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	ctx, cancel := effectCtx(k.ctx)
 	defer cancel()
 	if err := s.cfg.Effects.Arm(ctx, permit, a.path, p.pid); err != nil {
-		s.cfg.Log.Error("a permit could not be armed", "grant", a.grant, "err", err)
+		s.cfg.Log.Error("a permit could not be armed", "grant", a.grant, "error", err)
 		u.give()
 		return refuse(explain(err, false))
 	}
@@ -119,10 +119,10 @@ func (s *Server) takeBack(a *armed, why error) {
 	ctx, cancel := effectCtx(context.Background())
 	defer cancel()
 	if err := s.cfg.Effects.Fail(ctx, a.grant, why); err != nil {
-		s.cfg.Log.Error("a grant could not be taken back", "grant", a.grant, "why", why, "err", err)
+		s.cfg.Log.Error("a grant could not be taken back", "grant", a.grant, "reason", why, "error", err)
 		return
 	}
-	s.cfg.Log.Warn("an approved sudo did not run", "grant", a.grant, "why", why)
+	s.cfg.Log.Warn("an approved sudo did not run", "grant", a.grant, "reason", why)
 }
 
 // fits makes sure that a permit is for what is held: the elevator has verified
@@ -369,7 +369,7 @@ func (s *Server) own(k *conn, u *user, uid uint32, q call) verdict {
 		}
 	}
 	if allowed, err := s.entitled(ctx, u, query); err != nil || !allowed {
-		s.cfg.Log.Warn("a sudo was refused that sudoers had allowed", "uid", uid, "path", query.Path, "err", err)
+		s.cfg.Log.Warn("a sudo was refused that sudoers had allowed", "uid", uid, "path", query.Path, "error", err)
 		return no
 	}
 	return pass()

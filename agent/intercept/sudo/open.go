@@ -45,7 +45,7 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 	}
 	// What the plugin says must be what the kernel says.
 	if real, err := p.realUID(); err != nil || real != uid {
-		s.cfg.Log.Warn("a sudo was let through: its user is not the one it names", "uid", uid, "err", err)
+		s.cfg.Log.Warn("a sudo was let through: its user is not the one it names", "uid", uid, "error", err)
 		return pass()
 	}
 	u := s.of(uid)
@@ -54,12 +54,12 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 	case errors.Is(err, intercept.ErrNoProgram):
 		return s.notFound(k.ctx, u, w, err)
 	case err != nil:
-		s.cfg.Log.Info("a sudo was let through", "uid", uid, "why", err)
+		s.cfg.Log.Info("a sudo was let through", "uid", uid, "error", err)
 		return pass() // sudo says itself what is wrong
 	}
 	allowed, err := s.entitled(k.ctx, u, w.query(q))
 	if err != nil {
-		s.cfg.Log.Warn("a sudo was let through: the rights are not known", "uid", uid, "err", err)
+		s.cfg.Log.Warn("a sudo was let through: the rights are not known", "uid", uid, "error", err)
 		return pass()
 	}
 	if allowed {
@@ -192,7 +192,7 @@ func (s *Server) answer(k *conn, p *peer, u *user, q call, w wanted) verdict {
 	case errors.Is(err, intercept.ErrTooLong):
 		return refuse(fault(err.Error(), "put them into a file, or ask for a script that does the task"))
 	case err != nil:
-		s.cfg.Log.Info("an attempt was refused", "uid", w.who.UID, "err", err)
+		s.cfg.Log.Info("an attempt was refused", "uid", w.who.UID, "error", err)
 		return refuse(explain(err, false))
 	case !real.RootOnly:
 		return refuse(fault(shown(real.Found, 200)+" can be changed by others than root", useRun))
@@ -244,7 +244,7 @@ func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 		}
 		s.cfg.Effects.Release(permit.Grant.ID)
 	}
-	s.cfg.Log.Info("an attempt got no permit", "uid", h.who.UID, "path", h.real.Path, "why", err)
+	s.cfg.Log.Info("an attempt got no permit", "uid", h.who.UID, "path", h.real.Path, "error", err)
 	if errors.Is(err, intercept.ErrWaitOver) && who.kept != "" {
 		err = &intercept.Kept{Request: who.kept}
 	}

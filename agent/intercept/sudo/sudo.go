@@ -133,7 +133,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			break
 		}
 		if err != nil {
-			s.cfg.Log.Warn("accept a sudo", "err", err)
+			s.cfg.Log.Warn("accept a sudo", "error", err)
 			if !pause(ctx, 100*time.Millisecond) {
 				break
 			}
@@ -203,7 +203,7 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 	defer c.Close()
 	p, err := identify(c)
 	if err != nil {
-		s.cfg.Log.Warn("a peer was refused on the plugin socket", "err", err)
+		s.cfg.Log.Warn("a peer was refused on the plugin socket", "error", err)
 		return
 	}
 	kept := false // by the watcher of an armed rule
@@ -220,7 +220,7 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 	defer in.release()
 	q, err := readCall(in)
 	if err != nil {
-		s.cfg.Log.Warn("a call of the plugin was not understood", "sudo_pid", p.pid, "err", err)
+		s.cfg.Log.Warn("a call of the plugin was not understood", "sudo_pid", p.pid, "error", err)
 		return
 	}
 	c.SetReadDeadline(time.Time{})
