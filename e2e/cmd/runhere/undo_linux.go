@@ -140,23 +140,30 @@ func copyFile(from, to string) error {
 }
 
 // startGuard starts the process that undoes everything when this one is gone.
-// It reads from a pipe whose other end only this process has: the kernel closes
-// it, whatever ends this process.
 func startGuard() error {
-	read, write, err := os.Pipe()
-	if err != nil {
+	cmd := exec.Command(filepath.Join(home, "bin", "runhere"), guardVerb)
+	if err := outlived(cmd); err != nil {
+		return fmt.Errorf("start the guardian: %w", err)
+	}
+	return cmd.Process.Release()
+}
+
+// outlived starts a process whose input ends when this one is gone, whatever
+// ends it: only this one has the other end of the pipe. That end is no os.File,
+// which would be closed with the garbage as nobody refers to it.
+func outlived(cmd *exec.Cmd) error {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
+	read := os.NewFile(uintptr(ends[0]), "the life of runhere")
 	defer read.Close()
-	cmd := exec.Command(filepath.Join(home, "bin", "runhere"), guardVerb)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = read, os.Stdout, os.Stderr, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return errors.Join(fmt.Errorf("start the guardian: %w", err), write.Close())
+		return errors.Join(err, unix.Close(ends[1]))
 	}
-	// The write end stays open for as long as this process lives.
-	_, err = unix.FcntlInt(write.Fd(), unix.F_SETFD, unix.FD_CLOEXEC)
-	return errors.Join(err, cmd.Process.Release())
+	return nil
 }
 
 func guard() error {
