@@ -213,15 +213,18 @@ func TestIncluded(t *testing.T) {
 }
 
 func TestMeteredStops(t *testing.T) {
-	var sum atomic.Int64
-	sum.Store(maxBytes - 10)
-	m := &metered{r: strings.NewReader(strings.Repeat("x", 20)), sum: &sum}
-	if _, err := io.ReadAll(m); !errors.Is(err, errFrame) {
-		t.Errorf("got %v", err)
-	}
-	m.release()
-	if got := sum.Load(); got != maxBytes-10 {
-		t.Errorf("%d bytes are still counted", got)
+	for name, before := range map[string][2]int64{"all together": {maxBytes - 10, 0}, "of one user": {0, maxOfBytes - 10}} {
+		var sum, own atomic.Int64
+		sum.Store(before[0])
+		own.Store(before[1])
+		m := &metered{r: strings.NewReader(strings.Repeat("x", 20)), sum: &sum, own: &own}
+		if _, err := io.ReadAll(m); !errors.Is(err, errFrame) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		m.release()
+		if sum.Load() != before[0] || own.Load() != before[1] {
+			t.Errorf("%s: %d and %d bytes are still counted", name, sum.Load(), own.Load())
+		}
 	}
 }
 

@@ -224,6 +224,41 @@ func TestPluginSocketRefuses(t *testing.T) {
 	}
 }
 
+// TestOneUserCanNotKeepOthersOut: alice stops hundreds of sudos in the middle of
+// their calls; bob's is served.
+func TestOneUserCanNotKeepOthersOut(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	serve(t, func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error) {
+		return intercept.Permit{}, &intercept.Refused{By: "bo"}
+	})
+	// A process of alice's that is root for now, as sudo is.
+	crowd := exec.Command("/usr/bin/python3", "-c", `
+import os, socket, sys
+os.setresuid(61501, 0, 0)
+held = []
+for i in range(600):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("`+testSocket+`")
+    held.append(s)
+print("there", flush=True)
+sys.stdin.read()
+`)
+	in, err := crowd.StdinPipe()
+	must(t, err)
+	out, err := crowd.StdoutPipe()
+	must(t, err)
+	must(t, crowd.Start())
+	defer crowd.Wait()
+	defer in.Close()
+	if _, err := io.ReadFull(out, make([]byte, len("there"))); err != nil {
+		t.Fatal(err)
+	}
+	sudo(t, bob, "id", "-u").expect(t, 1, "denied by bo")
+}
+
 // dieEnv names the step at which TestInstallDies kills itself.
 const dieEnv = "ASSENT_TEST_DIE"
 

@@ -63,7 +63,9 @@ type Config struct {
 const (
 	maxConns   = 512       // at once; a sudo beyond that is decided by sudoers alone
 	maxBytes   = 128 << 20 // of all calls that are being read or answered
+	maxOfBytes = 32 << 20  // of those of one user
 	maxHeld    = 20        // attempts of one user that are held at once
+	maxOfUser  = 64        // exchanges of one user at once, so that others are served
 	effectTime = 10 * time.Second
 	unseenTime = time.Second // for another sudo of the user to load the plugin
 )
@@ -97,6 +99,8 @@ type user struct {
 	last  uint64 // boot ticks when a rule was last in force
 	live  bool
 	holds int
+	calls int // exchanges
+	bytes atomic.Int64
 }
 
 // New makes a server; nothing is touched before [Server.Serve].
@@ -139,9 +143,9 @@ func (s *Server) Serve(ctx context.Context) error {
 			}
 			continue
 		}
-		select {
+		select { // a crowd of one user's is sent away at once, so a slot is soon free
 		case slots <- struct{}{}:
-		default:
+		case <-time.After(time.Second):
 			c.Close()
 			continue
 		}
@@ -212,11 +216,17 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 			p.close()
 		}
 	}()
+	u, err := s.admit(p)
+	if err != nil {
+		s.cfg.Log.Warn("a sudo was refused on the plugin socket", "sudo_pid", p.pid, "error", err)
+		return
+	}
+	defer s.dismiss(u)
 	k := newConn(ctx, c)
 	defer k.cancel(nil)
 	k.send('H', "") // also while it is still talking: it waits 2 s for us
 	c.SetReadDeadline(time.Now().Add(readTime))
-	in := &metered{r: k.r, sum: &s.bytes}
+	in := &metered{r: k.r, sum: &s.bytes, own: &u.bytes}
 	defer in.release()
 	q, err := readCall(in)
 	if err != nil {
@@ -247,21 +257,24 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 // that grows too large: many sudos with megabytes of arguments must not use up
 // the machine's memory.
 type metered struct {
-	r   io.Reader
-	sum *atomic.Int64
-	n   int64
+	r        io.Reader
+	sum, own *atomic.Int64
+	n        int64
 }
 
 func (m *metered) Read(b []byte) (int, error) {
 	n, err := m.r.Read(b)
 	m.n += int64(n)
-	if m.sum.Add(int64(n)) > maxBytes {
+	if all, own := m.sum.Add(int64(n)), m.own.Add(int64(n)); all > maxBytes || own > maxOfBytes {
 		return 0, fmt.Errorf("%w: too much from all together", errFrame)
 	}
 	return n, err
 }
 
-func (m *metered) release() { m.sum.Add(-m.n) }
+func (m *metered) release() {
+	m.sum.Add(-m.n)
+	m.own.Add(-m.n)
+}
 
 // verdict is what the plugin is told. The zero value denies.
 type verdict struct {
@@ -283,6 +296,28 @@ func (s *Server) of(uid uint32) *user {
 		s.users[uid] = u
 	}
 	return u
+}
+
+// admit counts an exchange of the user who started the sudo.
+func (s *Server) admit(p *peer) (*user, error) {
+	uid, err := p.realUID()
+	if err != nil {
+		return nil, err
+	}
+	u := s.of(uid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u.calls >= maxOfUser {
+		return nil, fmt.Errorf("user %d has %d of them at once", uid, u.calls)
+	}
+	u.calls++
+	return u, nil
+}
+
+func (s *Server) dismiss(u *user) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.calls--
 }
 
 // take waits for the turn of a user.
