@@ -34,12 +34,13 @@ type layer struct {
 }
 
 func layers() []layer {
-	const shared = " shared/durable shared/elevation shared/delegation shared/rules shared/sign shared/wire shared/version "
+	const shared = " shared/durable shared/elevation shared/inert shared/delegation shared/rules shared/sign shared/wire shared/version "
 	const base = shared + " controller/audit controller/auth controller/keys "
 	return []layer{
 		{"shared/elevation", "", "the model is pure and stands alone, so that every program can trust it"},
 		{"shared/version", "", "the build stamp stands alone"},
 		{"shared/durable", "", "writing files stands alone, so that both sides and tools can use it"},
+		{"shared/inert", "", "showing text stands alone, so that every program can use it"},
 		{"shared/delegation", "shared/elevation", "who may answer follows from the model alone"},
 		{"shared/rules/cel", "shared/elevation shared/rules", "conditions extend rules, not the other way round"},
 		{"shared/rules", "shared/elevation", "rules follow from the model alone, and the agent does not link CEL"},
@@ -62,7 +63,7 @@ func layers() []layer {
 		{"controller/console", base, "the console is a page over REST"},
 		{"controller", "controller/... shared/...", "the controller builds its parts"},
 
-		{"agent/cmd/assent", "agent/local agent/intercept shared/elevation shared/wire shared/version", "the user's program talks to the local agent and to nothing else; of intercept it uses how text is made fit for a terminal"},
+		{"agent/cmd/assent", "agent/local shared/elevation shared/inert shared/wire shared/version", "the user's program talks to the local agent and to nothing else"},
 		{"agent/cmd/agentsim", "agent/sim shared/...", "the simulated fleet needs link and shared only"},
 		{"agent/cmd", "agent agent/... shared/...", "a program turns flags into a Config and runs it"},
 		{"agent/sim", "agent/link shared/...", "the simulated fleet needs link and shared only"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Feed is a file that an interpreter is told to run: `sudo bash ./install.sh`
@@ -57,7 +58,7 @@ func feeds(real Real) ([]Feed, error) {
 func feedAt(path string) (Feed, error) {
 	resolved, _, err := privilege.Resolve(path)
 	if err != nil {
-		return Feed{}, fmt.Errorf("resolve %s: %w", Inert(path), err)
+		return Feed{}, fmt.Errorf("resolve %s: %w", inert.Text(path), err)
 	}
 	id, err := Identify(resolved)
 	if err != nil {
@@ -70,7 +71,7 @@ func feedAt(path string) (Feed, error) {
 func (r Real) FeedsUnchanged() error {
 	for _, f := range r.Feeds {
 		if now, err := feedAt(f.Path); err != nil || now != f {
-			return errors.Join(fmt.Errorf("%s has changed", Inert(f.Path)), err)
+			return errors.Join(fmt.Errorf("%s has changed", inert.Text(f.Path)), err)
 		}
 	}
 	return nil

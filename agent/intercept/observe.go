@@ -15,6 +15,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Why something that was typed is no program that could run elevated.
@@ -145,7 +146,7 @@ func Find(command, cwd, searchPath string) (string, error) {
 		if executable(path) {
 			return path, nil
 		}
-		return "", fmt.Errorf("%w: %s", ErrNoProgram, Inert(command))
+		return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
 	}
 	for _, dir := range filepath.SplitList(searchPath) {
 		if !filepath.IsAbs(dir) {
@@ -155,7 +156,7 @@ func Find(command, cwd, searchPath string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%w: %s", ErrNoProgram, Inert(command))
+	return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
 }
 
 func executable(path string) bool {
@@ -167,7 +168,7 @@ func executable(path string) bool {
 func (r *Real) identify() error {
 	path, rootOnly, err := privilege.Resolve(r.Found)
 	if err != nil {
-		return fmt.Errorf("resolve %s: %w", Inert(r.Found), err)
+		return fmt.Errorf("resolve %s: %w", inert.Text(r.Found), err)
 	}
 	id, err := Identify(path)
 	if err != nil {
@@ -193,23 +194,23 @@ type Identity struct {
 func Identify(path string) (Identity, error) {
 	f, id, err := openProgram(path)
 	if err != nil {
-		return Identity{}, fmt.Errorf("open %s: %w", Inert(path), err)
+		return Identity{}, fmt.Errorf("open %s: %w", inert.Text(path), err)
 	}
 	defer f.Close()
 	if id.Size > maxProgram {
-		return Identity{}, fmt.Errorf("%w: %s is larger than %d bytes", elevation.ErrInvalid, Inert(path), int64(maxProgram))
+		return Identity{}, fmt.Errorf("%w: %s is larger than %d bytes", elevation.ErrInvalid, inert.Text(path), int64(maxProgram))
 	}
 	h := sha256.New()
 	head := make([]byte, 2)
 	n, err := io.ReadFull(f, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return Identity{}, fmt.Errorf("read %s: %w", Inert(path), err)
+		return Identity{}, fmt.Errorf("read %s: %w", inert.Text(path), err)
 	}
 	id.Script = string(head[:n]) == "#!"
 	h.Write(head[:n])
 	rest, err := io.Copy(h, io.LimitReader(f, maxProgram))
 	if err != nil {
-		return Identity{}, fmt.Errorf("read %s: %w", Inert(path), err)
+		return Identity{}, fmt.Errorf("read %s: %w", inert.Text(path), err)
 	}
 	id.Size, id.SHA256 = int64(n)+rest, hex.EncodeToString(h.Sum(nil))
 	return id, nil

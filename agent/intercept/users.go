@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Account is a user as this machine's name services know them.
@@ -63,7 +64,7 @@ func LookupRunAs(s string) (Account, error) {
 	if digits, ok := strings.CutPrefix(s, "#"); ok {
 		uid, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil {
-			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, Inert(s))
+			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(s))
 		}
 		return LookupUID(uint32(uid))
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // The system's own programs, and the files that they read.
@@ -47,10 +49,10 @@ func lookup(key string, match func(Account) bool) (Account, error) {
 	if !found || !onlyFiles(string(nsswitch), "passwd") {
 		out, err := run(getentPath, "passwd", key)
 		if err != nil {
-			return Account{}, fmt.Errorf("%w: %s: %w", ErrNoUser, Inert(key), err)
+			return Account{}, fmt.Errorf("%w: %s: %w", ErrNoUser, inert.Text(key), err)
 		}
 		if a, found = parsePasswd(out, match); !found {
-			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, Inert(key))
+			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(key))
 		}
 	}
 	if onlyFiles(string(nsswitch), "group") {
@@ -70,11 +72,11 @@ func lookup(key string, match func(Account) bool) (Account, error) {
 func namedGroups(a Account) ([]Group, error) {
 	out, err := run(idPath, "-G", "--", a.Name)
 	if err != nil {
-		return nil, fmt.Errorf("look up the groups of %s: %w", Inert(a.Name), err)
+		return nil, fmt.Errorf("look up the groups of %s: %w", inert.Text(a.Name), err)
 	}
 	numbers := strings.Fields(out)
 	if len(numbers) == 0 || len(numbers) > 1024 {
-		return nil, fmt.Errorf("look up the groups of %s: %d groups", Inert(a.Name), len(numbers))
+		return nil, fmt.Errorf("look up the groups of %s: %d groups", inert.Text(a.Name), len(numbers))
 	}
 	// getent answers 2 when one of the keys has no name; that group stays a number.
 	names := map[string]string{}
@@ -88,7 +90,7 @@ func namedGroups(a Account) ([]Group, error) {
 	for _, n := range numbers {
 		gid, err := strconv.ParseUint(n, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("look up the groups of %s: %w", Inert(a.Name), err)
+			return nil, fmt.Errorf("look up the groups of %s: %w", inert.Text(a.Name), err)
 		}
 		name := names[n]
 		if name == "" {

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // askTime bounds one question and its answer.
@@ -58,7 +58,7 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 		if err := f.into(&e); err != nil {
 			return answer{}, err
 		}
-		return answer{}, errors.New(intercept.Inert(e.Text))
+		return answer{}, errors.New(inert.Text(e.Text))
 	}
 	var a answer
 	if err := f.into(&a); err != nil {
@@ -76,9 +76,9 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 		if why == "" {
 			return a, ErrConflict
 		}
-		return a, fmt.Errorf("%w: %s", ErrConflict, intercept.Inert(why))
+		return a, fmt.Errorf("%w: %s", ErrConflict, inert.Text(why))
 	}
-	return a, errors.New(intercept.Inert(a.Error))
+	return a, errors.New(inert.Text(a.Error))
 }
 
 // Run asks for the command, waits for the answer as opt says, and lends it this
@@ -213,7 +213,7 @@ func (s *session) hear(f received) (out Outcome, end bool) {
 		var m say
 		if err = f.into(&m); err == nil {
 			s.line.clear()
-			fmt.Fprintln(s.std.Err, intercept.Inert(m.Text))
+			fmt.Fprintln(s.std.Err, inert.Text(m.Text))
 		}
 	case kNeed:
 		var n need
@@ -242,7 +242,7 @@ func (s *session) hear(f received) (out Outcome, end bool) {
 	}
 	closeAll(f.files)
 	if err != nil {
-		return result(Failed, s.request, intercept.Inert(err.Error())), true
+		return result(Failed, s.request, inert.Text(err.Error())), true
 	}
 	return Outcome{}, false
 }
@@ -253,9 +253,9 @@ func (s *session) ended(e ended) Outcome {
 	if e.Request == "" {
 		e.Request = s.request
 	}
-	out := Outcome{Kind: e.Kind, Exit: e.Exit, Request: e.Request, Text: intercept.Inert(e.Text)}
+	out := Outcome{Kind: e.Kind, Exit: e.Exit, Request: e.Request, Text: inert.Text(e.Text)}
 	for _, h := range e.Hints {
-		out.Hints = append(out.Hints, intercept.Inert(h))
+		out.Hints = append(out.Hints, inert.Text(h))
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // prompt asks at the controlling terminal and writes to stderr.
@@ -48,16 +49,16 @@ func (p prompt) line(text string) (string, error) {
 // reason asks for what the controller needs until it is long enough.
 func (p prompt) reason(n need) (reason, error) {
 	if n.Message != "" {
-		fmt.Fprintln(p.out, intercept.Inert(n.Message))
+		fmt.Fprintln(p.out, inert.Text(n.Message))
 	}
 	if len(n.GoesTo) > 0 {
-		fmt.Fprintf(p.out, "This needs approval by %s.\n", intercept.Inert(strings.Join(n.GoesTo, ", ")))
+		fmt.Fprintf(p.out, "This needs approval by %s.\n", inert.Text(strings.Join(n.GoesTo, ", ")))
 	}
 	var r reason
 	var err error
 	for !n.HasReason && n.ReasonMin > 0 {
 		for i, preset := range n.Presets {
-			fmt.Fprintf(p.out, "  %d  %s\n", i+1, intercept.Inert(preset))
+			fmt.Fprintf(p.out, "  %d  %s\n", i+1, inert.Text(preset))
 		}
 		if r.Justification, err = p.line("Reason: "); err != nil {
 			return r, err
@@ -111,7 +112,7 @@ func (l *waitLine) show(now time.Time) {
 	}
 	text := lineText(l.w, now)
 	if w, _, err := term.GetSize(int(l.to.Fd())); err == nil && w > 1 {
-		text = intercept.Clip(text, w-1)
+		text = inert.Clip(text, w-1)
 	}
 	fmt.Fprintf(l.to, "\r%s\x1b[K", text)
 	l.out = true
@@ -134,7 +135,7 @@ func (l *waitLine) done() {
 // the line is cut.
 func lineText(w intercept.Waiting, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "waiting for approval: %s", intercept.Inert(string(w.Request)))
+	fmt.Fprintf(&b, "waiting for approval: %s", inert.Text(string(w.Request)))
 	if !w.Since.IsZero() {
 		fmt.Fprintf(&b, ", %s", clockText(now.Sub(w.Since)))
 	}
@@ -148,7 +149,7 @@ func lineText(w intercept.Waiting, now time.Time) string {
 		fmt.Fprintf(&b, ", usually %s", clockText(w.UsualWait))
 	}
 	if len(w.CanAnswer) > 0 {
-		fmt.Fprintf(&b, ", %s", intercept.Inert(strings.Join(w.CanAnswer, ", ")))
+		fmt.Fprintf(&b, ", %s", inert.Text(strings.Join(w.CanAnswer, ", ")))
 	}
 	if w.Offline {
 		b.WriteString(", the controller is not reached at the moment")

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 func listCommand(std local.Streams, client func() local.Client) *cobra.Command {
@@ -68,8 +68,8 @@ func table(w io.Writer, items []local.Item, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tSTATE\tAGE\tAS\tCOMMAND\tREASON")
 	for _, it := range items {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", elevation.ShortID(string(it.ID)), intercept.Inert(it.State), age(now.Sub(it.At)),
-			intercept.Inert(it.RunAs), intercept.Clip(commandLine(it), 60), intercept.Clip(intercept.Inert(it.Justification), 40))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", elevation.ShortID(string(it.ID)), inert.Text(it.State), age(now.Sub(it.At)),
+			inert.Text(it.RunAs), inert.Clip(commandLine(it), 60), inert.Clip(inert.Text(it.Justification), 40))
 	}
 	return tw.Flush()
 }
@@ -89,9 +89,9 @@ func age(d time.Duration) string {
 // commandLine shows a command on one line. Arguments with anything but plain
 // characters are quoted, so that no two commands look alike.
 func commandLine(it local.Item) string {
-	parts := []string{intercept.Inert(it.Path)}
+	parts := []string{inert.Text(it.Path)}
 	for _, a := range it.Args {
-		shown := intercept.Inert(a)
+		shown := inert.Text(a)
 		if a == "" || strings.Trim(a, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+*") != "" {
 			shown = "'" + strings.ReplaceAll(shown, "'", `'\''`) + "'"
 		}
@@ -124,7 +124,7 @@ func details(w io.Writer, it local.Item) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", name, intercept.Inert(value))
+			fmt.Fprintf(tw, "%s\t%s\n", name, inert.Text(value))
 		}
 	}
 	line("id", string(it.ID))
@@ -162,7 +162,7 @@ func actCommand(std local.Streams, client func() local.Client, verb, short strin
 			if err != nil {
 				return explained(err)
 			}
-			_, err = fmt.Fprintf(std.Out, "%s %s\n", it.ID, intercept.Inert(it.State))
+			_, err = fmt.Fprintf(std.Out, "%s %s\n", it.ID, inert.Text(it.State))
 			return err
 		}}
 }
@@ -196,7 +196,7 @@ func showStatus(w io.Writer, st local.Status) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", name, intercept.Inert(value))
+			fmt.Fprintf(tw, "%s\t%s\n", name, inert.Text(value))
 		}
 	}
 	connection := "connected"

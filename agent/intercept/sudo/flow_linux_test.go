@@ -14,6 +14,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 func TestApprovedRunsOnce(t *testing.T) {
@@ -132,7 +133,7 @@ func TestNotCovered(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := sudo(t, alice, tt.args...)
-			r.out, r.err = intercept.Clip(r.out, 500), intercept.Clip(r.err, 2000)
+			r.out, r.err = inert.Clip(r.out, 500), inert.Clip(r.err, 2000)
 			r.expect(t, 1, "error: ", "hint: ", tt.want)
 		})
 	}
@@ -155,7 +156,7 @@ func TestProgramsThatAreNotThere(t *testing.T) {
 	ours := "error: command not found: "
 	for _, command := range []string{"nosuch", "./nosuch", "/nosuch\x1b[31m", "/etc/passwd"} {
 		r := sudo(t, alice, "-n", command)
-		r.expect(t, 1, ours+intercept.Inert(command)+"\nhint: ")
+		r.expect(t, 1, ours+inert.Text(command)+"\nhint: ")
 		sudo(t, alice, "-n", "-u", "bob", "--", command, "x").expect(t, 1, ours)
 		for _, uid := range []uint32{bob, carol} {
 			if r := sudo(t, uid, "-n", command); r.code != 1 || strings.Contains(r.err, ours) || !strings.HasPrefix(r.err, "sudo: ") {

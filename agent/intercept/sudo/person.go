@@ -12,6 +12,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -94,7 +95,7 @@ func (p *person) ticket(ctx context.Context, pattern string) (string, error) {
 		if s != "" && (re == nil || re.MatchString(s)) && elevation.CheckText("ticket", s, elevation.MaxTicket) == nil {
 			return s, nil
 		}
-		p.Say("A ticket like " + intercept.Clip(intercept.Inert(pattern), 60) + " is needed; Ctrl-C withdraws.")
+		p.Say("A ticket like " + inert.Clip(inert.Text(pattern), 60) + " is needed; Ctrl-C withdraws.")
 	}
 	return "", intercept.ErrWithdrawn
 }
@@ -146,7 +147,7 @@ func waitingLine(w intercept.Waiting, now time.Time, cols int) string {
 	if cols <= 1 || utf8.RuneCountInString(s) < cols {
 		return s
 	}
-	return intercept.Clip(line(w, now, " place ", " ~", " (away)", ""), cols-1)
+	return inert.Clip(line(w, now, " place ", " ~", " (away)", ""), cols-1)
 }
 
 func line(w intercept.Waiting, now time.Time, place, usual, away, who string) string {
@@ -209,7 +210,7 @@ func (p *person) leave() {
 
 // shown is text from elsewhere as one harmless line.
 func shown(s string, limit int) string {
-	return intercept.Clip(intercept.Inert(strings.Join(strings.Fields(s), " ")), limit)
+	return inert.Clip(inert.Text(strings.Join(strings.Fields(s), " ")), limit)
 }
 
 // explain says why nothing ran, and what to do next. "" = the plugin has said it.

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Where the plugin and its lines are put.
@@ -223,7 +223,7 @@ func sudoWorks(ctx context.Context) error {
 	defer cancel()
 	out, exit, err := runSudo(ctx, []string{"-V"})
 	if err == nil && exit != 0 {
-		err = fmt.Errorf("sudo -V ended with %d: %s", exit, intercept.Clip(intercept.Inert(out), 300))
+		err = fmt.Errorf("sudo -V ended with %d: %s", exit, inert.Clip(inert.Text(out), 300))
 	}
 	if err != nil {
 		return err
@@ -233,12 +233,12 @@ func sudoWorks(ctx context.Context) error {
 		return err
 	}
 	if !recent(info.Version) {
-		return fmt.Errorf("sudo %s has no approval plugins, 1.9.2 is the first", intercept.Clip(intercept.Inert(info.Version), 40))
+		return fmt.Errorf("sudo %s has no approval plugins, 1.9.2 is the first", inert.Clip(inert.Text(info.Version), 40))
 	}
 	cmd := exec.CommandContext(ctx, visudoPath, "-c")
 	cmd.Env = []string{"LC_ALL=C"}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("visudo -c: %w: %s", err, intercept.Inert(strings.TrimSpace(string(out))))
+		return fmt.Errorf("visudo -c: %w: %s", err, inert.Text(strings.TrimSpace(string(out))))
 	}
 	return nil
 }

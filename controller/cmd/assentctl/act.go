@@ -10,6 +10,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // result is what came of one id, as --format json prints it.
@@ -148,7 +149,7 @@ func (a *app) results(all []result, dry bool) error {
 		for _, r := range all {
 			if !r.OK {
 				if len(all) > 1 {
-					fmt.Fprintf(a.err, "%s  %s: %s\n", elevation.ShortID(r.ID), r.Action, safe(sentence(r.err)))
+					fmt.Fprintf(a.err, "%s  %s: %s\n", elevation.ShortID(r.ID), r.Action, inert.Text(sentence(r.err)))
 				}
 				continue
 			}
@@ -159,7 +160,7 @@ func (a *app) results(all []result, dry bool) error {
 			if dry {
 				word = "would " + r.Action
 			}
-			if _, err := fmt.Fprintf(w, "%s  %s, now %s\n", elevation.ShortID(r.ID), word, safe(r.State)); err != nil {
+			if _, err := fmt.Fprintf(w, "%s  %s, now %s\n", elevation.ShortID(r.ID), word, inert.Text(r.State)); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // thing is a noun whose rows are listed, viewed and deleted by id.
@@ -228,7 +229,7 @@ func (a *app) enrollToken() *cobra.Command {
 			return err
 		},
 		func(out T) error {
-			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, safe(out.Token)); return err })
+			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, inert.Text(out.Token)); return err })
 		})
 	return noun("enroll-token", "Tokens with which machines enrol", listOf(a, t), add, deleteOf(a, t))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // listFlags narrow lists of requests.
@@ -288,7 +289,7 @@ func (a *app) explain(ctx context.Context, c *client.Client, id string) error {
 		return err
 	}
 	if a.format == "table" {
-		a.say("%s: %s", safe(e.Outcome), safe(e.Sentence))
+		a.say("%s: %s", inert.Text(e.Outcome), inert.Text(e.Sentence))
 	} else if a.format == "json" {
 		return a.write(func(w io.Writer) error { return writeJSON(w, e, true) })
 	}

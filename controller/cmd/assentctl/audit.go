@@ -17,6 +17,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 func (a *app) audit() *cobra.Command {
@@ -110,8 +111,8 @@ func (a *app) tail(ctx context.Context) error {
 		if a.format != "table" {
 			return list(a, []client.AuditEvent{row}, func(e client.AuditEvent) string { return e.ID }, auditColumns())
 		}
-		_, err := fmt.Fprintf(a.out, "%d  %s  %s  %s  %s  %s\n", row.Seq, when(&row.At), safe(row.Kind),
-			safe(first(row.Actor.Name, row.Actor.Kind)), elevation.ShortID(row.Request), safe(pairs(row.Data)))
+		_, err := fmt.Fprintf(a.out, "%d  %s  %s  %s  %s  %s\n", row.Seq, when(&row.At), inert.Text(row.Kind),
+			inert.Text(first(row.Actor.Name, row.Actor.Kind)), elevation.ShortID(row.Request), inert.Text(pairs(row.Data)))
 		return err
 	})
 	if ctx.Err() != nil {
@@ -186,9 +187,9 @@ func (a *app) proven(r audit.Result, err error) error {
 				ForgottenTexts: r.Forgotten, Key: r.Key, KeyFromLog: r.KeyFromFolder, Root: r.Root, SignedAt: r.SignedAt}, true)
 		})
 	}
-	a.say("%d events of %s, all in their places; last signed at %s", r.Events, safe(r.Cluster), when(&r.SignedAt))
+	a.say("%d events of %s, all in their places; last signed at %s", r.Events, inert.Text(r.Cluster), when(&r.SignedAt))
 	if r.KeyFromFolder {
-		fmt.Fprintf(a.err, "hint: only the log itself vouches for its key; give --key %s once you know that it is right\n", safe(r.Key))
+		fmt.Fprintf(a.err, "hint: only the log itself vouches for its key; give --key %s once you know that it is right\n", inert.Text(r.Key))
 	}
 	return nil
 }
@@ -212,7 +213,7 @@ func (a *app) exportAudit() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("write the log: %w", err)
 			}
-			a.say("%s written", safe(args[0]))
+			a.say("%s written", inert.Text(args[0]))
 			return nil
 		})}
 }

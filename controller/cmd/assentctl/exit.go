@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // The exit codes; scripts rely on them.
@@ -80,15 +81,15 @@ func (a *app) report(err error) int {
 	}
 	var done *exitError
 	if !errors.As(err, &done) { // found by cobra, before a command ran
-		fmt.Fprintf(a.err, "error: %s\nhint: see assentctl --help\n", safe(err.Error()))
+		fmt.Fprintf(a.err, "error: %s\nhint: see assentctl --help\n", inert.Text(err.Error()))
 		return exitUsage
 	}
 	if done.err == nil {
 		return done.code
 	}
-	fmt.Fprintf(a.err, "error: %s\n", safe(sentence(done.err)))
+	fmt.Fprintf(a.err, "error: %s\n", inert.Text(sentence(done.err)))
 	for _, h := range append(done.hints, hints(done.err)...) {
-		fmt.Fprintf(a.err, "hint: %s\n", safe(h))
+		fmt.Fprintf(a.err, "hint: %s\n", inert.Text(h))
 	}
 	return done.code
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // saved is what login keeps.
@@ -103,7 +104,7 @@ func (a *app) signIn(ctx context.Context, file string) error {
 	if err := durable.Replace(path, append(raw, '\n')); err != nil {
 		return fmt.Errorf("store the login: %w", err)
 	}
-	a.say("signed in at %s as %s (%s)", c.URL, safe(me.Login), safe(strings.Join(me.Roles, ", ")))
+	a.say("signed in at %s as %s (%s)", c.URL, inert.Text(me.Login), inert.Text(strings.Join(me.Roles, ", ")))
 	return nil
 }
 

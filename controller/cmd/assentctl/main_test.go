@@ -175,40 +175,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-func TestSafe(t *testing.T) {
-	rows := []struct{ name, in, want string }{
-		{"plain", "apt install x", "apt install x"},
-		{"letters of the world", "żółć 漢字", "żółć 漢字"},
-		{"escape", "a\x1b[2Jb", `a\u001b[2Jb`},
-		{"line end", "a\nb\rc\td", `a\nb\u000dc\td`},
-		{"C1", "a\u009bb", `a\u009bb`},
-		{"right to left", "exe\u202efdp", `exe\u202efdp`},
-		{"isolate", "a\u2066b", `a\u2066b`},
-		{"no width", "a\u200bb\ufeff", `a\u200bb\ufeff`},
-		{"not UTF-8", "a\xffb", `a\xffb`},
-		{"tag characters", "a\U000e0041", `a\U000e0041`},
-		{"replacement character", "a\ufffdb", "a\ufffdb"},
-	}
-	for _, r := range rows {
-		t.Run(r.name, func(t *testing.T) {
-			if got := safe(r.in); got != r.want {
-				t.Errorf("got %q, want %q", got, r.want)
-			}
-		})
-	}
-}
-
-func FuzzSafe(f *testing.F) {
-	f.Add("a\x1b]0;x\x07")
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range safe(s) {
-			if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x202e {
-				t.Errorf("%q keeps %U", s, r)
-			}
-		}
-	})
-}
-
 func TestWriteCSV(t *testing.T) {
 	var out bytes.Buffer
 	cols := []column[string]{{name: "x", text: func(s string) string { return s }}}

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // column is one column of a table of T.
@@ -22,42 +24,6 @@ type column[T any] struct {
 	text  func(T) string
 	short func(T) string // on screens, nil = text
 	more  bool           // only with --columns
-}
-
-// safe makes text of strangers fit for a terminal: everything that is not a
-// plainly visible character, line ends and text-direction marks included, is
-// written as an escape.
-func safe(s string) string {
-	clean := true
-	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for i, w := 0, 0; i < len(s); i += w {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		w = n
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	return b.String()
 }
 
 // write gives do the place where output goes. A file is written aside and
@@ -93,7 +59,7 @@ func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
 			return writeYAML(w, rows)
 		case "id":
 			for _, r := range rows {
-				if _, err := fmt.Fprintln(w, safe(id(r))); err != nil {
+				if _, err := fmt.Fprintln(w, inert.Text(id(r))); err != nil {
 					return err
 				}
 			}
@@ -133,7 +99,7 @@ func view[T any](a *app, row T, id func(T) string, cols []column[T]) error {
 			width = max(width, len(c.name))
 		}
 		for _, c := range shown {
-			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, safe(c.text(row))); err != nil {
+			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, inert.Text(c.text(row))); err != nil {
 				return err
 			}
 		}
@@ -179,7 +145,7 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool) error
 			if c.short != nil {
 				text = c.short
 			}
-			cells = append(cells, cut(safe(text(r)), maxCell))
+			cells = append(cells, cut(inert.Text(text(r)), maxCell))
 		}
 		lines = append(lines, cells)
 	}
@@ -224,7 +190,7 @@ func writeCSV[T any](w io.Writer, rows []T, cols []column[T]) error {
 	for _, r := range rows {
 		cells := []string{}
 		for _, c := range cols {
-			cell := safe(c.text(r))
+			cell := inert.Text(c.text(r))
 			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 				cell = "'" + cell
 			}
@@ -326,7 +292,7 @@ func pairs(m map[string]string) string {
 // writeLines prints text with several lines, each made safe.
 func writeLines(w io.Writer, text string) error {
 	for line := range strings.Lines(text) {
-		if _, err := fmt.Fprintln(w, safe(strings.TrimRight(line, "\n"))); err != nil {
+		if _, err := fmt.Fprintln(w, inert.Text(strings.TrimRight(line, "\n"))); err != nil {
 			return err
 		}
 	}

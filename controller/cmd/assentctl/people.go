@@ -14,6 +14,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 func users() thing[client.User] {
@@ -120,9 +121,9 @@ func (a *app) password() (string, error) {
 // made says that something was made: its id alone with --format id.
 func (a *app) made(id, name string) error {
 	if a.format == "id" {
-		return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, safe(id)); return err })
+		return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, inert.Text(id)); return err })
 	}
-	a.say("%s  %s made", elevation.ShortID(id), safe(name))
+	a.say("%s  %s made", elevation.ShortID(id), inert.Text(name))
 	return nil
 }
 
@@ -150,7 +151,7 @@ func (a *app) token() *cobra.Command {
 			return err
 		},
 		func(out T) error {
-			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, safe(out.Token)); return err })
+			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, inert.Text(out.Token)); return err })
 		})
 	return noun("token", "API tokens", listOf(a, t), add, deleteOf(a, t))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/rules/cel"
 )
@@ -116,7 +117,7 @@ func (a *app) checkRules(file string) error {
 		return err
 	}
 	if a.format == "table" {
-		a.say("%s: %d rules, good", safe(file), set.Len())
+		a.say("%s: %d rules, good", inert.Text(file), set.Len())
 	}
 	return nil
 }
@@ -131,7 +132,7 @@ func (a *app) faults(file string, faults []rules.Fault) error {
 			return writeJSON(w, out, true)
 		}
 		for _, f := range faults {
-			if _, err := fmt.Fprintln(w, safe(f.Format(file))); err != nil {
+			if _, err := fmt.Fprintln(w, inert.Text(f.Format(file))); err != nil {
 				return err
 			}
 		}
@@ -182,7 +183,7 @@ func (a *app) applyRules() *cobra.Command {
 		var p *client.Problem
 		if errors.As(err, &p) && len(p.Errors) > 0 && p.Code == "invalid" {
 			for _, e := range p.Errors {
-				fmt.Fprintf(a.err, "%s: %s\n", safe(e.Location), safe(e.Message))
+				fmt.Fprintf(a.err, "%s: %s\n", inert.Text(e.Location), inert.Text(e.Message))
 			}
 			return &exitError{code: exitFailure, err: errors.New(p.Detail), hints: []string{"run: assentctl rule check " + args[0]}}
 		}
@@ -190,7 +191,7 @@ func (a *app) applyRules() *cobra.Command {
 			return err
 		}
 		for _, f := range set.Warnings {
-			fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", safe(args[0]), f.Line, f.Col, f.Severity, safe(f.Text), f.Code)
+			fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", inert.Text(args[0]), f.Line, f.Col, f.Severity, inert.Text(f.Text), f.Code)
 		}
 		if a.format == "json" {
 			return a.write(func(w io.Writer) error { return writeJSON(w, set, true) })

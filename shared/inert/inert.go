@@ -1,4 +1,8 @@
-package intercept
+// Package inert makes text of strangers fit for a terminal: what a requester, a
+// file name or another program says must never move the cursor, hide a word or
+// turn a line around. It is for showing only; what is stored, signed or compared
+// is the text itself.
+package inert
 
 import (
 	"fmt"
@@ -7,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// Inert makes text from anywhere harmless on a terminal and on one line:
-// control characters and bytes that are not text are shown as escapes, and so
-// are the invisible characters that turn the direction of writing around or
-// hide what stands there. Ordinary text of any language is unchanged.
-func Inert(s string) string {
+// Text makes s harmless on a terminal and puts it on one line: control
+// characters and bytes that are not text are shown as escapes, and so are the
+// invisible characters that turn the direction of writing around or hide what
+// stands there. Ordinary text of any language is unchanged.
+func Text(s string) string {
 	if plain(s) {
 		return s
 	}
@@ -49,10 +53,10 @@ func plain(s string) bool {
 }
 
 // hidden are controls, format characters (among them all bidi marks and zero
-// width characters), line and paragraph separators, and private characters.
+// width characters), line and paragraph separators, private characters, and
+// those that no version of Unicode that we know has a meaning for.
 func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) ||
-		unicode.Is(unicode.Variation_Selector, r)
+	return !unicode.IsGraphic(r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
 // Clip shortens s to at most n characters, the last one being an ellipsis when
