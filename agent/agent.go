@@ -88,6 +88,9 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	for _, name := range damaged {
 		cfg.Log.Warn("a request file was damaged and is put aside", "file", name)
 	}
+	for _, d := range cfg.Ledger.Damaged() {
+		cfg.Log.Error("a grant can not be read: it counts as used, and what it did is undone", "grant", d.ID, "error", d.Err)
+	}
 	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
 		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{}}
 	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))

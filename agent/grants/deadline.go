@@ -51,19 +51,6 @@ func (d Deadline) Left(now Moment) time.Duration {
 	return min(d.Wall.Sub(now.Wall), d.Boot-now.Boot)
 }
 
-// Earlier takes the earlier of both deadlines, clock by clock. Deadlines of
-// different boots give one that is due.
-func (d Deadline) Earlier(other Deadline) Deadline {
-	if d.BootID != other.BootID {
-		return Deadline{}
-	}
-	if other.Wall.Before(d.Wall) {
-		d.Wall = other.Wall
-	}
-	d.Boot = min(d.Boot, other.Boot)
-	return d
-}
-
 // NotAfter brings the deadline forward to the wall time t; the zero time
 // changes nothing.
 func (d Deadline) NotAfter(t time.Time) Deadline {

@@ -79,20 +79,7 @@ func TestNoClockLengthens(t *testing.T) {
 		if !end.Due(now) && (passed >= d || now.BootID != "boot-1") {
 			t.Fatalf("%v of %v passed with the clock off by %v, and it is not due", passed, d, skew)
 		}
-		other := at(0).After(time.Duration(rapid.Int64Range(1, int64(48*time.Hour)).Draw(t, "other")))
-		both := end.Earlier(other)
-		if (end.Due(now) || other.Due(now)) && !both.Due(now) {
-			t.Fatal("the earlier of both is not due when one is")
-		}
 	})
-}
-
-func TestEarlierOfDifferentBootsIsDue(t *testing.T) {
-	other := at(0).After(time.Hour)
-	other.BootID = "boot-2"
-	if d := at(0).After(time.Hour).Earlier(other); !d.Due(at(0)) {
-		t.Errorf("%+v", d)
-	}
 }
 
 func TestEntryDue(t *testing.T) {

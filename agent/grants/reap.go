@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -121,7 +122,7 @@ func (r *Reaper) reapDropins(all map[elevation.GrantID]Entry, damaged map[elevat
 		inForce := ok && (e.State == Armed || e.State == Active) && !e.Due(now)
 		if bad || r.All && !inForce {
 			r.Log.Warn("a rule for sudo without a grant in force is removed", "file", f)
-			errs = append(errs, removeDropin(strings.TrimSuffix(f, ".new")))
+			errs = append(errs, removeDropin(strings.TrimSuffix(f, durable.Unfinished)))
 		}
 	}
 	return errors.Join(errs...)
@@ -129,11 +130,8 @@ func (r *Reaper) reapDropins(all map[elevation.GrantID]Entry, damaged map[elevat
 
 // dropinGrant takes the grant's id out of zz-assent-<uid>-<id>.
 func dropinGrant(path string) elevation.GrantID {
-	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), DropinPrefix), ".new")
+	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), DropinPrefix), durable.Unfinished)
 	_, id, _ := strings.Cut(name, "-")
-	if !strings.HasPrefix(id, elevation.GrantPrefix) {
-		id = elevation.GrantPrefix + id
-	}
 	return elevation.GrantID(id)
 }
 

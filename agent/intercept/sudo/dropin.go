@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -23,7 +24,7 @@ const (
 	visudoPath  = "/usr/sbin/visudo"
 	sudoersPath = "/etc/sudoers"
 	sudoersDir  = "/etc/sudoers.d"
-	dropPrefix  = "zz-assent-" // also known to the plugin
+	dropPrefix  = grants.DropinPrefix // also known to the plugin
 
 	toolTime = 10 * time.Second // for visudo and sudo -V
 )
