@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -87,11 +88,12 @@ func try() error {
 
 func announce() {
 	fmt.Printf(`Assent will run on this machine until you end it. It changes:
-  /etc/sudo.conf           a marked block that loads the plugin
-  /usr/libexec/assent      the plugin
-  /etc/sudoers.d           one file for as long as something granted runs
-  /run/assent, %s   sockets, data, programs
-  user %s          added, to try sudo without any rights
+  /etc/sudo.conf        a marked block that loads the plugin
+  /usr/libexec/assent   the plugin
+  /etc/sudoers.d        one file, only while something granted runs
+  %s   programs and data
+  /run/assent           sockets
+  user %s       added, to try sudo without any rights
 Everything listens on loopback only. All of it is undone when you press Ctrl-C,
 and also when this is killed.
 
@@ -179,20 +181,28 @@ func free(address string) string {
 }
 
 func invite(c *lab.Controller) {
-	assent := filepath.Join(filepath.Dir(exe()), "..", "assent")
-	become := "sudo -iu " + tryUser
+	become, token := "sudo -iu "+tryUser, "sudo cat "+filepath.Join(home, "controller", "admin.token")
 	if os.Getenv("SUDO_USER") == "" {
-		become = "su - " + tryUser
+		become, token = "su - "+tryUser, strings.TrimPrefix(token, "sudo ")
 	}
+	console, _, found := strings.Cut(c.SignIn, "/#") // the name that browsers get
+	if !found {
+		console = c.URL
+	}
+	bin := filepath.Join(filepath.Dir(exe()), "..")
 	fmt.Printf(`console   %s
-sign in   %s   (once)
+sign in   %s   (works once)
 
 Try it in another terminal, and answer in the console:
   %s run -- id
   %s     and there:   sudo id
 
+Or answer on the command line:
+  export ASSENT_URL=%s ASSENT_TOKEN=$(%s)
+  %s approval
+
 Ctrl-C ends it and undoes everything.
-`, c.URL, c.SignIn, filepath.Clean(assent), become)
+`, console, c.SignIn, filepath.Join(bin, "assent"), become, console, token, filepath.Join(bin, "assentctl"))
 }
 
 func exe() string {

@@ -150,7 +150,7 @@ func starts(ctx context.Context, t *testing.T, m *machine.Machine, user, command
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"It changes:", "console   http://127.0.0.1:8080", "sign in   http", become, "Ctrl-C ends it"} {
+	for _, text := range []string{"It changes:", "console   http://localhost:8080\r", "sign in   http", become, "ASSENT_URL=http://localhost:8080 ASSENT_TOKEN=$(", "Ctrl-C ends it"} {
 		if err := s.Expect(ctx, text); err != nil {
 			t.Fatal(err)
 		}
