@@ -112,19 +112,6 @@ func TestArgsDigest(t *testing.T) {
 	}
 }
 
-func TestUnbounded(t *testing.T) {
-	for _, yes := range []string{"/usr/bin/python3.11", "bash", "/usr/bin/vim.basic", "perl5.36.0", "/lib64/ld-linux-x86-64.so.2", "find", "sudo"} {
-		if !Unbounded(yes) {
-			t.Errorf("%s can do anything", yes)
-		}
-	}
-	for _, no := range []string{"/usr/bin/id", "systemctl", "7", "", "apt-get", "/usr/bin/["} {
-		if Unbounded(no) {
-			t.Errorf("%s is an ordinary program", no)
-		}
-	}
-}
-
 func TestInterprets(t *testing.T) {
 	for name, want := range map[string]bool{"bash": true, "/usr/bin/python3.11": true, "perl5.36.0": true, "dash": true, "7z": false, "cat": false, "": false, "/usr/bin/id": false} {
 		if got := interprets(name); got != want {

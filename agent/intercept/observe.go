@@ -100,7 +100,7 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 		User:       real.User.elevationUser(),
 		Mechanism:  raw.Mechanism,
 		Subject: elevation.Subject{
-			Path: real.Path, Args: Mask(raw.Args, Unbounded(real.Path) || Unbounded(real.Called)), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
+			Path: real.Path, Args: Mask(raw.Args, unbounded(real)), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
 			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
 			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
 		},
@@ -234,12 +234,17 @@ func ArgsDigest(salt []byte, called string, args []string) []byte {
 	return m.Sum(nil)
 }
 
+// unbounded is told by the program's own name and by the one it is called by.
+func unbounded(real Real) bool {
+	return elevation.Unbounded(real.Path) || elevation.Unbounded(real.Called)
+}
+
 func marks(raw Raw, real Real) []string {
 	list := append([]string(nil), raw.Marks...)
 	if !real.RootOnly || len(real.Feeds) > 0 {
 		list = append(list, elevation.MarkUserWritable)
 	}
-	if Unbounded(real.Path) || Unbounded(real.Called) {
+	if unbounded(real) {
 		list = append(list, elevation.MarkUnbounded)
 	}
 	if real.Script {

@@ -4,7 +4,8 @@ import "strings"
 
 // Unbounded reports whether the program at path can start any other program or
 // change any file, by its name: interpreters, shells, editors, pagers, loaders,
-// programs that run others and programs that write what they are told to. The name is a hint only, in both directions; a
+// programs that run others and programs that write what they are told to. The
+// name is a hint only, in both directions: it asks for care, it is no safety. A
 // renamed copy is caught by the mark that the endpoint gives it, or not at all.
 func Unbounded(path string) bool {
 	name := path[strings.LastIndexAny(path, `/\`)+1:]

@@ -99,17 +99,6 @@ func RemovePlugin(ctx context.Context, p Plugin) error {
 	return nil
 }
 
-// PluginInstalled reports whether sudo.conf has our lines, all of them and for
-// this socket, and the plugin is in place.
-func PluginInstalled(p Plugin) bool {
-	p = p.withDefaults()
-	b, err := os.ReadFile(p.Conf)
-	if err != nil || !strings.Contains(string(b), p.block()) {
-		return false
-	}
-	return rootOwned(p.Target) == nil
-}
-
 func (p Plugin) block() string {
 	line := func(name string) string { return "Plugin " + name + " " + p.Target + " socket=" + p.Socket + "\n" }
 	return blockBegin + "\n" + line("assent_audit") + line("assent_approval") + blockEnd + "\n"

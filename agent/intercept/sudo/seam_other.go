@@ -1,4 +1,4 @@
-//go:build !linux && !windows && !darwin
+//go:build !linux
 
 package sudo
 
@@ -47,4 +47,4 @@ func (blind) Close() error { return nil }
 
 func rootOwned(string) error { return errors.ErrUnsupported }
 
-func unseen(uint32) (int, error) { return 0, errors.ErrUnsupported }
+func unseen(uint32, string) (int, error) { return 0, errors.ErrUnsupported }
