@@ -59,10 +59,10 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	if err != nil {
 		return back(explain(err, false), err)
 	}
-	if err := alone(k.ctx, h.who.UID); err != nil {
+	if err := s.alone(k.ctx, h.who.UID); err != nil {
 		u.give()
 		if errors.Is(err, errUnseen) {
-			return back(fault(err.Error(), "end it, then run this command again"), err)
+			return back(fault(err.Error(), "end it and run this command again, or "+useRun), err)
 		}
 		return back("", err)
 	}
@@ -90,10 +90,10 @@ var errUnseen = errors.New("another sudo of yours is older than Assent here")
 
 // alone makes sure that every other sudo of the user would come to its check:
 // the rule is for one of them only. Those that have just begun get a moment.
-func alone(ctx context.Context, uid uint32) error {
+func (s *Server) alone(ctx context.Context, uid uint32) error {
 	until := time.Now().Add(unseenTime)
 	for {
-		pid, err := unseen(uid)
+		pid, err := unseen(uid, s.dir)
 		switch {
 		case err != nil:
 			return err

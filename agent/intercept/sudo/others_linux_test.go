@@ -25,9 +25,9 @@ static int audit_open(unsigned v, sudo_conv_t c, sudo_printf_t p, char * const s
 struct audit_plugin stopper = {.type = SUDO_AUDIT_PLUGIN, .version = SUDO_API_VERSION, .open = audit_open};
 `
 
-// TestSudoOlderThanThePlugin: dave has started a sudo and stopped it before the
+// TestSudoOlderThanThePlugin: alice has started a sudo and stopped it before the
 // plugin was there, which is whenever the agent does not run. When another sudo
-// of his is approved he lets the old one go on: it would find the rule, whose
+// of hers is approved she lets the old one go on: it would find the rule, whose
 // arguments sudoers compares joined, and run with them cut differently, by
 // nobody's check.
 func TestSudoOlderThanThePlugin(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	conf, err := os.ReadFile(SudoConf)
 	must(t, err)
 	write(t, SudoConf, 0o644, "Plugin stopper /run/stop.so\nPlugin sudoers_policy sudoers.so\n")
-	old := as(dave, "/usr/bin/sudo", "-n", "touch", "/run/a", "/run/b")
+	old := as(alice, "/usr/bin/sudo", "-n", "touch", "/run/a", "/run/b")
 	must(t, old.Start())
 	defer old.Wait()
 	defer old.Process.Kill()
@@ -66,7 +66,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 			syscall.Kill(pid, syscall.SIGCONT)
 		}()
 	}
-	r := sudo(t, dave, "touch", "/run/a /run/b")
+	r := sudo(t, alice, "touch", "/run/a /run/b")
 	if _, err := os.Stat("/run/b"); err == nil {
 		t.Errorf("the old sudo ran by the rule of the new one: %v", r)
 	}
@@ -76,5 +76,5 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	m.effects.mu.Lock()
 	m.effects.onArm = nil
 	m.effects.mu.Unlock()
-	sudo(t, dave, "id", "-u").expect(t, 0, "0\n")
+	sudo(t, alice, "id", "-u").expect(t, 0, "0\n")
 }
