@@ -51,7 +51,7 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	}
 	line, err := ruleFor(h.wanted, h.real, s.cfg.Now())
 	if err == nil {
-		a.path, err = DropinPath(s.dir, h.who.UID, a.grant)
+		a.path, err = dropinPath(s.dir, h.who.UID, a.grant)
 	}
 	if err == nil {
 		err = u.take(k.ctx)
@@ -168,7 +168,7 @@ func unchanged(real intercept.Real) error {
 
 // putIntoForce lets sudoers see the rule. On error it is gone again.
 func (s *Server) putIntoForce(ctx context.Context, k *conn, a *armed, line string) error {
-	err := WriteDropin(ctx, a.path, line)
+	err := writeDropin(ctx, a.path, line)
 	if err == nil && !a.peer.alive() {
 		err = errGone
 	}
@@ -176,7 +176,7 @@ func (s *Server) putIntoForce(ctx context.Context, k *conn, a *armed, line strin
 		err = context.Cause(k.ctx) // withdrawn in the meantime
 	}
 	if err != nil {
-		return errors.Join(err, RemoveDropin(a.path))
+		return errors.Join(err, removeDropin(a.path))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +226,7 @@ func (s *Server) claim(a *armed) bool {
 // disarm takes the rule out of force and lets the user's next turn begin. The
 // claim must have been won.
 func (s *Server) disarm(a *armed) error {
-	err := RemoveDropin(a.path)
+	err := removeDropin(a.path)
 	now, e := bootTicks()
 	s.mu.Lock()
 	a.user.last = max(a.user.last, now)
@@ -358,7 +358,7 @@ func (s *Server) own(k *conn, u *user, uid uint32, q call) verdict {
 	if err != nil {
 		return no
 	}
-	query := Query{User: who, RunAs: as, Group: value(q.settings, "runas_group"), Path: value(q.info, "command"), Args: q.runArgv[1:]}
+	query := question{User: who, RunAs: as, Group: value(q.settings, "runas_group"), Path: value(q.info, "command"), Args: q.runArgv[1:]}
 	switch {
 	case isTrue(q.info, "sudoedit"):
 		query.Path, query.Args = "sudoedit", q.runArgv[slices.Index(q.runArgv, "--")+1:]

@@ -133,10 +133,10 @@ func TestRightsRemember(t *testing.T) {
 	asked, exit := 0, 0
 	var fault error
 	files := &fakeChanges{}
-	r := &Rights{now: func() time.Time { return now }, watch: files, known: map[[32]byte]answer{},
+	r := &rights{now: func() time.Time { return now }, watch: files, known: map[[32]byte]answer{},
 		run: func(_ context.Context, args []string) (string, int, error) { asked++; return "", exit, fault }}
-	q := Query{User: intercept.Account{Name: "alice", UID: 7}, RunAs: intercept.Account{Name: "root"}, Path: "/bin/x", Args: []string{"a", "b"}}
-	look := func(q Query) bool { // as the server does
+	q := question{User: intercept.Account{Name: "alice", UID: 7}, RunAs: intercept.Account{Name: "root"}, Path: "/bin/x", Args: []string{"a", "b"}}
+	look := func(q question) bool { // as the server does
 		if allowed, known := r.Known(q); known {
 			return allowed
 		}
@@ -183,7 +183,7 @@ func TestRightsRemember(t *testing.T) {
 func TestParseInfo(t *testing.T) {
 	good := "Sudo version 1.9.13p3\nSudoers policy plugin version 1.9.13p3\nDefault user to run commands as: admin\nValue to override user's $PATH with: /usr/bin:/bin\n"
 	got, err := parseInfo(good)
-	if want := (Info{Version: "1.9.13p3", RunAs: "admin", SecurePath: "/usr/bin:/bin"}); got != want || err != nil {
+	if want := (sudoInfo{Version: "1.9.13p3", RunAs: "admin", SecurePath: "/usr/bin:/bin"}); got != want || err != nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "sudo-rs 0.2.3\n", "Sudo version 1.8.31\n"} {
@@ -251,15 +251,15 @@ func TestWithoutBlock(t *testing.T) {
 func TestDropins(t *testing.T) {
 	dir := t.TempDir()
 	for _, bad := range []elevation.GrantID{"", "x", "gr_../../etc", "req_01a20002-de52-7f6c-8f51-715688a28732"} {
-		if path, err := DropinPath(dir, 7, bad); err == nil {
+		if path, err := dropinPath(dir, 7, bad); err == nil {
 			t.Errorf("%q gave %s", bad, path)
 		}
 	}
-	path, err := DropinPath(dir, 7, "gr_01a20002-de52-7f6c-8f51-715688a28732")
+	path, err := dropinPath(dir, 7, "gr_01a20002-de52-7f6c-8f51-715688a28732")
 	if err != nil || path != filepath.Join(dir, "zz-assent-7-gr_01a20002-de52-7f6c-8f51-715688a28732") {
 		t.Fatal(path, err)
 	}
-	if err := RemoveDropin(path); err != nil {
+	if err := removeDropin(path); err != nil {
 		t.Errorf("removing what is not there: %v", err)
 	}
 	put := func(path string) {

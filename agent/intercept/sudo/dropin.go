@@ -29,19 +29,19 @@ const (
 	toolTime = 10 * time.Second // for visudo and sudo -V
 )
 
-// DropinPath is the rule file of one grant for one user. It returns an error
+// dropinPath is the rule file of one grant for one user. It returns an error
 // for an id that is none: ids become file names.
-func DropinPath(dir string, uid uint32, grant elevation.GrantID) (string, error) {
+func dropinPath(dir string, uid uint32, grant elevation.GrantID) (string, error) {
 	if err := elevation.CheckID(elevation.GrantPrefix, string(grant)); err != nil {
 		return "", err
 	}
 	return filepath.Join(dir, dropPrefix+strconv.FormatUint(uint64(uid), 10)+"-"+string(grant)), nil
 }
 
-// WriteDropin puts one line into force: written beside its place, checked by
+// writeDropin puts one line into force: written beside its place, checked by
 // visudo, then renamed. A line that visudo refuses never comes near sudo. On
 // error nothing is left.
-func WriteDropin(ctx context.Context, path, line string) (err error) {
+func writeDropin(ctx context.Context, path, line string) (err error) {
 	beside := path + durable.Unfinished
 	defer func() {
 		if err != nil {
@@ -64,8 +64,8 @@ func WriteDropin(ctx context.Context, path, line string) (err error) {
 	return nil
 }
 
-// RemoveDropin takes a rule out of force. One that is not there is no error.
-func RemoveDropin(path string) error {
+// removeDropin takes a rule out of force. One that is not there is no error.
+func removeDropin(path string) error {
 	err := errors.Join(durable.Remove(path), durable.Remove(path+durable.Unfinished))
 	if err != nil {
 		return fmt.Errorf("remove the rule: %w", err)

@@ -337,7 +337,7 @@ func TestRuleHelpsNobodyElse(t *testing.T) {
 	// A rule that lies around, however it came there, is of no use to anybody
 	// without rights, and takes nothing from those who have them.
 	for _, uid := range []int{alice, carol} {
-		rule, err := Rule{UID: uint32(uid), NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: []string{"c", "d"}}.Line()
+		rule, err := sudoRule{UID: uint32(uid), NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: []string{"c", "d"}}.Line()
 		must(t, err)
 		write(t, "/etc/sudoers.d/zz-assent-"+strconv.Itoa(uid)+"-left", 0o440, rule)
 	}

@@ -285,17 +285,17 @@ func TestInstallHeals(t *testing.T) {
 	if !inside(t) {
 		return
 	}
-	before, err := os.ReadFile(SudoConf)
+	before, err := os.ReadFile(sudoConf)
 	must(t, err)
 	installShim(t)
-	so, err := os.ReadFile(PluginTarget)
+	so, err := os.ReadFile(pluginTarget)
 	must(t, err)
 	write(t, "/run/so", 0o644, string(so))
 	p := Plugin{Source: "/run/so", Socket: testSocket}
 	restored := func(t *testing.T) {
 		t.Helper()
 		must(t, RemovePlugin(t.Context(), p))
-		after, err := os.ReadFile(SudoConf)
+		after, err := os.ReadFile(sudoConf)
 		if err != nil || !bytes.Equal(before, after) {
 			t.Errorf("sudo.conf is not as before: %v\n%s", err, after)
 		}
@@ -336,10 +336,10 @@ func TestInstallHeals(t *testing.T) {
 		restored(t)
 	})
 	t.Run("no sudo.conf", func(t *testing.T) {
-		must(t, os.Remove(SudoConf))
+		must(t, os.Remove(sudoConf))
 		must(t, InstallPlugin(t.Context(), p))
 		must(t, RemovePlugin(t.Context(), p))
-		if _, err := os.Stat(SudoConf); err == nil {
+		if _, err := os.Stat(sudoConf); err == nil {
 			t.Error("sudo.conf was not there before")
 		}
 	})

@@ -74,7 +74,7 @@ func (s *Server) notFound(ctx context.Context, u *user, w wanted, why error) ver
 	if w.typed.shell {
 		return pass()
 	}
-	if any, err := s.entitled(ctx, u, Query{User: w.who}); any || err != nil {
+	if any, err := s.entitled(ctx, u, question{User: w.who}); any || err != nil {
 		return pass()
 	}
 	return refuse(fault(why.Error(), "check the spelling, and whether it is installed"))
@@ -143,13 +143,13 @@ func (w *wanted) shell(q call) (err error) {
 	return err
 }
 
-func (w wanted) query(q call) Query {
-	return Query{User: w.who, RunAs: w.runAs, Group: value(q.settings, "runas_group"), Path: w.found, Args: w.ruleArgs}
+func (w wanted) query(q call) question {
+	return question{User: w.who, RunAs: w.runAs, Group: value(q.settings, "runas_group"), Path: w.found, Args: w.ruleArgs}
 }
 
 // entitled tells whether sudo alone would allow it. No rule of Assent for the
 // user is in force while sudo is asked.
-func (s *Server) entitled(ctx context.Context, u *user, q Query) (bool, error) {
+func (s *Server) entitled(ctx context.Context, u *user, q question) (bool, error) {
 	if allowed, known := s.rights.Known(q); known {
 		return allowed, nil
 	}
@@ -266,7 +266,7 @@ func (s *Server) late(k *conn, who *person, began time.Time) error {
 // ruleFor is the line that sudoers gets, short-lived: it is in force only from
 // the permit to the check, which a slow name service can delay.
 func ruleFor(w wanted, real intercept.Real, now time.Time) (string, error) {
-	r := Rule{UID: w.who.UID, RunAs: w.runAs.UID, NotAfter: now.Add(time.Minute), SHA256: real.SHA256,
+	r := sudoRule{UID: w.who.UID, RunAs: w.runAs.UID, NotAfter: now.Add(time.Minute), SHA256: real.SHA256,
 		Path: real.Found, Args: w.ruleArgs}
 	if real.Script {
 		r.SHA256 = ""

@@ -51,7 +51,7 @@ func unseen(uid uint32, dir string) (pid int, err error) {
 			continue
 		}
 		maps, err := os.ReadFile("/proc/" + name + "/maps")
-		if err == nil && len(maps) > 0 && !bytes.Contains(maps, []byte("/"+filepath.Base(PluginTarget))) {
+		if err == nil && len(maps) > 0 && !bytes.Contains(maps, []byte("/"+filepath.Base(pluginTarget))) {
 			return pid, nil
 		}
 	}

@@ -38,9 +38,9 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	if out, err := exec.Command("/usr/bin/cc", "-shared", "-fPIC", "-o", "/run/stop.so", "/run/stop.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	conf, err := os.ReadFile(SudoConf)
+	conf, err := os.ReadFile(sudoConf)
 	must(t, err)
-	write(t, SudoConf, 0o644, "Plugin stopper /run/stop.so\nPlugin sudoers_policy sudoers.so\n")
+	write(t, sudoConf, 0o644, "Plugin stopper /run/stop.so\nPlugin sudoers_policy sudoers.so\n")
 	old := as(alice, "/usr/bin/sudo", "-n", "touch", "/run/a", "/run/b")
 	must(t, old.Start())
 	defer old.Wait()
@@ -49,7 +49,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", old.Process.Pid))
 		return bytes.Contains(stat, []byte(") T "))
 	})
-	must(t, os.WriteFile(SudoConf, conf, 0o644))
+	must(t, os.WriteFile(sudoConf, conf, 0o644))
 	installShim(t)
 	m := serve(t, approveAll, func(c *Config) { c.Armed = 2 * time.Second })
 	m.effects.onArm = func(dropin string, pid int) {

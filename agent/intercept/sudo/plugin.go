@@ -17,8 +17,8 @@ import (
 
 // Where the plugin and its lines are put.
 const (
-	PluginTarget = "/usr/libexec/assent/assent_sudo.so"
-	SudoConf     = "/etc/sudo.conf"
+	pluginTarget = "/usr/libexec/assent/assent_sudo.so"
+	sudoConf     = "/etc/sudo.conf"
 )
 
 // The marks around our lines in sudo.conf.
@@ -31,18 +31,18 @@ const (
 type Plugin struct {
 	Source string // the built plugin
 	Socket string // the socket the plugin shall use
-	Target string // default PluginTarget
-	Conf   string // default SudoConf
+	Target string // default /usr/libexec/assent/assent_sudo.so
+	Conf   string // default /etc/sudo.conf
 
 	step func(name string) // called between steps, for tests that die there
 }
 
 func (p Plugin) withDefaults() Plugin {
 	if p.Target == "" {
-		p.Target = PluginTarget
+		p.Target = pluginTarget
 	}
 	if p.Conf == "" {
-		p.Conf = SudoConf
+		p.Conf = sudoConf
 	}
 	if p.step == nil {
 		p.step = func(string) {}

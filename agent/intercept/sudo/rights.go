@@ -22,8 +22,8 @@ const (
 	rightsQuery = 3 * time.Second
 )
 
-// Query is a question to sudo: may this user run this, as it stands?
-type Query struct {
+// question is a question to sudo: may this user run this, as it stands?
+type question struct {
 	User  intercept.Account
 	RunAs intercept.Account
 	Group string // -g, "" = none
@@ -31,23 +31,23 @@ type Query struct {
 	Args  []string
 }
 
-// Info is what this machine's sudo says of itself.
-type Info struct {
+// sudoInfo is what this machine's sudo says of itself.
+type sudoInfo struct {
 	Version    string
 	SecurePath string // "" = sudo uses the caller's own PATH
 	RunAs      string // default user to run as
 }
 
-// Rights asks sudo itself what somebody may do without Assent, and remembers
+// rights asks sudo itself what somebody may do without Assent, and remembers
 // the answers until the files behind them change. Its zero value is not usable.
-type Rights struct {
+type rights struct {
 	run   func(ctx context.Context, args []string) (output string, exit int, err error)
 	now   func() time.Time
 	watch changes
 
 	mu     sync.Mutex // guards the fields below
 	known  map[[32]byte]answer
-	info   *Info
+	info   *sudoInfo
 	infoAt time.Time
 }
 
@@ -64,21 +64,21 @@ type changes interface {
 	Close() error
 }
 
-// NewRights watches the files that decide about rights; where that does not
+// newRights watches the files that decide about rights; where that does not
 // work every question goes to sudo. The caller closes it.
-func NewRights(now func() time.Time) *Rights {
-	return &Rights{run: runSudo, now: now, watch: watchFiles(), known: map[[32]byte]answer{}}
+func newRights(now func() time.Time) *rights {
+	return &rights{run: runSudo, now: now, watch: watchFiles(), known: map[[32]byte]answer{}}
 }
 
 // Close stops watching.
-func (r *Rights) Close() error {
+func (r *rights) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.watch.Close()
 }
 
 // Known answers from memory.
-func (r *Rights) Known(q Query) (allowed, known bool) {
+func (r *rights) Known(q question) (allowed, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refreshLocked()
@@ -91,7 +91,7 @@ func (r *Rights) Known(q Query) (allowed, known bool) {
 
 // Ask asks sudo. An error means that it is not known; it is never remembered.
 // The caller makes sure that no rule of Assent for this user is in force.
-func (r *Rights) Ask(ctx context.Context, q Query) (bool, error) {
+func (r *rights) Ask(ctx context.Context, q question) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, rightsQuery)
 	defer cancel()
 	r.mu.Lock()
@@ -122,7 +122,7 @@ func (r *Rights) Ask(ctx context.Context, q Query) (bool, error) {
 }
 
 // Info asks sudo for its settings, from memory while nothing changed.
-func (r *Rights) Info(ctx context.Context) (Info, error) {
+func (r *rights) Info(ctx context.Context) (sudoInfo, error) {
 	r.mu.Lock()
 	r.refreshLocked()
 	if r.info != nil && r.now().Sub(r.infoAt) < rightsTime && !r.now().Before(r.infoAt) {
@@ -137,11 +137,11 @@ func (r *Rights) Info(ctx context.Context) (Info, error) {
 		err = fmt.Errorf("exit %d", exit)
 	}
 	if err != nil {
-		return Info{}, fmt.Errorf("ask sudo for its settings: %w", err)
+		return sudoInfo{}, fmt.Errorf("ask sudo for its settings: %w", err)
 	}
 	info, err := parseInfo(out)
 	if err != nil {
-		return Info{}, err
+		return sudoInfo{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,8 +154,8 @@ func (r *Rights) Info(ctx context.Context) (Info, error) {
 }
 
 // parseInfo reads what `sudo -V` tells root in the C locale.
-func parseInfo(out string) (Info, error) {
-	info := Info{RunAs: "root"}
+func parseInfo(out string) (sudoInfo, error) {
+	info := sudoInfo{RunAs: "root"}
 	plugins := false
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
@@ -171,24 +171,24 @@ func parseInfo(out string) (Info, error) {
 		plugins = plugins || strings.HasPrefix(line, "Sudoers policy plugin version ")
 	}
 	if info.Version == "" || !plugins {
-		return Info{}, errors.New("this sudo has no plugins")
+		return sudoInfo{}, errors.New("this sudo has no plugins")
 	}
 	return info, nil
 }
 
-func (r *Rights) refreshLocked() {
+func (r *rights) refreshLocked() {
 	if changed, ok := r.watch.Changed(); changed || !ok {
 		r.forgetLocked()
 	}
 }
 
-func (r *Rights) forgetLocked() {
+func (r *rights) forgetLocked() {
 	clear(r.known)
 	r.info = nil
 }
 
 // options are how sudo is asked.
-func (q Query) options() []string {
+func (q question) options() []string {
 	args := []string{"-n", "-l", "-U", q.User.Name}
 	if q.Path == "" {
 		return args
@@ -200,7 +200,7 @@ func (q Query) options() []string {
 	return append(append(args, "--", q.Path), q.Args...)
 }
 
-func (q Query) key() [32]byte {
+func (q question) key() [32]byte {
 	h := sha256.New()
 	put := func(s string) {
 		var n [8]byte

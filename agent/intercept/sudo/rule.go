@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// ErrRule is returned for a program or arguments that sudoers can not express
+// errRule is returned for a program or arguments that sudoers can not express
 // exactly. They can run by `assent run`, which needs no sudoers.
-var ErrRule = errors.New("sudo can not be told this command exactly")
+var errRule = errors.New("sudo can not be told this command exactly")
 
 // maxPattern bounds the escaped arguments, in bytes; sudo reads lines into
 // buffers of its own.
 const maxPattern = 4000
 
-// Rule is what one line of sudoers shall allow.
-type Rule struct {
+// sudoRule is what one line of sudoers shall allow.
+type sudoRule struct {
 	UID      uint32
 	RunAs    uint32
 	NotAfter time.Time // the last second in which it holds
@@ -26,11 +26,11 @@ type Rule struct {
 }
 
 // Line writes the rule as one line of sudoers. It returns an error wrapping
-// [ErrRule] for everything that could not be expressed exactly.
+// [errRule] for everything that could not be expressed exactly.
 //
 // sudo compares arguments joined by blanks, so a rule never pins where one ends
 // and the next begins; comparing element by element before the start does.
-func (r Rule) Line() (string, error) {
+func (r sudoRule) Line() (string, error) {
 	path, err := escapePath(r.Path)
 	if err != nil {
 		return "", err
@@ -42,12 +42,12 @@ func (r Rule) Line() (string, error) {
 	digest := ""
 	if r.SHA256 != "" {
 		if len(r.SHA256) != 64 || strings.Trim(r.SHA256, "0123456789abcdef") != "" {
-			return "", fmt.Errorf("%w: not a SHA-256", ErrRule)
+			return "", fmt.Errorf("%w: not a SHA-256", errRule)
 		}
 		digest = "sha256:" + r.SHA256 + " "
 	}
 	if r.UID == 0 || r.NotAfter.IsZero() {
-		return "", fmt.Errorf("%w: no user or no end", ErrRule)
+		return "", fmt.Errorf("%w: no user or no end", errRule)
 	}
 	// Options stand before tags; after a tag they would be a syntax error.
 	return fmt.Sprintf("#%d ALL=(#%d) NOTAFTER=%s NOPASSWD: NOSETENV: %s%s %s\n",
@@ -58,13 +58,13 @@ func (r Rule) Line() (string, error) {
 // pattern and not everything has an escape.
 func escapePath(path string) (string, error) {
 	if len(path) < 2 || path[0] != '/' || strings.HasSuffix(path, "/") {
-		return "", fmt.Errorf("%w: the path", ErrRule)
+		return "", fmt.Errorf("%w: the path", errRule)
 	}
 	for i := range len(path) {
 		c := path[i]
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && strings.IndexByte("/._+@%~-", c) < 0 {
-			return "", fmt.Errorf("%w: the path has the character %q", ErrRule, c)
+			return "", fmt.Errorf("%w: the path has the character %q", errRule, c)
 		}
 	}
 	return path, nil
@@ -80,13 +80,13 @@ func escapeArgs(args []string) (string, error) {
 	joined := strings.Join(args, " ")
 	if joined == "" {
 		// An empty pattern is read as none: any arguments would be allowed.
-		return "", fmt.Errorf("%w: a single empty argument", ErrRule)
+		return "", fmt.Errorf("%w: a single empty argument", errRule)
 	}
 	var b strings.Builder
 	for i := range len(joined) {
 		switch c := joined[i]; {
 		case c < 0x20 && c != '\t' || c == 0x7f:
-			return "", fmt.Errorf("%w: a control character in the arguments", ErrRule)
+			return "", fmt.Errorf("%w: a control character in the arguments", errRule)
 		case c == ' ' || c == '\t':
 			b.WriteString(`[\` + string(c) + `]`)
 		case c == '"': // a lone "" would mean no arguments, \" is an error
@@ -101,7 +101,7 @@ func escapeArgs(args []string) (string, error) {
 		}
 	}
 	if b.Len() > maxPattern {
-		return "", fmt.Errorf("%w: the arguments are too long", ErrRule)
+		return "", fmt.Errorf("%w: the arguments are too long", errRule)
 	}
 	return b.String(), nil
 }

@@ -23,15 +23,15 @@ const fuzzRule = "/etc/sudoers.d/zz-assent-61501-fuzz"
 // joined by blanks, which the comparison before the start tells apart.
 func againstSudo(t *testing.T, args []string, others ...[]string) {
 	t.Helper()
-	line, err := Rule{UID: alice, NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: args}.Line()
+	line, err := sudoRule{UID: alice, NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: args}.Line()
 	if err != nil {
 		return
 	}
-	if err := WriteDropin(context.Background(), fuzzRule, line); err != nil {
+	if err := writeDropin(context.Background(), fuzzRule, line); err != nil {
 		t.Errorf("%q: %v\n%s", args, err, line)
 		return
 	}
-	defer RemoveDropin(fuzzRule)
+	defer removeDropin(fuzzRule)
 	allowed := func(args []string) bool {
 		cmd := exec.Command(sudoPath, append([]string{"-n", "-l", "-U", "alice", "--", "/usr/local/bin/show"}, args...)...)
 		cmd.Env = []string{}

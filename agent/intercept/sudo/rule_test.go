@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func testRule(args ...string) Rule {
-	return Rule{UID: 1001, NotAfter: time.Date(2026, 11, 21, 20, 45, 36, 999, time.UTC), Path: "/usr/bin/show",
+func testRule(args ...string) sudoRule {
+	return sudoRule{UID: 1001, NotAfter: time.Date(2026, 11, 21, 20, 45, 36, 999, time.UTC), Path: "/usr/bin/show",
 		SHA256: strings.Repeat("ab", 32), Args: args}
 }
 
@@ -51,13 +51,13 @@ func TestRuleLine(t *testing.T) {
 }
 
 func TestRuleRefuses(t *testing.T) {
-	with := func(change func(*Rule)) Rule { r := testRule("a"); change(&r); return r }
-	path := func(p string) Rule { return with(func(r *Rule) { r.Path = p }) }
+	with := func(change func(*sudoRule)) sudoRule { r := testRule("a"); change(&r); return r }
+	path := func(p string) sudoRule { return with(func(r *sudoRule) { r.Path = p }) }
 	tests := []struct {
 		name string
-		rule Rule
+		rule sudoRule
 	}{
-		{"nothing", Rule{}},
+		{"nothing", sudoRule{}},
 		{"one empty argument", testRule("")},
 		{"a newline", testRule("a\nb")},
 		{"a carriage return", testRule("a\r")},
@@ -66,10 +66,10 @@ func TestRuleRefuses(t *testing.T) {
 		{"an escape", testRule("\x1b[0m")},
 		{"long arguments", testRule(strings.Repeat("x", maxPattern+1))},
 		{"arguments long by escapes", testRule(strings.Repeat("*", maxPattern/2+1))},
-		{"root", with(func(r *Rule) { r.UID = 0 })},
-		{"no end", with(func(r *Rule) { r.NotAfter = time.Time{} })},
-		{"a digest that is none", with(func(r *Rule) { r.SHA256 = strings.Repeat("AB", 32) })},
-		{"a short digest", with(func(r *Rule) { r.SHA256 = "ab" })},
+		{"root", with(func(r *sudoRule) { r.UID = 0 })},
+		{"no end", with(func(r *sudoRule) { r.NotAfter = time.Time{} })},
+		{"a digest that is none", with(func(r *sudoRule) { r.SHA256 = strings.Repeat("AB", 32) })},
+		{"a short digest", with(func(r *sudoRule) { r.SHA256 = "ab" })},
 		{"relative path", path("bin/x")},
 		{"root folder", path("/")},
 		{"folder", path("/usr/")},
@@ -81,7 +81,7 @@ func TestRuleRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, err := tt.rule.Line(); !errors.Is(err, ErrRule) || got != "" {
+			if got, err := tt.rule.Line(); !errors.Is(err, errRule) || got != "" {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})

@@ -74,7 +74,7 @@ const (
 type Server struct {
 	cfg    Config
 	dir    string // where rules go
-	rights *Rights
+	rights *rights
 	since  uint64 // boot ticks at start: older sudos may have read rules of an earlier agent
 
 	mu    sync.Mutex // guards the fields below
@@ -197,7 +197,7 @@ func (s *Server) listen() (*net.UnixListener, error) {
 		l.Close()
 		return nil, fmt.Errorf("close the plugin socket to others: %w", err)
 	}
-	s.rights = NewRights(s.cfg.Now)
+	s.rights = newRights(s.cfg.Now)
 	return l, nil
 }
 
