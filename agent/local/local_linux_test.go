@@ -405,7 +405,7 @@ func TestListenRefuses(t *testing.T) {
 		if err := errors.Join(os.Mkdir(dir, 0o755), unix.Chmod(dir, uint32(c.mode)), unix.Chmod(above, uint32(c.above))); err != nil {
 			t.Fatal(err)
 		}
-		if err := safeFolder(dir); (err == nil) != c.ok {
+		if err := SafeFolder(dir); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

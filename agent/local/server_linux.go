@@ -37,7 +37,7 @@ func Listen(cfg Config) (*Server, error) {
 	if cfg.Hold == 0 {
 		cfg.Hold = DefaultHold
 	}
-	if err := safeFolder(filepath.Dir(cfg.Path)); err != nil {
+	if err := SafeFolder(filepath.Dir(cfg.Path)); err != nil {
 		return nil, fmt.Errorf("open the users' socket: %w", err)
 	}
 	if c, err := net.Dial("unix", cfg.Path); err == nil {
@@ -57,10 +57,10 @@ func Listen(cfg Config) (*Server, error) {
 	return &Server{cfg: cfg, l: l, users: map[uint32]int{}}, nil
 }
 
-// safeFolder makes sure that nobody else can put a socket of theirs in the
-// place of ours: the folder is ours alone, and so are those above it, or things
-// in them can only be moved by their owners.
-func safeFolder(dir string) error {
+// SafeFolder makes sure that nobody else can put something of theirs in the
+// place of what we keep in a folder: it is ours alone, and so are those above
+// it, or things in them can only be moved by their owners.
+func SafeFolder(dir string) error {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return err

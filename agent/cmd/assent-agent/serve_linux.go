@@ -212,7 +212,13 @@ func rootFolder(dir string, mode fs.FileMode) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 {
 		return hinted{fmt.Errorf("%s is not a folder of root", dir), "remove it, or give another with --data or --runtime"}
 	}
-	return os.Chmod(dir, mode)
+	if err := os.Chmod(dir, mode); err != nil {
+		return err
+	}
+	if err := local.SafeFolder(dir); err != nil { // who owns a folder above could put another one in its place
+		return hinted{err, "give a folder with --data or --runtime that lies in folders of root"}
+	}
+	return nil
 }
 
 // loadSalt reads the salt of argument digests, or makes it once.
