@@ -55,7 +55,7 @@ run: ## try Assent on this machine: controller, agent and sudo, all undone at th
 	@.ci/packages sudo=sudo node=nodejs npm=npm || true
 	@$(MAKE) build
 	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./e2e/cmd/runhere
-	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere; fi
+	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere with $$PPID; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere with $$PPID; fi
 
 test: ## run every test this machine can run, and say which it could not
 	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm || true

@@ -18,7 +18,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +32,6 @@ import (
 const startTime = 60 * time.Second
 
 func main() {
-	runtime.LockOSThread() // the death signal below belongs to this thread
 	err := errors.New("this has to run as root: use make run")
 	switch {
 	case os.Geteuid() != 0:
@@ -41,9 +40,14 @@ func main() {
 	case len(os.Args) == 2 && os.Args[1] == undoVerb:
 		err = undo(context.Background())
 	case len(os.Args) == 1:
-		err = try()
+		err = try(os.Getppid())
+	case len(os.Args) == 3 && os.Args[1] == withVerb:
+		var pid int
+		if pid, err = strconv.Atoi(os.Args[2]); err == nil {
+			err = try(pid)
+		}
 	default:
-		err = errors.New("usage: runhere [undo]")
+		err = errors.New("usage: runhere [undo | with PID]")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -51,12 +55,13 @@ func main() {
 	}
 }
 
-func try() error {
+// try runs until it is ended, or with is: the process that somebody sees, which
+// may have started this through sudo.
+func try(with int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// When whoever started this is killed, end as if asked to.
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {
-		return fmt.Errorf("ask for the parent's end: %w", err)
+	if err := whenGone(with, stop); err != nil {
+		return fmt.Errorf("watch process %d: %w", with, err)
 	}
 	if err := mayRun(); err != nil {
 		return err
@@ -84,6 +89,24 @@ func try() error {
 		}
 	}
 	return errors.Join(err, undo(context.WithoutCancel(ctx)))
+}
+
+// whenGone calls then when a process that runs now has ended, however it did.
+func whenGone(pid int, then func()) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err
+	}
+	go func() { // for as long as this program
+		for {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+			if n == 1 || err != nil && !errors.Is(err, unix.EINTR) {
+				then()
+				return
+			}
+		}
+	}()
+	return nil
 }
 
 func announce() {

@@ -53,6 +53,17 @@ func TestRunHere(t *testing.T) {
 		}
 		same(t, before, fingerprint(ctx, t, m))
 	})
+	// Sudo stays when make is killed: it was started by make's shell.
+	t.Run("kill -9 of make", func(t *testing.T) {
+		const shell = `sh -c 'echo $$ >make.pid; sudo ` + program + ` with $$; true'; sleep 60`
+		s := starts(ctx, t, m, machine.Carol, shell, "sudo -iu assent-try")
+		kill(ctx, t, m, "kill -9 $(cat /home/carol/make.pid) && rm /home/carol/make.pid")
+		awaitUndone(ctx, t, m)
+		if err := s.Hangup(); err != nil {
+			t.Fatal(err)
+		}
+		same(t, before, fingerprint(ctx, t, m))
+	})
 	t.Run("kill -9, the guardian undoes it", func(t *testing.T) {
 		s := starts(ctx, t, m, machine.Root, program, "su - assent-try")
 		kill(ctx, t, m, "pkill -9 -o -x runhere")

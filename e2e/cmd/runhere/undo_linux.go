@@ -29,6 +29,7 @@ const (
 	libexec   = "/usr/libexec/assent"
 	guardVerb = "guard"
 	undoVerb  = "undo"
+	withVerb  = "with"
 	endTime   = 10 * time.Second // for the agent to end by itself
 )
 
@@ -92,7 +93,7 @@ func note(change func(*state)) error {
 // mayRun refuses where it would disturb an agent that is in use.
 func mayRun() error {
 	if s, err := load(); err == nil && s.Owner.alive() {
-		return fmt.Errorf("it runs already, as process %d", s.Owner.PID)
+		return fmt.Errorf("it runs already, as process %d: end it there with Ctrl-C, or here with sudo kill %d", s.Owner.PID, s.Owner.PID)
 	}
 	if _, err := os.Stat("/etc/systemd/system/assent-agent.service"); err == nil {
 		return errors.New("the agent is installed as a service here; remove it first with assent-agent uninstall")
