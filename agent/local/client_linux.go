@@ -104,7 +104,7 @@ func (c Client) Run(ctx context.Context, opt RunOptions, std Streams) Outcome {
 	q := s.question(cwd)
 	if err := con.write(kRun, q); err != nil {
 		if errors.Is(err, errTooLarge) {
-			return result(Invalid, "", fmt.Sprintf("the command line is too long: %d bytes at most", MaxFrame-4096))
+			return result(Invalid, "", fmt.Sprintf("the command line is too long: %d bytes at most", maxFrame-4096))
 		}
 		return result(Unreachable, "", "the agent does not take the request")
 	}

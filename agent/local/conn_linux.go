@@ -55,7 +55,7 @@ func (c *conn) readWith(r *reader, idle time.Duration) (frame, error) {
 		return frame{}, fmt.Errorf("read a frame: %w", err)
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n == 0 || n > MaxFrame {
+	if n == 0 || n > maxFrame {
 		return frame{}, fmt.Errorf("%w: %d bytes", errFrame, n)
 	}
 	raw := make([]byte, n)

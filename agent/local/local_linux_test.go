@@ -242,7 +242,7 @@ func TestBadFrames(t *testing.T) {
 	for name, bytes := range map[string][]byte{
 		"length 0":               head(0),
 		"length 4 GiB":           head(1<<32 - 1),
-		"length over the limit":  head(MaxFrame + 1),
+		"length over the limit":  head(maxFrame + 1),
 		"truncated head":         head(5)[:2],
 		"truncated body":         good[:len(good)-1],
 		"not CBOR":               append(head(4), "abcd"...),
@@ -311,7 +311,7 @@ func TestSlowPeersAreCutOff(t *testing.T) {
 func TestTheCapPerUser(t *testing.T) {
 	path := open(t, &desk{}, book{})
 	var held []*net.UnixConn
-	for range MaxPerUser {
+	for range maxPerUser {
 		c := raw(t, path)
 		if _, err := c.Write([]byte{0}); err != nil { // it is accepted and being read
 			t.Fatal(err)

@@ -19,9 +19,9 @@ const Version = 1
 
 // The limits of the door.
 const (
-	MaxFrame       = 64 << 10 // bytes
-	MaxPerUser     = 8        // connections of one uid at a time
-	MaxConnections = 512      // of everybody together
+	maxFrame       = 64 << 10 // bytes
+	maxPerUser     = 8        // connections of one uid at a time
+	maxConnections = 512      // of everybody together
 
 	firstWithin = 5 * time.Second // the first frame must be there
 	frameWithin = 5 * time.Second // the rest of a frame after its first byte, and a write
@@ -151,7 +151,7 @@ func pack(k kind, body any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write a frame: %w", err)
 	}
-	if len(raw) > MaxFrame {
+	if len(raw) > maxFrame {
 		return nil, fmt.Errorf("write a frame: %w", errTooLarge)
 	}
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(raw))), raw...), nil

@@ -135,7 +135,7 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *Server) enter(uid uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users[uid] >= MaxPerUser || s.all >= MaxConnections {
+	if s.users[uid] >= maxPerUser || s.all >= maxConnections {
 		return false
 	}
 	s.users[uid]++
@@ -155,7 +155,7 @@ func (s *Server) leave(uid uint32) {
 // refuse says in one write why, and takes no time for it.
 func refuse(c *net.UnixConn) {
 	if raw, err := pack(kEnded, ended{Kind: Failed, Exit: Failed.ExitCode(), Text: ErrBusy.Error(),
-		Hints: []string{fmt.Sprintf("%d at a time are served; end one and try again", MaxPerUser)}}); err == nil {
+		Hints: []string{fmt.Sprintf("%d at a time are served; end one and try again", maxPerUser)}}); err == nil {
 		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
 		_, _ = c.Write(raw) // whether they hear it is up to them
 	}

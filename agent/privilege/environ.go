@@ -85,9 +85,9 @@ func only(s, extra string) bool {
 	return s != ""
 }
 
-// MaxArguments bounds the arguments of one program, in bytes with their ends.
+// maxArguments bounds the arguments of one program, in bytes with their ends.
 // It is below what the kernel takes, so that a refusal is ours and clear.
-const MaxArguments = 1 << 20
+const maxArguments = 1 << 20
 
 // maxArgument is the kernel's limit for one argument, in bytes.
 const maxArgument = 128<<10 - 1
@@ -109,8 +109,8 @@ func CheckArguments(path string, args []string) error {
 		}
 		total += len(a) + 9 // its end and its pointer
 	}
-	if total > MaxArguments {
-		return fmt.Errorf("%w: they are longer than %d bytes", ErrArguments, MaxArguments)
+	if total > maxArguments {
+		return fmt.Errorf("%w: they are longer than %d bytes", ErrArguments, maxArguments)
 	}
 	return nil
 }

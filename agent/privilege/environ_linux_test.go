@@ -60,7 +60,7 @@ func TestPasses(t *testing.T) {
 }
 
 func TestCheckArguments(t *testing.T) {
-	most := MaxArguments - 18
+	most := maxArguments - 18
 	for name, c := range map[string]struct {
 		args []string
 		ok   bool
@@ -72,7 +72,7 @@ func TestCheckArguments(t *testing.T) {
 		"longest one":    {[]string{strings.Repeat("x", maxArgument)}, true},
 		"one too long":   {[]string{strings.Repeat("x", maxArgument+1)}, false},
 		"too many bytes": {slices.Repeat([]string{strings.Repeat("x", 1<<16)}, most>>16+1), false},
-		"too many":       {make([]string, MaxArguments/9), false},
+		"too many":       {make([]string, maxArguments/9), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := CheckArguments("/x", c.args); (err == nil) != c.ok {

@@ -147,10 +147,10 @@ const (
 	maxLabelValue = 200
 )
 
-// CheckName refuses names of things (logins, teams, tokens, values of labels)
+// checkName refuses names of things (logins, teams, tokens, values of labels)
 // that are empty, longer than limit bytes, not text, or that have characters
 // which separate names elsewhere (, ; : / \) or do not print.
-func CheckName(what, s string, limit int) error {
+func checkName(what, s string, limit int) error {
 	switch {
 	case s == "" || len(s) > limit:
 		return fmt.Errorf("%w: the %s needs 1 to %d bytes", elevation.ErrInvalid, what, limit)
@@ -205,7 +205,7 @@ func checkLabels(labels map[string]string) error {
 		if err := checkLabelKey(k); err != nil {
 			return err
 		}
-		if err := CheckName("value of label "+k, v, maxLabelValue); err != nil {
+		if err := checkName("value of label "+k, v, maxLabelValue); err != nil {
 			return err
 		}
 	}

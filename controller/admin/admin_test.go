@@ -197,10 +197,10 @@ func TestPermissions(t *testing.T) {
 
 func TestCheckName(t *testing.T) {
 	for _, s := range []string{"a", "web-1", "Bo Chen", "ü", strings.Repeat("a", 40)} {
-		want(t, CheckName("name", s, 40), nil, s)
+		want(t, checkName("name", s, 40), nil, s)
 	}
 	for _, s := range []string{"", " a", "a ", "a,b", "a;b", "a:b", "a/b", `a\b`, "a\x00b", "a\nb", "a\x1b[2J", "a\u0085", "a\u202eb", "a\u2028", "\xff", strings.Repeat("a", 41)} {
-		want(t, CheckName("name", s, 40), elevation.ErrInvalid, s)
+		want(t, checkName("name", s, 40), elevation.ErrInvalid, s)
 	}
 }
 

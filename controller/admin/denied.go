@@ -75,7 +75,7 @@ func (a *Admin) deniedPage(ctx context.Context, set *rules.Set, f *store.Request
 			if err != nil {
 				return err
 			}
-			list = append(list, denied{in: Input(r, ep), at: r.SubmittedAt, id: r.ID})
+			list = append(list, denied{in: input(r, ep), at: r.SubmittedAt, id: r.ID})
 		}
 		return nil
 	})

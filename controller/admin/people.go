@@ -114,7 +114,7 @@ func (a *Admin) AddUser(ctx context.Context, act auth.Actor, in NewUser) (store.
 }
 
 func checkLogin(login string) error {
-	if err := CheckName("login", login, auth.MaxLogin); err != nil {
+	if err := checkName("login", login, auth.MaxLogin); err != nil {
 		return err
 	}
 	return auth.CheckLogin(login)

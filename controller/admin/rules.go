@@ -299,7 +299,7 @@ func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevatio
 		if err != nil {
 			return err
 		}
-		in = Input(r, ep)
+		in = input(r, ep)
 		if !act.Covers(in.Endpoint.Labels) {
 			return fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
 		}
@@ -311,8 +311,8 @@ func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevatio
 	return a.Set().Evaluate(in, a.cfg.Now()), nil
 }
 
-// Input is what rules see of a request of an endpoint.
-func Input(r elevation.Request, ep store.Endpoint) rules.Input {
+// input is what rules see of a request of an endpoint.
+func input(r elevation.Request, ep store.Endpoint) rules.Input {
 	f := ep.Facts
 	return rules.Input{Attempt: r.Attempt, Justification: r.Justification, Ticket: r.Ticket, Priority: r.Priority,
 		Endpoint: rules.Endpoint{ID: ep.ID, Name: ep.Name, OS: f.OS, OSVersion: f.OSVersion, Arch: f.Arch, IP: f.IP,

@@ -70,7 +70,7 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 }
 
 func checkToken(in *NewToken) error {
-	if err := CheckName("name of the token", in.Name, maxName); err != nil {
+	if err := checkName("name of the token", in.Name, maxName); err != nil {
 		return err
 	}
 	for i, s := range in.Scopes {

@@ -168,7 +168,7 @@ func system() elevation.Actor { return elevation.Actor{Kind: elevation.BySystem}
 // token makes an enrolment token; change may spoil it.
 func (d *door) token(change func(*store.EnrollToken)) string {
 	d.t.Helper()
-	plain, hash, err := d.keys.NewEnrollToken()
+	plain, hash, err := wire.NewEnrollToken(d.keys.CAFingerprint())
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestTokensAreRefusedAlike(t *testing.T) {
 	if status, _ := d.post(d.http(), encode(t, wire.Enroll{Token: used, CSR: csr}), nil); status != http.StatusOK {
 		t.Fatal(status)
 	}
-	unknown, _, err := d.keys.NewEnrollToken()
+	unknown, _, err := wire.NewEnrollToken(d.keys.CAFingerprint())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestStoreDown(t *testing.T) {
 	l.want(wire.TAccepted, nil)
 	l.alive()
 	_, csr := newCSR(t, nil)
-	token, _, _ := d.keys.NewEnrollToken()
+	token, _, _ := wire.NewEnrollToken(d.keys.CAFingerprint())
 	if status, _ := d.post(d.http(), encode(t, wire.Enroll{Token: token, CSR: csr}), nil); status != http.StatusServiceUnavailable {
 		t.Errorf("enrolment answered %d", status)
 	}

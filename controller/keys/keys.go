@@ -32,7 +32,6 @@ import (
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
-	"github.com/assent-epm/assent/shared/wire"
 )
 
 // ErrDamaged says that the folder of keys is incomplete or readable by others.
@@ -125,11 +124,6 @@ func (k *Keys) SignRevocation(r elevation.Revocation) ([]byte, error) {
 		return nil, fmt.Errorf("sign revocation: %w", err)
 	}
 	return signer.Sign(sign.Revocation, r)
-}
-
-// NewEnrollToken makes an enrolment token for this cluster; only hash is kept.
-func (k *Keys) NewEnrollToken() (plain string, hash []byte, err error) {
-	return wire.NewEnrollToken(k.CAFingerprint())
 }
 
 func (k *Keys) signer() (sign.Signer, uint64) {

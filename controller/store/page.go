@@ -15,7 +15,7 @@ import (
 
 // Sizes of pages.
 const (
-	DefaultLimit = 50
+	defaultLimit = 50
 	MaxLimit     = 500
 	countCap     = 1000 // totals of narrowed lists are counted up to here
 )
@@ -40,9 +40,9 @@ type RequestFilter struct {
 	Program     string
 	List        string // ListTeam or ListRequester: without what was removed from it; "" = everything
 
-	Sort   string // "queue", "newest", or one of [SortColumns]; a leading "-" turns a column around
+	Sort   string // "queue", "newest", or one of [sortColumns]; a leading "-" turns a column around
 	Cursor string
-	Limit  int // 0 = DefaultLimit, at most MaxLimit
+	Limit  int // 0 = defaultLimit, at most MaxLimit
 }
 
 // Page is one page of requests.
@@ -61,9 +61,9 @@ type sortOrder struct {
 	where  string // goes with it
 }
 
-// SortColumns are the names that a list can be sorted by besides queue and
+// sortColumns are the names that a list can be sorted by besides queue and
 // newest.
-func SortColumns() []string {
+func sortColumns() []string {
 	return []string{"id", "status", "type", "user", "endpoint", "application", "priority", "expires", "created", "waited"}
 }
 
@@ -99,7 +99,7 @@ func sortBy(name string) (sortOrder, error) {
 		o.column = "submitted_ms" // the longest first
 	default:
 		return o, fmt.Errorf("%w: the list can not be sorted by %q; use queue, newest or one of %s",
-			elevation.ErrInvalid, name, strings.Join(SortColumns(), ", "))
+			elevation.ErrInvalid, name, strings.Join(sortColumns(), ", "))
 	}
 	return o, nil
 }
@@ -123,7 +123,7 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 		return Page{}, fmt.Errorf("%w: the limit is outside 1 to %d", elevation.ErrInvalid, MaxLimit)
 	}
 	if f.Limit == 0 {
-		f.Limit = DefaultLimit
+		f.Limit = defaultLimit
 	}
 	q, err := f.where()
 	if err != nil {

@@ -81,9 +81,9 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 	return row, nil
 }
 
-// SameKey is equal for attempts on one endpoint that [elevation.Attempt.Same]
+// sameKey is equal for attempts on one endpoint that [elevation.Attempt.Same]
 // calls the same.
-func SameKey(ep elevation.EndpointID, a elevation.Attempt) []byte {
+func sameKey(ep elevation.EndpointID, a elevation.Attempt) []byte {
 	h := sha256.New()
 	s := a.Subject
 	for _, part := range []string{string(ep), string(a.AccessType), a.User.UID, s.Path, s.SHA256, s.Cwd, s.RunAs, string(s.ArgsDigest)} {
@@ -115,7 +115,7 @@ submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, re
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
 		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS, row.nextDue, row.deniedMS,
-		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), SameKey(r.Endpoint, a), row.search, row.body,
+		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), sameKey(r.Endpoint, a), row.search, row.body,
 		int64(g.FrameSeq), g.Raw)
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
@@ -207,7 +207,7 @@ func (tx *Tx) SameWaiting(ep elevation.EndpointID, a elevation.Attempt) (elevati
 			found = &r
 		}
 		return nil
-	}, "SELECT body FROM requests WHERE same = ? AND waiting = 2 ORDER BY sort_key LIMIT 8", SameKey(ep, a))
+	}, "SELECT body FROM requests WHERE same = ? AND waiting = 2 ORDER BY sort_key LIMIT 8", sameKey(ep, a))
 	if err != nil {
 		return elevation.Request{}, err
 	}
@@ -266,7 +266,7 @@ func (tx *Tx) OpenCounts(ep elevation.EndpointID, uid string) (ofUser, ofEndpoin
 // nobody did.
 func (tx *Tx) LastDenied(ep elevation.EndpointID, a elevation.Attempt) (time.Time, error) {
 	var n int64
-	err := tx.row([]any{&n}, "SELECT coalesce(max(denied_ms), 0) FROM requests WHERE same = ? AND denied_ms > 0", SameKey(ep, a))
+	err := tx.row([]any{&n}, "SELECT coalesce(max(denied_ms), 0) FROM requests WHERE same = ? AND denied_ms > 0", sameKey(ep, a))
 	return at(n), err
 }
 

@@ -180,7 +180,7 @@ func TestFilters(t *testing.T) {
 			}
 		})
 	}
-	for _, column := range SortColumns() {
+	for _, column := range sortColumns() {
 		view(t, s, func(tx *Tx) error {
 			f := RequestFilter{Sort: column, Limit: 1}
 			p, err := tx.RequestPage(f)

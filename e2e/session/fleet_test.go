@@ -12,12 +12,13 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // fleet is a simulation of some endpoints at a site, with a token for them.
 func (s *site) fleet(n int) sim.Config {
 	s.t.Helper()
-	plain, hash, err := s.keys.NewEnrollToken()
+	plain, hash, err := wire.NewEnrollToken(s.keys.CAFingerprint())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func (s *site) kill() {
 
 func (s *site) token() string {
 	s.t.Helper()
-	plain, hash, err := s.keys.NewEnrollToken()
+	plain, hash, err := wire.NewEnrollToken(s.keys.CAFingerprint())
 	if err != nil {
 		s.t.Fatal(err)
 	}
