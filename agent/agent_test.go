@@ -209,10 +209,10 @@ func TestAskedQueuedApproved(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	if _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err != nil {
+	if _, _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err == nil {
+	if _, _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err == nil {
 		t.Error("one permit was armed twice")
 	}
 }
@@ -284,7 +284,7 @@ func TestSecondDeliveryChangesNothing(t *testing.T) {
 	decision := d.grantFor(m.Request, m.Attempt, nil)
 	d.answer(wire.TDecision, decision)
 	r := <-done
-	if _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err != nil {
+	if _, _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Fail(t.Context(), r.permit.Grant.ID, errors.New("never ran")); err != nil {

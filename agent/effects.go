@@ -16,12 +16,12 @@ import (
 // may exist from now on, the timer of the service manager is set, and the held
 // process is put into its own tree. It implements sudo's Effects.
 func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string, pid int) error {
-	e, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Dropin = dropin })
+	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Dropin = dropin })
 	if err != nil {
 		return err
 	}
 	ref, err := a.Trees.Put(ctx, string(e.ID), e.UID, pid, permit.Grant.Duration)
-	if err != nil {
+	if err = errors.Join(err, scheduled()); err != nil {
 		return errors.Join(fmt.Errorf("contain the command: %w", err), a.Fail(ctx, e.ID, err))
 	}
 	e.Effect.Tree = ref
@@ -33,34 +33,45 @@ func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string,
 	return nil
 }
 
-// arm takes the one use of a grant, durably, before anything happens.
-func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*grants.Entry)) (grants.Entry, error) {
+// arm takes the one use of a grant, durably, before anything happens. The timer
+// that ends it without the agent is set meanwhile, as systemd takes its time;
+// scheduled waits for it and must be called before the effect is let go on.
+func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*grants.Entry)) (e grants.Entry, scheduled func() error, err error) {
 	id := permit.Grant.ID
 	defer a.unclaim(id)
 	e, ok := a.Ledger.Get(id)
 	now := a.Clock()
 	if !ok || !e.Usable(now) {
-		return e, fmt.Errorf("arm grant %s: %w", id, grants.ErrNoEntry)
+		return e, nil, fmt.Errorf("arm grant %s: %w", id, grants.ErrNoEntry)
 	}
 	e.State, e.Used = grants.Armed, true
 	e.EndBy = now.After(permit.Grant.Duration).NotAfter(permit.Grant.NotAfter)
 	tree, err := a.Trees.Plan(string(id), e.UID)
 	if err != nil {
-		return e, fmt.Errorf("arm grant %s: %w", id, err)
+		return e, nil, fmt.Errorf("arm grant %s: %w", id, err)
 	}
 	e.Effect.Tree = tree
 	plan(&e)
 	if err := a.Ledger.Put(e); err != nil {
-		return e, fmt.Errorf("arm grant %s: %w", id, err)
+		return e, nil, fmt.Errorf("arm grant %s: %w", id, err)
 	}
 	a.FailPoint("armed")
-	if a.Schedule != nil {
-		if err := a.Schedule(ctx, e); err != nil {
-			return e, errors.Join(fmt.Errorf("schedule the end of grant %s: %w", id, err), a.Fail(ctx, id, err))
-		}
-	}
 	a.ledgerChanged()
-	return e, nil
+	return e, a.schedule(ctx, e), nil
+}
+
+func (a *Agent) schedule(ctx context.Context, e grants.Entry) (wait func() error) {
+	if a.Schedule == nil {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	a.background.Go(func() { done <- a.Schedule(ctx, e) })
+	return func() error {
+		if err := <-done; err != nil {
+			return fmt.Errorf("schedule the end of grant %s: %w", e.ID, err)
+		}
+		return nil
+	}
 }
 
 // Start notes that the armed program runs and reports it.
@@ -98,11 +109,12 @@ func (a *Agent) Release(id elevation.GrantID) { a.unclaim(id) }
 // local's Runner.
 func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error) {
 	id := permit.Grant.ID
-	e, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Stage = privilege.StagePath(a.StageDir, id) })
+	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Stage = privilege.StagePath(a.StageDir, id) })
 	if err != nil {
 		return nil, err
 	}
 	spec.Grant, spec.Request, spec.TTL, spec.StageDir = id, e.Request, permit.Grant.Duration, a.StageDir
+	spec.Contained = scheduled
 	running, err := a.Trees.Start(ctx, spec)
 	if err != nil {
 		return nil, errors.Join(err, a.Fail(ctx, e.ID, err))

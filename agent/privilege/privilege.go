@@ -97,8 +97,11 @@ type Spec struct {
 	Files      [3]*os.File
 	Rows, Cols uint16
 
-	TTL      time.Duration // the tree may live this long; enforced by systemd where there is one
-	StageDir string        // folder that only root can write, for copies of scripts; "" = refuse them
+	TTL time.Duration // the tree may live this long; enforced by systemd where there is one
+	// Contained, if set, is called once the process is in its tree and before it
+	// becomes the program; after an error nothing of the program runs.
+	Contained func() error
+	StageDir  string // folder that only root can write, for copies of scripts; "" = refuse them
 }
 
 // Errors of this package. All of them mean that nothing runs.

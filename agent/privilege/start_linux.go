@@ -119,6 +119,11 @@ func (t *Trees) hold(ctx context.Context, g *gate, plan TreeRef, spec Spec, j jo
 	if err := gateSays(g.pipe, gateReady); err != nil {
 		return ref, err
 	}
+	if spec.Contained != nil {
+		if err := spec.Contained(); err != nil {
+			return ref, err
+		}
+	}
 	if _, err := g.pipe.Write([]byte{gateGo}); err != nil {
 		return ref, fmt.Errorf("let the program go: %w", err)
 	}

@@ -483,3 +483,18 @@ func TestRealm(t *testing.T) {
 		}
 	}
 }
+
+// TestNotLetGo: when what must be there before the program is not, it never runs.
+func TestNotLetGo(t *testing.T) {
+	testgroup.Need(t, "root")
+	trees := newTrees(t)
+	proof := filepath.Join(t.TempDir(), "proof")
+	s, _ := spec(t, "/usr/bin/touch", proof)
+	s.Contained = func() error { return errors.New("no timer") }
+	if _, err := trees.Start(t.Context(), s); err == nil || !strings.Contains(err.Error(), "no timer") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(proof); err == nil {
+		t.Error("it ran")
+	}
+}
