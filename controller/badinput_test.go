@@ -53,6 +53,7 @@ func TestBadInput(t *testing.T) {
 		{"huge duration", "POST", "/requests/" + id + "/approve", `{"duration_seconds":9223372036854775807}`, 400, "invalid"},
 		{"a field twice", "POST", "/requests/" + id + "/approve", `{"comment":"a","comment":"b"}`, 400, "invalid"},
 		{"a field twice in another casing", "POST", "/requests/" + id + "/approve", `{"comment":"a","Comment":"b"}`, 400, "invalid"},
+		{"a field in another casing", "POST", "/requests/" + id + "/approve", `{"Comment":"b"}`, 400, "invalid"},
 		{"two values", "POST", "/requests/" + id + "/approve", `{}{}`, 400, "invalid"},
 		{"not JSON", "POST", "/requests/" + id + "/approve", `comment=a`, 400, "invalid"},
 		{"truncated", "POST", "/requests/" + id + "/approve", `{"comment":"a`, 400, "invalid"},

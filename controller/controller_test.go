@@ -468,6 +468,11 @@ func TestIdempotencyKey(t *testing.T) {
 	if status, _, _ := add("k2", "bo"); status != 409 {
 		t.Errorf("another key, the same login: %d", status)
 	}
+	// Of the same owner, and may do nothing of it.
+	other := must[client.Token](t)(client.Post[client.Token](t.Context(), b.admin, "/tokens", client.NewToken{Name: "m", Scopes: []string{"metrics"}}))
+	if status, p, _ := b.call("POST", "/api/v1/users", other.Token, strings.NewReader(`{"login":"bo"}`), "Idempotency-Key", "k1"); status != 403 {
+		t.Errorf("another token with the key: %d %v", status, p)
+	}
 	token := func() (int, *client.Problem, string) {
 		return b.call("POST", "/api/v1/tokens", b.admin.Token, strings.NewReader(`{"name":"x"}`), "Idempotency-Key", "k3")
 	}

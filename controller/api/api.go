@@ -87,6 +87,7 @@ func New(cfg Config) (*API, error) {
 	s.door = &door{accounts: cfg.Accounts, replays: replays{store: cfg.Store, now: cfg.Now}, log: cfg.Log, now: cfg.Now,
 		cookie: s.cookieName, secure: cfg.Secure, calls: auth.NewLimiter(50, 200, 10_000),
 		decorate: s.decorate, busy: map[string]chan struct{}{}}
+	exactNames()
 	s.huma = huma.NewAPI(humaConfig(), &adapter{mux: s.mux, door: s.door})
 	s.addSessions()
 	s.addRequests()
@@ -107,6 +108,10 @@ func New(cfg Config) (*API, error) {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.door.refuse(w, r, errCrossOrigin) }))
 	return &API{handler: guard.Handler(s.mux), server: s, doc: doc}, nil
 }
+
+// exactNames makes {"Name": …} an unknown field, which encoding/json would take
+// for "name".
+var exactNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 
 // AnswerTime is how long an answer may take to be read; the server that serves
 // [API.Handler] has it as its WriteTimeout. Streams extend it for themselves.
@@ -238,10 +243,10 @@ type keptReplay struct {
 }
 
 // Replay finds a kept answer.
-func (k replays) Replay(ctx context.Context, user elevation.UserID, key string, sum [32]byte) (status int, answer []byte, found bool, err error) {
+func (k replays) Replay(ctx context.Context, owner, key string, sum [32]byte) (status int, answer []byte, found bool, err error) {
 	var raw []byte
 	err = k.store.View(ctx, func(tx *store.Tx) error {
-		raw, found, err = tx.IdempotentGet(key, string(user), sum[:], k.now())
+		raw, found, err = tx.IdempotentGet(key, owner, sum[:], k.now())
 		return err
 	})
 	if errors.Is(err, store.ErrKeyReused) {
@@ -258,13 +263,13 @@ func (k replays) Replay(ctx context.Context, user elevation.UserID, key string, 
 }
 
 // KeepReplay keeps an answer.
-func (k replays) KeepReplay(ctx context.Context, user elevation.UserID, key string, sum [32]byte, status int, answer []byte) error {
+func (k replays) KeepReplay(ctx context.Context, owner, key string, sum [32]byte, status int, answer []byte) error {
 	raw, err := json.Marshal(keptReplay{Status: status, Answer: answer})
 	if err != nil {
 		return fmt.Errorf("keep an answer: %w", err)
 	}
 	return k.store.Update(ctx, func(tx *store.Tx) error {
-		return tx.IdempotentPut(key, string(user), sum[:], raw, k.now())
+		return tx.IdempotentPut(key, owner, sum[:], raw, k.now())
 	})
 }
 

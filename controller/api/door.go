@@ -224,14 +224,16 @@ func (d *door) once(w http.ResponseWriter, r *http.Request, key string, act auth
 		d.refuse(w, r, err)
 		return
 	}
-	release, err := d.enter(r.Context(), string(act.User)+" "+key)
+	// A token that may do less than its owner is not told what the owner did.
+	owner := string(act.User) + " " + string(act.Token)
+	release, err := d.enter(r.Context(), owner+" "+key)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
 	}
 	defer release()
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.RequestURI(), body))
-	status, kept, found, err := d.replays.Replay(r.Context(), act.User, key, sum)
+	status, kept, found, err := d.replays.Replay(r.Context(), owner, key, sum)
 	switch {
 	case err != nil:
 		d.refuse(w, r, err)
@@ -255,7 +257,7 @@ func (d *door) once(w http.ResponseWriter, r *http.Request, key string, act auth
 	if h.secret {
 		status, kept = 0, nil // made, but its secret is not kept
 	}
-	if err := d.replays.KeepReplay(context.WithoutCancel(r.Context()), act.User, key, sum, status, kept); err != nil {
+	if err := d.replays.KeepReplay(context.WithoutCancel(r.Context()), owner, key, sum, status, kept); err != nil {
 		d.log.Error("keep the answer of a call", "path", r.URL.Path, "error", err)
 	}
 }
