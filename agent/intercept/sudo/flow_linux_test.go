@@ -296,9 +296,7 @@ func TestChangedScriptOfAnInterpreter(t *testing.T) {
 	if _, err := os.Stat("/run/ran"); err == nil {
 		t.Error("it ran")
 	}
-	if got := strings.Join(m.effects.list(), " "); got != "arm start fail" {
-		t.Errorf("effects: %s", got)
-	}
+	waitFor(t, "the effects", func() bool { return strings.Join(m.effects.list(), " ") == "arm start fail" })
 }
 
 func TestRuleHelpsNobodyElse(t *testing.T) {
