@@ -9,7 +9,6 @@ import (
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/rules"
 )
 
 // Endpoints lists endpoints inside the actor's scope, in the order of their
@@ -48,7 +47,7 @@ func visible(tx *store.Tx, act auth.Actor, id elevation.EndpointID) (store.Endpo
 	if err != nil {
 		return store.Endpoint{}, err
 	}
-	if !e.DeletedAt.IsZero() || !act.Covers(rules.Labels(e.Labels, e.AcceptLabels, e.Facts.Reported)) {
+	if !e.DeletedAt.IsZero() || !act.Covers(e.EffectiveLabels()) {
 		return store.Endpoint{}, fmt.Errorf("endpoint %s: %w", id, elevation.ErrNotFound)
 	}
 	return e, nil

@@ -313,8 +313,5 @@ func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevatio
 
 // input is what rules see of a request of an endpoint.
 func input(r elevation.Request, ep store.Endpoint) rules.Input {
-	f := ep.Facts
-	return rules.Input{Attempt: r.Attempt, Justification: r.Justification, Ticket: r.Ticket, Priority: r.Priority,
-		Endpoint: rules.Endpoint{ID: ep.ID, Name: ep.Name, OS: f.OS, OSVersion: f.OSVersion, Arch: f.Arch, IP: f.IP,
-			Labels: rules.Labels(ep.Labels, ep.AcceptLabels, f.Reported), Reported: f.Reported}}
+	return rules.Input{Attempt: r.Attempt, Justification: r.Justification, Ticket: r.Ticket, Priority: r.Priority, Endpoint: ep.ForRules()}
 }

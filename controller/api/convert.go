@@ -10,7 +10,6 @@ import (
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/rules"
 )
 
 // accounts are the accounts by id, for the names of people in answers.
@@ -85,6 +84,7 @@ func seconds(d time.Duration) *int64 {
 	return &n
 }
 
+// list and object keep null out of answers.
 func list[T any](items []T) []T {
 	if items == nil {
 		return []T{}
@@ -92,9 +92,11 @@ func list[T any](items []T) []T {
 	return items
 }
 
-// trusted are the labels of an endpoint that scopes and rules go by.
-func trusted(e store.Endpoint) map[string]string {
-	return rules.Labels(e.Labels, e.AcceptLabels, e.Facts.Reported)
+func object(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
 }
 
 func (s *server) requestOf(v queue.View, names accounts) client.Request {
@@ -106,7 +108,7 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 			Groups: list(a.User.Groups)},
 		Endpoint: client.EndpointRef{ID: string(r.Endpoint), Name: text(v.Endpoint.Name), OS: text(v.Endpoint.Facts.OS),
 			OSVersion: text(v.Endpoint.Facts.OSVersion), Arch: text(v.Endpoint.Facts.Arch), IP: text(v.Endpoint.Facts.IP),
-			Labels: trusted(v.Endpoint), Reported: labels(maps.Clone(v.Endpoint.Facts.Reported))},
+			Labels: v.Endpoint.EffectiveLabels(), Reported: object(maps.Clone(v.Endpoint.Facts.Reported))},
 		Subject: subjectOf(a.Subject), Justification: text(r.Justification), Ticket: text(r.Ticket),
 		Priority:    client.Priority{Value: string(r.Priority), SetBy: text(r.PrioritySetBy.Name)},
 		SubmittedAt: moment(r.SubmittedAt), ExpiresAt: moment(r.ExpiresAt),

@@ -72,8 +72,8 @@ func (s *server) listEndpoints(ctx context.Context, a auth.Actor, in *endpointLi
 
 func (s *server) endpointOf(e store.Endpoint) client.Endpoint {
 	return client.Endpoint{ID: string(e.ID), Name: e.Name, OS: text(e.Facts.OS), OSVersion: text(e.Facts.OSVersion),
-		Arch: text(e.Facts.Arch), IP: text(e.Facts.IP), AgentVersion: text(e.Facts.AgentVersion), Labels: trusted(e),
-		Reported: labels(maps.Clone(e.Facts.Reported)), Mode: e.Mode, Connected: s.cfg.Connected(e.ID), Locked: e.Locked,
+		Arch: text(e.Facts.Arch), IP: text(e.Facts.IP), AgentVersion: text(e.Facts.AgentVersion), Labels: e.EffectiveLabels(),
+		Reported: object(maps.Clone(e.Facts.Reported)), Mode: e.Mode, Connected: s.cfg.Connected(e.ID), Locked: e.Locked,
 		Quarantined: e.Quarantined, EnrolledAt: e.EnrolledAt.UTC(), LastSeenAt: moment(e.LastSeen), CertNotAfter: moment(e.CertNotAfter)}
 }
 
@@ -86,7 +86,7 @@ func (s *server) listEnrollTokens(ctx context.Context, a auth.Actor, in *PageInp
 }
 
 func enrollTokenOf(t store.EnrollToken) client.EnrollToken {
-	return client.EnrollToken{ID: string(t.ID), ExpiresAt: t.ExpiresAt.UTC(), MaxUses: t.MaxUses, Uses: t.Uses, Labels: labels(t.Labels),
+	return client.EnrollToken{ID: string(t.ID), ExpiresAt: t.ExpiresAt.UTC(), MaxUses: t.MaxUses, Uses: t.Uses, Labels: object(t.Labels),
 		AcceptLabels: list(t.AcceptLabels), Mode: t.Mode, CreatedBy: t.CreatedBy.Name, CreatedAt: t.CreatedAt.UTC()}
 }
 

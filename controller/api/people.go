@@ -51,7 +51,7 @@ func (s *server) addPeople() {
 }
 
 func userOf(u store.User) client.User {
-	return client.User{ID: string(u.ID), Login: u.Login, Name: u.Name, Email: u.Email, Roles: roleNames(u.Roles), Scope: labels(u.Scope),
+	return client.User{ID: string(u.ID), Login: u.Login, Name: u.Name, Email: u.Email, Roles: roleNames(u.Roles), Scope: object(u.Scope),
 		HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt.UTC(), DisabledAt: moment(u.DisabledAt)}
 }
 

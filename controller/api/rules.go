@@ -58,7 +58,7 @@ func rulesetOf(r admin.Ruleset) client.Ruleset {
 
 func ruleOf(r rules.Rule) client.Rule {
 	return client.Rule{ID: string(r.Name), Then: string(r.Then), Mode: string(r.Mode), Precedence: r.Precedence,
-		When: r.When, Message: labels(r.Message), YAML: r.YAML}
+		When: r.When, Message: object(r.Message), YAML: r.YAML}
 }
 
 func faultsOf(faults []rules.Fault) []client.Fault {
@@ -117,7 +117,7 @@ func attemptOf(in client.EvaluateAttempt) (rules.Input, error) {
 		return rules.Input{}, fmt.Errorf("%w: the path is not absolute", elevation.ErrInvalid)
 	}
 	out := rules.Input{Justification: in.Justification, Ticket: in.Ticket, Priority: elevation.Priority(in.Priority),
-		Endpoint: rules.Endpoint{Labels: labels(in.Labels)}}
+		Endpoint: rules.Endpoint{Labels: object(in.Labels)}}
 	out.Attempt = elevation.Attempt{AccessType: elevation.AccessType(first(in.AccessType, string(elevation.Run))),
 		User: elevation.User{Name: in.User, UID: in.UID, Groups: in.Groups},
 		Subject: elevation.Subject{Path: in.Path, Args: list(in.Args), Cwd: in.Cwd, RunAs: first(in.RunAs, "root"),

@@ -74,7 +74,7 @@ func (s *server) me(act auth.Actor) (client.Me, error) {
 	if act.User == "" {
 		return client.Me{}, auth.ErrUnauthenticated
 	}
-	m := client.Me{ID: string(act.User), Login: act.Login, Name: act.Name, Roles: []string{}, Scope: labels(act.Scope),
+	m := client.Me{ID: string(act.User), Login: act.Login, Name: act.Name, Roles: []string{}, Scope: object(act.Scope),
 		Permissions: []string{}, Session: act.Session, Cluster: s.cfg.Cluster, Version: version.Get(wire.Version).Version}
 	for _, r := range act.Roles {
 		m.Roles = append(m.Roles, string(r))
@@ -88,11 +88,4 @@ func (s *server) me(act auth.Actor) (client.Me, error) {
 		m.UndoSeconds = s.undoSeconds()
 	}
 	return m, nil
-}
-
-func labels(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
 }

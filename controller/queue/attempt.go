@@ -156,7 +156,7 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 			return err
 		}
 		r.Need = demand(out)
-		r.Need.Stages = plan(users, labels(ep)).Stages(r.Attempt, labels(ep), out.Need.Stages)
+		r.Need.Stages = plan(users, ep.EffectiveLabels()).Stages(r.Attempt, ep.EffectiveLabels(), out.Need.Stages)
 		usual, err = q.usualWait(tx)
 		return err
 	})
@@ -266,9 +266,7 @@ func prioritize(r *elevation.Request, out rules.Outcome) {
 }
 
 func input(ep store.Endpoint, a elevation.Attempt, reason, ticket string, p elevation.Priority) rules.Input {
-	return rules.Input{Attempt: a, Justification: reason, Ticket: ticket, Priority: p,
-		Endpoint: rules.Endpoint{ID: ep.ID, Name: ep.Name, OS: ep.Facts.OS, OSVersion: ep.Facts.OSVersion, Arch: ep.Facts.Arch, IP: ep.Facts.IP,
-			Labels: labels(ep), Reported: ep.Facts.Reported}}
+	return rules.Input{Attempt: a, Justification: reason, Ticket: ticket, Priority: p, Endpoint: ep.ForRules()}
 }
 
 // Complete gives a draft its reason and queues it. The rules are asked again,
@@ -327,7 +325,7 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 		return wire.Progress{}, q.commitUnder(ctx, set, c)
 	}
 	c.next.Need = demand(out)
-	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, labels(l.ep), out.Need.Stages)
+	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
 	if t := c.next.Need.Ticket; t != "" && !elevation.TicketMatches(t, in.Ticket) {
 		return p, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/rules"
 )
 
 // usualFor is how long a computed usual wait is good.
@@ -25,11 +24,6 @@ func plan(users []store.User, labels map[string]string) delegation.Plan {
 		}
 	}
 	return delegation.Default(members, nil)
-}
-
-// labels are those that rules and scopes may trust.
-func labels(ep store.Endpoint) map[string]string {
-	return rules.Labels(ep.Labels, ep.AcceptLabels, ep.Facts.Reported)
 }
 
 // usualWait is the median wait of the last requests that people answered, 0

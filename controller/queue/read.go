@@ -30,7 +30,7 @@ func load(tx *store.Tx, id elevation.RequestID) (loaded, error) {
 		return l, err
 	}
 	users, err := tx.Users()
-	l.plan = plan(users, labels(l.ep))
+	l.plan = plan(users, l.ep.EffectiveLabels())
 	return l, err
 }
 
@@ -70,7 +70,7 @@ func (l loaded) visible(a auth.Actor, now time.Time) error {
 	if l.own(a) {
 		return nil
 	}
-	if !a.Covers(labels(l.ep)) || a.Can(auth.RequestsRead) != nil {
+	if !a.Covers(l.ep.EffectiveLabels()) || a.Can(auth.RequestsRead) != nil {
 		return elevation.ErrNotFound
 	}
 	return nil
@@ -193,7 +193,7 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 				if l.ep, err = tx.Endpoint(r.Endpoint); err != nil {
 					return err
 				}
-				l.plan = plan(users, labels(l.ep))
+				l.plan = plan(users, l.ep.EffectiveLabels())
 				known[r.Endpoint] = l
 			}
 			l.r = r

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -33,6 +34,18 @@ type Endpoint struct {
 	Acked     uint64 // last frame that it has stored
 	NextSeq   uint64 // of the next frame
 	ReportSeq uint64 // last report taken
+}
+
+// EffectiveLabels are those that scopes, teams and rules go by: the given ones,
+// and of the reported ones those that may be taken.
+func (e Endpoint) EffectiveLabels() map[string]string {
+	return rules.Labels(e.Labels, e.AcceptLabels, e.Facts.Reported)
+}
+
+// ForRules is what rules see of it.
+func (e Endpoint) ForRules() rules.Endpoint {
+	return rules.Endpoint{ID: e.ID, Name: e.Name, OS: e.Facts.OS, OSVersion: e.Facts.OSVersion, Arch: e.Facts.Arch, IP: e.Facts.IP,
+		Labels: e.EffectiveLabels(), Reported: e.Facts.Reported}
 }
 
 // endpointRow is the row of an endpoint.
