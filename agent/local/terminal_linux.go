@@ -52,7 +52,7 @@ func (p prompt) reason(n need) (reason, error) {
 		fmt.Fprintln(p.out, inert.Text(n.Message))
 	}
 	if len(n.GoesTo) > 0 {
-		fmt.Fprintf(p.out, "This needs approval by %s.\n", inert.Text(strings.Join(n.GoesTo, ", ")))
+		fmt.Fprintf(p.out, "This needs an approval by %s.\n", inert.Text(strings.Join(n.GoesTo, ", ")))
 	}
 	var r reason
 	var err error
@@ -71,7 +71,7 @@ func (p prompt) reason(n need) (reason, error) {
 		if utf8.RuneCountInString(r.Justification) >= n.ReasonMin {
 			break
 		}
-		fmt.Fprintf(p.out, "Write at least %d characters, or press Ctrl-C to leave it.\n", n.ReasonMin)
+		fmt.Fprintf(p.out, "Please give at least %d characters; Ctrl-C withdraws.\n", n.ReasonMin)
 	}
 	if n.Ticket != "" && !n.HasTicket {
 		if r.Ticket, err = p.line("Ticket: "); err != nil {
@@ -103,18 +103,18 @@ func (l *waitLine) set(w intercept.Waiting) {
 		return // where it can not be rewritten it is one line, not one per place in the queue
 	}
 	l.last, w.Since = about, time.Time{}
-	fmt.Fprintln(l.to, lineText(w, time.Time{}))
+	fmt.Fprintln(l.to, w.Line(time.Time{}, 0))
 }
 
 func (l *waitLine) show(now time.Time) {
 	if !l.on || !l.live {
 		return
 	}
-	text := lineText(l.w, now)
-	if w, _, err := term.GetSize(int(l.to.Fd())); err == nil && w > 1 {
-		text = inert.Clip(text, w-1)
+	cols, _, err := term.GetSize(int(l.to.Fd()))
+	if err != nil {
+		cols = 0
 	}
-	fmt.Fprintf(l.to, "\r%s\x1b[K", text)
+	fmt.Fprintf(l.to, "\r%s\x1b[K", l.w.Line(now, cols))
 	l.out = true
 }
 
@@ -129,40 +129,6 @@ func (l *waitLine) clear() {
 func (l *waitLine) done() {
 	l.clear()
 	l.on = false
-}
-
-// lineText is the waiting line. The id comes early: it is what is needed when
-// the line is cut.
-func lineText(w intercept.Waiting, now time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "waiting for approval: %s", inert.Text(string(w.Request)))
-	if !w.Since.IsZero() {
-		fmt.Fprintf(&b, ", %s", clockText(now.Sub(w.Since)))
-	}
-	switch {
-	case w.Position > 100:
-		b.WriteString(", place 100+")
-	case w.Position > 0:
-		fmt.Fprintf(&b, ", place %d", w.Position)
-	}
-	if w.UsualWait >= time.Second {
-		fmt.Fprintf(&b, ", usually %s", clockText(w.UsualWait))
-	}
-	if len(w.CanAnswer) > 0 {
-		fmt.Fprintf(&b, ", %s", inert.Text(strings.Join(w.CanAnswer, ", ")))
-	}
-	if w.Offline {
-		b.WriteString(", the controller is not reached at the moment")
-	}
-	return b.String()
-}
-
-func clockText(d time.Duration) string {
-	s := int(max(d, 0) / time.Second)
-	if s < 3600 {
-		return fmt.Sprintf("%d:%02d", s/60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // relay joins the user's terminal with the program's: keys in, text out.

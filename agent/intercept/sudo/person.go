@@ -111,7 +111,7 @@ func introduction(need wire.Need) []string {
 		to += " by " + shown(strings.Join(need.GoesTo, ", "), 120)
 	}
 	if need.UsualWait > 0 {
-		to += ", usually within " + elapsed(need.UsualWait)
+		to += ", usually within " + intercept.Elapsed(need.UsualWait)
 	}
 	lines = append(lines, to+".")
 	for i, s := range need.Presets[:min(len(need.Presets), maxPresets)] {
@@ -127,57 +127,13 @@ func (p *person) Waiting(w intercept.Waiting) {
 		p.kept = w.Request
 		p.k.send('L', "\nkept as "+string(w.Request)+", run the same command again\n")
 		if !p.tty {
-			p.k.send('M', waitingLine(w, p.now(), 0)+"\n")
+			p.k.send('M', w.Line(p.now(), 0)+"\n")
 		}
 	}
 	if p.tty {
 		p.line = true
-		p.k.show(func() string { return "\r\x1b[K" + waitingLine(w, p.now(), p.cols) })
+		p.k.show(func() string { return "\r\x1b[K" + w.Line(p.now(), p.cols) })
 	}
-}
-
-// waitingLine is the one line. The id stands early, so that a narrow terminal
-// cuts what is less important; a line that wraps could not be drawn over.
-func waitingLine(w intercept.Waiting, now time.Time, cols int) string {
-	place, usual, away, who := ", place ", ", usually ", ", the controller is away", ""
-	if len(w.CanAnswer) > 0 {
-		who = ", " + shown(strings.Join(w.CanAnswer, ", "), 60)
-	}
-	s := line(w, now, place, usual, away, who)
-	if cols <= 1 || utf8.RuneCountInString(s) < cols {
-		return s
-	}
-	return inert.Clip(line(w, now, " place ", " ~", " (away)", ""), cols-1)
-}
-
-func line(w intercept.Waiting, now time.Time, place, usual, away, who string) string {
-	s := "waiting for approval " + elapsed(max(0, now.Sub(w.Since))) + " " + string(w.Request)
-	switch {
-	case w.Offline:
-		return s + away
-	case w.Position > 100:
-		s += place + "100+"
-	case w.Position > 0:
-		s += place + strconv.Itoa(w.Position)
-	}
-	if w.UsualWait > 0 {
-		s += usual + elapsed(w.UsualWait)
-	}
-	return s + who
-}
-
-// elapsed is a time as people read it: 12s, 3m05s, 2h10m.
-func elapsed(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	switch {
-	case s < 60:
-		return fmt.Sprintf("%ds", s)
-	case s < 3600 && s%60 == 0:
-		return fmt.Sprintf("%dm", s/60)
-	case s < 3600:
-		return fmt.Sprintf("%dm%02ds", s/60, s%60)
-	}
-	return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
 }
 
 // Say implements [intercept.Person].

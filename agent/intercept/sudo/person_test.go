@@ -15,43 +15,6 @@ import (
 	"github.com/assent-epm/assent/shared/wire"
 )
 
-func TestWaitingLine(t *testing.T) {
-	now := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
-	id := elevation.RequestID("req_01a20002-de52-7f6c-8f51-715688a28732")
-	tests := []struct {
-		name string
-		w    intercept.Waiting
-		cols int
-		want string
-	}{
-		{"bare", intercept.Waiting{}, 0, "waiting for approval 1m05s " + string(id)},
-		{"full", intercept.Waiting{Position: 2, UsualWait: 3 * time.Minute, CanAnswer: []string{"bo\x1b"}}, 0,
-			"waiting for approval 1m05s " + string(id) + `, place 2, usually 3m, bo\x1b`},
-		{"80 columns", intercept.Waiting{Position: 2, UsualWait: 3 * time.Minute, CanAnswer: []string{"bo"}}, 80,
-			"waiting for approval 1m05s " + string(id) + " place 2 ~3m"},
-		{"far", intercept.Waiting{Position: 101}, 0, "waiting for approval 1m05s " + string(id) + ", place 100+"},
-		{"offline", intercept.Waiting{Position: 2, UsualWait: time.Hour, Offline: true}, 0, "waiting for approval 1m05s " + string(id) + ", the controller is away"},
-		{"narrow", intercept.Waiting{Position: 2}, 40, "waiting for approval 1m05s req_01a2000…"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			tt.w.Request, tt.w.Since = id, now.Add(-65*time.Second)
-			if got := waitingLine(tt.w, now, tt.cols); got != tt.want {
-				t.Errorf("got  %q\nwant %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestElapsed(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s", 59 * time.Second: "59s", time.Minute: "1m", 65 * time.Second: "1m05s",
-		time.Hour: "1h00m", 26*time.Hour + 3*time.Minute: "26h03m"} {
-		if got := elapsed(d); got != want {
-			t.Errorf("%v: got %s, want %s", d, got, want)
-		}
-	}
-}
-
 func TestExplain(t *testing.T) {
 	id := elevation.NewRequestID(time.Now())
 	tests := []struct {

@@ -1,0 +1,73 @@
+package intercept
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/assent-epm/assent/shared/inert"
+)
+
+// shortID is how much of an id is enough to name a request.
+const shortID = 6
+
+// Line is the one line that stands while somebody waits, the same for sudo and
+// assent. cols is the width of the terminal, 0 = it may be as long as it likes.
+// A line that wraps could not be drawn over, so a narrow terminal gets less: the
+// end of the id stays, which is enough for every command that takes one.
+func (w Waiting) Line(now time.Time, cols int) string {
+	head := "waiting for approval "
+	if !w.Since.IsZero() {
+		head += Elapsed(max(0, now.Sub(w.Since))) + " "
+	}
+	id := inert.Text(string(w.Request))
+	end := "…" + id[max(0, len(id)-shortID):]
+	forms := []string{
+		head + id + w.rest(", place ", ", usually ", ", the controller is away", true),
+		head + id + w.rest(" place ", " ~", " (away)", false),
+		head + end + w.rest(" place ", " ~", " (away)", false),
+		head + end,
+	}
+	for _, form := range forms {
+		if cols <= 1 || utf8.RuneCountInString(form) < cols {
+			return form
+		}
+	}
+	return inert.Clip(forms[3], cols-1)
+}
+
+func (w Waiting) rest(place, usual, away string, who bool) string {
+	if w.Offline {
+		return away
+	}
+	s := ""
+	switch {
+	case w.Position > 100:
+		s = place + "100+"
+	case w.Position > 0:
+		s = place + strconv.Itoa(w.Position)
+	}
+	if w.UsualWait >= time.Second {
+		s += usual + Elapsed(w.UsualWait)
+	}
+	if who && len(w.CanAnswer) > 0 {
+		s += ", " + inert.Clip(inert.Text(strings.Join(w.CanAnswer, ", ")), 60) + " can answer"
+	}
+	return s
+}
+
+// Elapsed is a time as people read it: 12s, 3m05s, 2h10m.
+func Elapsed(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600 && s%60 == 0:
+		return fmt.Sprintf("%dm", s/60)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	}
+	return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+}
