@@ -169,27 +169,51 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-func TestTokenCallsAreLimited(t *testing.T) {
+// TestCallsAreLimited holds for tokens and for browsers, whose refused acts fill
+// the audit log just as well.
+func TestCallsAreLimited(t *testing.T) {
 	b := start(t)
-	bo := b.person("bo", nil, "approver")
-	var calls, limited atomic.Int64
-	var wg sync.WaitGroup
-	for range 16 { // side by side, so that a slow machine is fast enough to be limited
-		wg.Go(func() {
-			for limited.Load() == 0 && calls.Load() < 5000 {
-				calls.Add(1)
-				if _, err := client.Get[client.Me](t.Context(), bo, "/me", nil); codeOf(err) == "rate_limited" {
-					limited.Add(1)
-				} else if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+	must[client.User](t)(client.Post[client.User](t.Context(), b.admin, "/users", client.NewUser{Login: "cy", Roles: []string{"requester"}, Password: "correct horse"}))
+	resp, err := http.Post(b.base+"/api/v1/sessions", "application/json", strings.NewReader(`{"login":"cy","password":"correct horse"}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	wg.Wait()
-	if limited.Load() == 0 || calls.Load() < 200 {
-		t.Errorf("%d calls, %d of them limited", calls.Load(), limited.Load())
+	resp.Body.Close()
+	bo := b.person("bo", nil, "approver")
+	for name, me := range map[string]func() string{
+		"token": func() string {
+			_, err := client.Get[client.Me](t.Context(), bo, "/me", nil)
+			return codeOf(err)
+		},
+		"session": func() string {
+			_, p, _ := b.call("GET", "/api/v1/me", "", nil, "Cookie", resp.Cookies()[0].Name+"="+resp.Cookies()[0].Value)
+			if p == nil {
+				return ""
+			}
+			return p.Code
+		},
+	} {
+		var calls, limited atomic.Int64
+		var wg sync.WaitGroup
+		for range 16 { // side by side, so that a slow machine is fast enough to be limited
+			wg.Go(func() {
+				for limited.Load() == 0 && calls.Load() < 5000 {
+					calls.Add(1)
+					switch code := me(); code {
+					case "":
+					case "rate_limited":
+						limited.Add(1)
+					default:
+						t.Errorf("%s: %s", name, code)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if limited.Load() == 0 || calls.Load() < 200 {
+			t.Errorf("%s: %d calls, %d of them limited", name, calls.Load(), limited.Load())
+		}
 	}
 	if _, err := client.Get[client.Me](t.Context(), b.admin, "/me", nil); err != nil {
 		t.Errorf("another token: %v", err)
