@@ -108,17 +108,23 @@ func (w *world) allSettled(t *testing.T) error {
 // TestAgentKilledWhileWaiting: the request is kept, the same command joins it.
 func TestAgentKilledWhileWaiting(t *testing.T) {
 	w := theWorld(t)
-	s, id := w.waits(t, w.desk, "alice", "sudo id -u -n", "/usr/bin/id")
-	asRoot(t, w.desk, "/usr/bin/systemctl", "kill", "-s", "KILL", "assent-agent.service")
-	if r := ends(t, s); !strings.Contains(r.Stdout, "code 1") || !strings.Contains(r.Stdout, "run the same command again") {
-		t.Errorf("%s", r)
-	}
-	ready(t, w.desk)
-	again := terminal(t, w.desk, "alice", "sudo id -u -n")
-	sees(t, again, id)
-	w.act(t, id, "approve", "")
-	if r := ends(t, again); r.Code != 0 || !strings.Contains(r.Stdout, "root") {
-		t.Errorf("%s", r)
+	for way, code := range map[string]string{"sudo": "code 1", "assent run --": "code 75"} {
+		t.Run(way, func(t *testing.T) {
+			command := way + " id -u -n"
+			s, id := w.waits(t, w.desk, "alice", command, "/usr/bin/id")
+			asRoot(t, w.desk, "/usr/bin/systemctl", "kill", "-s", "KILL", "assent-agent.service")
+			if r := ends(t, s); !strings.Contains(r.Stdout, code) || !strings.Contains(r.Stdout, "run the same command again") {
+				t.Errorf("%s", r)
+			}
+			ready(t, w.desk)
+			again := terminal(t, w.desk, "alice", command)
+			sees(t, again, id)
+			w.act(t, id, "approve", "")
+			if r := ends(t, again); r.Code != 0 || !strings.Contains(r.Stdout, "root") {
+				t.Errorf("%s", r)
+			}
+			w.becomes(t, id, "ended")
+		})
 	}
 }
 
