@@ -128,6 +128,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		var call *url.Error // repeats the address
+		if errors.As(err, &call) {
+			err = call.Err
+		}
 		return nil, fmt.Errorf("%w at %s: %v", ErrUnreachable, c.URL, err)
 	}
 	if resp.StatusCode >= 400 {

@@ -49,13 +49,16 @@ func execute(args []string, std local.Streams) int {
 	root.SetArgs(append([]string{}, args...)) // nil would mean the arguments of the process
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
-	err := root.ExecuteContext(context.Background())
+	verb, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return code
 	}
 	var f *failure
 	if !errors.As(err, &f) { // cobra's own: an unknown verb, a bad flag, wrong arguments
-		f = &failure{code: exitUsage, text: err.Error(), hints: []string{"assent --help shows what there is"}}
+		f = &failure{code: exitUsage, text: err.Error(), hints: []string{verb.CommandPath() + " --help shows what there is"}}
+		if strings.Contains(f.text, " arg(s), ") {
+			f.text, f.hints = "that is not the number of arguments it takes", append([]string{"usage: " + verb.UseLine()}, f.hints...)
+		}
 	}
 	complain(std.Err, f.text, f.hints)
 	return f.code
@@ -78,7 +81,7 @@ func command(std local.Streams, code *int) *cobra.Command {
 		Long: "assent asks for the right to run one program elevated, waits for the answer,\n" +
 			"and runs it. Every request is seen and kept by your organisation.",
 		Example:       "  assent run -- systemctl restart nginx\n  assent run --reason \"new certificate\" --for 15m -- nginx -s reload\n  assent list",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true,
 	}
 	root.PersistentFlags().StringVar(&runtime, "runtime", "", "folder of the agent's socket (ASSENT_RUNTIME, /run/assent)")
 	client := func() local.Client { return local.Client{Path: socket(runtime)} }

@@ -68,7 +68,7 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		"a standard status":     {[]string{"run", "--status-fd", "1", "id"}, 2, "descriptor of its own"},
 		"1 MB of justification": {[]string{"run", "--reason", strings.Repeat("x", 1<<20), "id"}, 2, "at most"},
 		"an unknown format":     {[]string{"list", "--format", "xml"}, 2, "formats: table, json"},
-		"two ids":               {[]string{"view", "a", "b"}, 2, "accepts 1 arg"},
+		"two ids":               {[]string{"view", "a", "b"}, 2, "hint: usage: assent view ID"},
 		"run":                   {[]string{"run", "--", "id"}, 69, dir},
 		"flags of the command":  {[]string{"run", "id", "--fast"}, 69, "does not answer"},
 		"list":                  {[]string{"list"}, 69, "does not answer"},

@@ -160,7 +160,10 @@ func (a *app) results(all []result, dry bool) error {
 			if dry {
 				word = "would " + r.Action
 			}
-			if _, err := fmt.Fprintf(w, "%s  %s, now %s\n", elevation.ShortID(r.ID), word, inert.Text(r.State)); err != nil {
+			if r.State != word { // "denied", but "approved, now available"
+				word += ", now " + inert.Text(r.State)
+			}
+			if _, err := fmt.Fprintf(w, "%s  %s\n", elevation.ShortID(r.ID), word); err != nil {
 				return err
 			}
 		}

@@ -263,15 +263,21 @@ func (a *app) viewRequest(ctx context.Context, text string, timeline, explain bo
 	if err != nil {
 		return err
 	}
+	if timeline && explain && (a.format != "table" || a.output != "") {
+		return usage("--timeline and --explain are two answers", "ask for one of them at a time with --format or --output")
+	}
 	if timeline {
 		t, err := client.Get[client.Timeline](ctx, c, "/requests/"+id+"/timeline", nil)
 		if err != nil {
 			return err
 		}
 		type I = client.TimelineItem
-		return list(a, t.Items, func(I) string { return id }, []column[I]{
+		err = list(a, t.Items, func(I) string { return id }, []column[I]{
 			{name: "at", text: func(i I) string { return when(&i.At) }}, {name: "kind", text: func(i I) string { return i.Kind }},
 			{name: "by", text: func(i I) string { return i.By }}, {name: "text", text: func(i I) string { return i.Text }}})
+		if err != nil || !explain {
+			return err
+		}
 	}
 	if explain {
 		return a.explain(ctx, c, id)

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/inert"
@@ -75,13 +78,19 @@ func codeOf(err error) int {
 }
 
 // report prints an error and returns the exit code.
-func (a *app) report(err error) int {
+func (a *app) report(verb *cobra.Command, err error) int {
 	if err == nil {
 		return exitDone
 	}
 	var done *exitError
 	if !errors.As(err, &done) { // found by cobra, before a command ran
-		fmt.Fprintf(a.err, "error: %s\nhint: see assentctl --help\n", inert.Text(err.Error()))
+		text := err.Error()
+		if strings.Contains(text, " arg(s), ") {
+			text = "that is not the number of arguments it takes\nhint: usage: " + verb.UseLine()
+		} else {
+			text = inert.Text(text)
+		}
+		fmt.Fprintf(a.err, "error: %s\nhint: see %s --help\n", text, verb.CommandPath())
 		return exitUsage
 	}
 	if done.err == nil {
@@ -133,7 +142,7 @@ func hints(err error) []string {
 	case "rate_limited":
 		return []string{"wait a moment and try again"}
 	case "already_decided":
-		return []string{"see it with: assentctl approval view ID"}
+		return []string{"the first answer stands; an approval is ended with: assentctl approval revoke ID"}
 	}
 	return nil
 }

@@ -54,8 +54,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
-	return a.report(err)
+	verb, err := root.ExecuteContextC(ctx)
+	return a.report(verb, err)
 }
 
 func (a *app) root() *cobra.Command {
@@ -64,7 +64,7 @@ func (a *app) root() *cobra.Command {
 		Short: "Answer requests for administrator rights, and administer the controller",
 		Long: "assentctl answers requests for administrator rights, and administers the controller.\n" +
 			"A noun alone lists. Ids may be shortened to any unique ending of 6 or more characters.",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		Args: cobra.NoArgs,
 	}
