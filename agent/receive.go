@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -26,13 +27,13 @@ var errGrant = errors.New("the grant is refused")
 func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 	switch f.Type {
 	case wire.TDecision:
-		return receive(f, func(m wire.Decision) error { return a.decided(m) })
+		return receive(f, a.decided)
 	case wire.TClosed:
-		return receive(f, func(m wire.Closed) error { return a.closed(m) })
+		return receive(f, a.closed)
 	case wire.TRevoke:
 		return receive(f, func(m wire.Revoke) error { return a.revoked(ctx, m) })
 	case wire.TLock:
-		return receive(f, func(m wire.Lock) error { return a.lock(m) })
+		return receive(f, a.lock)
 	case wire.TNeed:
 		return receive(f, func(m wire.Need) error {
 			a.tell(m.Request, func(h *holder) { h.need = &m })
@@ -44,7 +45,7 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 			return nil
 		})
 	case wire.TAccepted:
-		return receive(f, func(m wire.Accepted) error { return a.accepted(m) })
+		return receive(f, a.accepted)
 	case wire.TError:
 		return receive(f, func(m wire.Error) error {
 			a.tell(m.Request, func(h *holder) { h.final = controllerError(m) })
@@ -57,8 +58,8 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 	return nil
 }
 
-// receive decodes the body strictly. A body that does not decode will never
-// do, so it is refused without asking for it again by the session's end.
+// receive decodes the body strictly. One that does not decode is an error, so
+// that a durable frame is never acknowledged by an agent that did not read it.
 func receive[M any](f wire.Frame, apply func(M) error) error {
 	var m M
 	if err := f.Into(&m); err != nil {
@@ -226,16 +227,9 @@ func (a *Agent) closed(m wire.Closed) error {
 		wire.ClosedNeedsPerson: intercept.ErrNeedsPerson,
 	}[m.Why]
 	if final == nil {
-		final = &intercept.Refused{By: orElse(m.By, "the controller"), Text: m.Text}
+		final = &intercept.Refused{By: cmp.Or(m.By, "the controller"), Text: m.Text}
 	}
 	return a.finish(m.Request, phaseClosed, func(n *note) { n.Why, n.By, n.Text = string(m.Why), m.By, m.Text }, final)
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // revoked ends a grant on the signed order of the controller.
@@ -254,7 +248,7 @@ func (a *Agent) revoked(ctx context.Context, m wire.Revoke) error {
 		reason = elevation.CheckedIn
 	}
 	a.tell(m.Request, func(h *holder) {
-		h.grant, h.final = "", &intercept.Refused{By: r.By.Name, Text: orElse(r.Comment, "revoked before it started")}
+		h.grant, h.final = "", &intercept.Refused{By: r.By.Name, Text: cmp.Or(r.Comment, "revoked before it started")}
 	})
 	return a.end(ctx, r.Grant, reason)
 }
@@ -264,7 +258,7 @@ func (a *Agent) lock(m wire.Lock) error {
 	defer a.mu.Unlock()
 	a.locked = ""
 	if m.Locked {
-		a.locked = orElse(m.Text, "this endpoint is locked")
+		a.locked = cmp.Or(m.Text, "this endpoint is locked")
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func reasons() []string {
 
 // newRequest makes the nth request, due at an instant. Each has its own digest
 // of arguments, so none joins another.
-func (f *fleet) newRequest(e *endpoint, n int, due time.Time) *request {
+func (f *fleet) newRequest(n int, due time.Time) *request {
 	user := f.rng.IntN(f.cfg.Users) + 1
 	argv := f.cfg.Command
 	if len(argv) == 0 {

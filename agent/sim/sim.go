@@ -160,7 +160,7 @@ func (f *fleet) raise(ctx context.Context) {
 			}
 		case <-next:
 			e := f.endpoints[f.rng.IntN(len(f.endpoints))]
-			e.ask(f.newRequest(e, n, due))
+			e.ask(f.newRequest(n, due))
 			n++
 			due = due.Add(time.Duration(f.rng.ExpFloat64() / f.cfg.Rate * float64(time.Second)))
 			pause.Reset(time.Until(due))

@@ -142,12 +142,12 @@ func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (
 	if err != nil {
 		return Ruleset{}, nil, fmt.Errorf("read rules: %w", err)
 	}
-	text, faults, err := a.merged(old, in)
+	text, err := a.merged(old, in)
 	if err != nil {
 		return Ruleset{}, nil, err
 	}
-	set, more := a.parse(text)
-	if faults = append(faults, more...); set == nil {
+	set, faults := a.parse(text)
+	if set == nil {
 		return Ruleset{}, nil, &FaultsError{Faults: faults}
 	}
 	if old.Version > 0 && old.YAML == text && a.Set() != nil {
@@ -171,20 +171,20 @@ func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (
 }
 
 // merged is the whole text that shall be in force.
-func (a *Admin) merged(old store.Ruleset, in ApplyRules) (string, []rules.Fault, error) {
+func (a *Admin) merged(old store.Ruleset, in ApplyRules) (string, error) {
 	if !in.Merge {
-		return in.YAML, nil, nil
+		return in.YAML, nil
 	}
 	// The new part is read alone first, so that faults have its line numbers.
 	// Its tests may need the other rules and are not run yet.
 	if part, faults := a.read(in.YAML); part == nil {
-		return "", nil, &FaultsError{Faults: faults}
+		return "", &FaultsError{Faults: faults}
 	}
 	text, err := rules.Merge([]byte(old.YAML), []byte(in.YAML))
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	return string(text), nil, nil
+	return string(text), nil
 }
 
 func (a *Admin) putRules(ctx context.Context, act auth.Actor, old, next store.Ruleset, set *rules.Set) (version int64, err error) {

@@ -58,7 +58,7 @@ func (l loaded) linked(a auth.Actor) bool {
 
 // visible says whether the actor may know of the request at all. What is outside
 // their scope, and drafts, are not found.
-func (l loaded) visible(a auth.Actor, now time.Time) error {
+func (l loaded) visible(a auth.Actor) error {
 	if err := a.Can(auth.RequestsOwn); err != nil {
 		if err2 := a.Can(auth.RequestsRead); err2 != nil {
 			return err
@@ -101,7 +101,7 @@ func (q *Queue) Get(ctx context.Context, a auth.Actor, id elevation.RequestID) (
 		if err != nil {
 			return err
 		}
-		if err := l.visible(a, now); err != nil {
+		if err := l.visible(a); err != nil {
 			return err
 		}
 		v, err = q.view(tx, l, now)
@@ -227,14 +227,13 @@ func (q *Queue) Counts(ctx context.Context, a auth.Actor, mine bool) (Counts, er
 
 // Timeline is what happened to a request, from its audit events.
 func (q *Queue) Timeline(ctx context.Context, a auth.Actor, id elevation.RequestID) ([]TimelineItem, error) {
-	now := q.now()
 	var out []TimelineItem
 	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		l, err := load(tx, id)
 		if err != nil {
 			return err
 		}
-		if err := l.visible(a, now); err != nil {
+		if err := l.visible(a); err != nil {
 			return err
 		}
 		events, err := tx.EventsOf(id)

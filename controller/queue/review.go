@@ -31,7 +31,7 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 		if err != nil {
 			return err
 		}
-		if err := l.visible(a, now); err != nil {
+		if err := l.visible(a); err != nil {
 			return err
 		}
 		c := &change{now: now, next: l.r}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -28,8 +29,8 @@ func enrollCommand(set *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			controller = firstOf(controller, os.Getenv("ASSENT_CONTROLLER_URL"), f.Controller)
-			token = firstOf(token, os.Getenv("ASSENT_ENROLL_TOKEN"))
+			controller = cmp.Or(controller, os.Getenv("ASSENT_CONTROLLER_URL"), f.Controller)
+			token = cmp.Or(token, os.Getenv("ASSENT_ENROLL_TOKEN"))
 			if token == "-" {
 				line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
 				if err != nil && line == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,8 +57,8 @@ func (s *settings) load() (file, error) {
 	case asked || !errors.Is(err, fs.ErrNotExist):
 		return f, hinted{fmt.Errorf("read the configuration: %w", err), "check --config and ASSENT_CONFIG"}
 	}
-	s.data = firstOf(s.data, f.Data, defaultData())
-	s.runtime = firstOf(s.runtime, f.Runtime, defaultRuntime())
+	s.data = cmp.Or(s.data, f.Data, defaultData())
+	s.runtime = cmp.Or(s.runtime, f.Runtime, defaultRuntime())
 	for _, dir := range []string{s.data, s.runtime} {
 		if !filepath.IsAbs(dir) {
 			return f, hinted{fmt.Errorf("%w: %q is not an absolute path", errUsage, dir), "give the whole path of the folder"}
@@ -77,15 +78,6 @@ func besideProgram(name string) string {
 		return name
 	}
 	return filepath.Join(filepath.Dir(exe), name)
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 func defaultConfig() string {
