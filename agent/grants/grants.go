@@ -4,8 +4,8 @@
 //
 // It never decides that something may begin; it only remembers, and ends. An
 // entry that can not be read, that another boot made or whose time is unknown
-// is over. [Reap] and [Watch] read the same files without the agent and without
-// a lock, so that nothing outlives its deadline when the agent is dead.
+// is over. A [Reaper] reads the same files without the agent and without a lock,
+// so that nothing outlives its deadline when the agent is dead.
 //
 // Read deadline.go for time, ledger.go for the files, end.go and reap.go for
 // taking back.

@@ -1,14 +1,14 @@
 // Package privilege applies elevation and takes it back: it runs one program
-// as another user ([Start]) and keeps everything that an elevation started in
-// one place that can be ended as a whole ([Trees]).
+// as another user ([Trees.Start]) and keeps everything that an elevation started
+// in one place that can be ended as a whole ([Trees]).
 //
 // It never decides whether something may run: it is given a verified permit's
 // content and either does exactly that or returns an error and leaves nothing
 // behind. It keeps no state of its own; what must outlive this process is the
 // [TreeRef], plain data for the ledger in package grants.
 //
-// Read trees.go for containment, then start.go, program.go (which bytes run)
-// and environ.go (what the program sees).
+// Read trees.go for containment, then start.go, program_linux.go (which bytes
+// run) and environ.go (what the program sees).
 package privilege
 
 import (
@@ -35,7 +35,7 @@ const (
 // TreeRef names a tree of processes so that any process of this machine that
 // runs as root can find it, watch it and end it, also after the agent was
 // killed. It is made by [Trees.Plan] before there is a tree, and completed by
-// [Trees.Put] or [Start].
+// [Trees.Put] or [Trees.Start].
 type TreeRef struct {
 	Kind    TreeKind `cbor:"kind"`
 	Name    string   `cbor:"name"`    // "assent-<realm>-<uuid of the grant>"
@@ -71,7 +71,7 @@ type Account struct {
 }
 
 // Spec is one program to run. Everything in it has been checked against the
-// grant by the caller, except what [Start] checks itself: the file's bytes
+// grant by the caller, except what [Trees.Start] checks itself: the file's bytes
 // against SHA256, the folder against the requester's rights, and the identity
 // of the child against RunAs.
 type Spec struct {

@@ -2,9 +2,9 @@
 //
 // An [Event] is sealed into a [Row] in the transaction that it tells of, so a
 // change without its event does not commit. [Sequencer] then gives each row its
-// place in one Merkle log and signs checkpoints over it; [Export] writes a
-// folder that [Verify] proves without a controller, or names the first event
-// that was changed, removed or moved. Nothing here ever changes an event: what
+// place in one Merkle log and signs checkpoints over it; an export ([ExportZip])
+// is proved by [Verify] without a controller, which names the first event that
+// was changed, removed or moved. Nothing here ever changes an event: what
 // people wrote is kept apart from the leaf, which holds only its salted hash.
 //
 // Kinds and their numbers are in kinds.go, what the log needs from a database

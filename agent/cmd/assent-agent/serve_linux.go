@@ -21,6 +21,7 @@ import (
 	"github.com/assent-epm/assent/agent/link"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -232,7 +233,7 @@ func loadSalt(path string) ([]byte, error) {
 	}
 	salt = make([]byte, 32)
 	rand.Read(salt)
-	if err := os.WriteFile(path, salt, 0o600); err != nil {
+	if err := durable.Replace(path, salt); err != nil {
 		return nil, fmt.Errorf("write the salt: %w", err)
 	}
 	return salt, nil

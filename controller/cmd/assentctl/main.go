@@ -3,7 +3,7 @@
 // only "audit verify --offline" and "rule check" work without a controller.
 //
 // One file per noun. What people typed or what a stranger wrote is never put on
-// a terminal raw: output.go escapes it. Exit codes are in exit.go.
+// a terminal raw: shared/inert escapes it. Exit codes are in exit.go.
 package main
 
 import (
