@@ -499,3 +499,21 @@ func TestUnknownVerdictDenies(t *testing.T) {
 		}
 	}
 }
+
+// TestLockedEndpoint: a lock stops everything new, also what was granted before.
+func TestLockedEndpoint(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	done := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{})
+	m := next[wire.Attempt](d)
+	d.answer(wire.TDecision, d.grantFor(m.Request, m.Attempt, nil))
+	d.Release((<-done).permit.Grant.ID)
+	d.answer(wire.TLock, wire.Lock{Locked: true, Text: "stolen"})
+	var refused *intercept.Refused
+	if r := <-d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{}); !errors.As(r.err, &refused) || refused.Text != "stolen" {
+		t.Fatalf("got %+v", r)
+	}
+	d.answer(wire.TLock, wire.Lock{})
+	if r := <-d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{}); r.err != nil {
+		t.Fatalf("got %+v", r)
+	}
+}

@@ -23,11 +23,11 @@ func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 	if err := ask.Attempt.Valid(); err != nil {
 		return intercept.Permit{}, &intercept.Refused{By: "Assent", Rule: true, Text: err.Error()}
 	}
-	if permit, ok := a.claimWaiting(ask.Attempt); ok {
-		return permit, nil
-	}
 	if why := a.lockedBy(); why != "" {
 		return intercept.Permit{}, &intercept.Refused{By: "an administrator", Text: why}
+	}
+	if permit, ok := a.claimWaiting(ask.Attempt); ok {
+		return permit, nil
 	}
 	if ask.RulesOnly {
 		return a.follow(ctx, &wait{a: a, ask: ask, p: p, id: elevation.NewRequestID(a.now()), since: a.now()})
