@@ -258,3 +258,10 @@ func put(t *testing.T, path string, mode os.FileMode, content string) {
 		t.Fatal(err)
 	}
 }
+
+// People read this: how the system was asked is none of their business.
+func TestNoSuchUserIsPlain(t *testing.T) {
+	if _, err := LookupRunAs("no-such-user"); err == nil || err.Error() != "no such user: no-such-user" {
+		t.Errorf("got %v", err)
+	}
+}

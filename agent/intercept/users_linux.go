@@ -24,6 +24,8 @@ const (
 
 	// A directory server that does not answer must not hold a user for ever.
 	lookupTime = 5 * time.Second
+
+	getentMissing = 2 // exit code: there is no such entry
 )
 
 func lookupUID(uid uint32) (Account, error) {
@@ -48,6 +50,9 @@ func lookup(key string, match func(Account) bool) (Account, error) {
 	// the files), so the files are trusted only where they are the only source.
 	if !found || !onlyFiles(string(nsswitch), "passwd") {
 		out, err := run(getentPath, "passwd", key)
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == getentMissing {
+			return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(key))
+		}
 		if err != nil {
 			return Account{}, fmt.Errorf("%w: %s: %w", ErrNoUser, inert.Text(key), err)
 		}
