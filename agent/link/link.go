@@ -336,36 +336,27 @@ func requestOf(message any) elevation.RequestID {
 
 // aboutOf is the request that a frame answers, "" if none or not readable.
 func aboutOf(f wire.Frame) elevation.RequestID {
-	var err error
-	var id elevation.RequestID
 	switch f.Type {
 	case wire.TDecision:
-		var m wire.Decision
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Decision) elevation.RequestID { return m.Request })
 	case wire.TClosed:
-		var m wire.Closed
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Closed) elevation.RequestID { return m.Request })
 	case wire.TNeed:
-		var m wire.Need
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Need) elevation.RequestID { return m.Request })
 	case wire.TProgress:
-		var m wire.Progress
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Progress) elevation.RequestID { return m.Request })
 	case wire.TAccepted:
-		var m wire.Accepted
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Accepted) elevation.RequestID { return m.Request })
 	case wire.TError:
-		var m wire.Error
-		err = f.Into(&m)
-		id = m.Request
+		return in(f, func(m wire.Error) elevation.RequestID { return m.Request })
 	}
-	if err != nil {
+	return ""
+}
+
+func in[M any](f wire.Frame, request func(M) elevation.RequestID) elevation.RequestID {
+	var m M
+	if err := f.Into(&m); err != nil {
 		return ""
 	}
-	return id
+	return request(m)
 }
