@@ -3,7 +3,6 @@ package intercept
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
+	"github.com/assent-epm/assent/shared/sign"
 )
 
 // Why something that was typed is no program that could run elevated.
@@ -221,16 +221,8 @@ func Identify(path string) (Identity, error) {
 // salt over the length-prefixed parts.
 func ArgsDigest(salt []byte, called string, args []string) []byte {
 	m := hmac.New(sha256.New, salt)
-	put := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		m.Write(n[:])
-		io.WriteString(m, s)
-	}
-	put(called)
-	for _, a := range args {
-		put(a)
-	}
+	sign.WriteParts(m, called)
+	sign.WriteParts(m, args...)
 	return m.Sum(nil)
 }
 

@@ -14,7 +14,6 @@ package audit
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -235,12 +234,7 @@ func openText(l leafV1, raw []byte) (map[string]secret, error) {
 // hash binds name, salt and text; lengths keep the parts apart.
 func (s secret) hash(name string) []byte {
 	h := sha256.New()
-	for _, part := range []string{"assent/audit-text/v1", name, string(s.Salt), s.Text} {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
+	sign.WriteParts(h, "assent/audit-text/v1", name, string(s.Salt), s.Text)
 	return h.Sum(nil)
 }
 

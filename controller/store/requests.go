@@ -2,7 +2,6 @@ package store
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
@@ -86,12 +85,7 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 func sameKey(ep elevation.EndpointID, a elevation.Attempt) []byte {
 	h := sha256.New()
 	s := a.Subject
-	for _, part := range []string{string(ep), string(a.AccessType), a.User.UID, s.Path, s.SHA256, s.Cwd, s.RunAs, string(s.ArgsDigest)} {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
+	sign.WriteParts(h, string(ep), string(a.AccessType), a.User.UID, s.Path, s.SHA256, s.Cwd, s.RunAs, string(s.ArgsDigest))
 	return h.Sum(nil)[:16]
 }
 

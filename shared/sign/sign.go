@@ -16,8 +16,10 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -204,3 +206,12 @@ func open(kind Kind, raw []byte, pick func(string) (ed25519.PublicKey, error), i
 }
 
 func external(kind Kind) []byte { return []byte("assent/" + string(kind) + "/v1") }
+
+// WriteParts hashes a list of texts, each behind its length in eight bytes, so
+// that no two lists give the same sum.
+func WriteParts(h hash.Hash, parts ...string) {
+	for _, part := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+}

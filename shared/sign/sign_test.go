@@ -1,8 +1,10 @@
 package sign
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"testing"
 	"time"
@@ -206,4 +208,14 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("accepted other bytes: %x", raw)
 		}
 	})
+}
+
+// Digests of arguments and of texts in the audit log are made of this for ever.
+func TestWriteParts(t *testing.T) {
+	h := sha256.New()
+	WriteParts(h, "", "ab")
+	want := sha256.Sum256([]byte("\x00\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x02ab"))
+	if got := h.Sum(nil); !bytes.Equal(got, want[:]) {
+		t.Errorf("got %x, want %x", got, want)
+	}
 }

@@ -3,7 +3,6 @@ package sudo
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/shared/sign"
 )
 
 // How long an answer of sudo about rights may be used while nothing changes,
@@ -202,16 +202,8 @@ func (q question) options() []string {
 
 func (q question) key() [32]byte {
 	h := sha256.New()
-	put := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	put(fmt.Sprint(q.User.UID, q.RunAs.UID))
-	for _, s := range append([]string{q.User.Name, q.RunAs.Name, q.Group, q.Path}, q.Args...) {
-		put(s)
-	}
+	sign.WriteParts(h, fmt.Sprint(q.User.UID, q.RunAs.UID), q.User.Name, q.RunAs.Name, q.Group, q.Path)
+	sign.WriteParts(h, q.Args...)
 	return [32]byte(h.Sum(nil))
 }
 
