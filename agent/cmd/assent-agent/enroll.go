@@ -62,6 +62,8 @@ func enrollHint(err error) string {
 		return "--force gives up the old identity and everything granted under it"
 	case errors.Is(err, link.ErrTokenRefused):
 		return "assentctl enroll-token add makes a new token"
+	case errors.Is(err, wire.ErrEnrollToken):
+		return "copy all of what assentctl enroll-token add printed"
 	case errors.Is(err, link.ErrPin):
 		return "check the address; the token belongs to another controller, or the connection is intercepted"
 	}

@@ -55,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") { // cobra's own
 		err = hinted{fmt.Errorf("%w: %w", errUsage, err), "see assent-agent --help"}
 	}
-	fmt.Fprintln(stderr, "error:", err)
+	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 	var h hinted
 	if errors.As(err, &h) {
 		fmt.Fprintln(stderr, "hint:", h.hint)

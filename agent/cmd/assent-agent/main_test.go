@@ -36,7 +36,7 @@ func TestCommandLine(t *testing.T) {
 		{"an argument too many", "run now", 2, "", "hint:"},
 		{"unknown format", "version --format xml", 2, "", "hint:"},
 		{"no token", "enroll --data " + dir, 2, "", "ASSENT_ENROLL_TOKEN"},
-		{"a token that is none", "enroll --data " + dir + " --controller https://localhost:1 --token asn1_nonsense", 1, "", "hint:"},
+		{"a token that is none", "enroll --data " + dir + " --controller https://localhost:1 --token asn1_nonsense", 1, "", "hint: copy all of"},
 		{"an address that is none", "enroll --data " + dir + " --controller localhost --token asn1_nonsense", 1, "", "hint:"},
 		{"unknown key in the file", "run --config " + bad, 1, "", "correct the file"},
 		{"a relative folder", "run --config " + relative, 2, "", "whole path"},
