@@ -399,12 +399,8 @@ func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, 
 	if !waits(l.r, now) {
 		return p, nil
 	}
-	p.CanAnswer = canAnswer(l.plan, &l.r)
 	var err error
-	if p.UsualWait, err = q.usualWait(tx); err != nil {
-		return p, err
-	}
-	p.Position, err = tx.QueuePosition(l.r.ID)
+	p.CanAnswer, p.UsualWait, p.Position, err = q.outlook(tx, l)
 	return p, err
 }
 

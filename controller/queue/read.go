@@ -79,16 +79,22 @@ func (l loaded) visible(a auth.Actor) error {
 func (q *Queue) view(tx *store.Tx, l loaded, now time.Time) (View, error) {
 	v := View{Request: l.r, Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
 	v.Delivery = l.r.Delivery(v.Connected)
-	if v.State != elevation.StatePending && v.State != elevation.StateHeld {
+	if !waits(l.r, now) {
 		return v, nil
 	}
-	v.CanAnswer = canAnswer(l.plan, &l.r)
 	var err error
-	if v.UsualWait, err = q.usualWait(tx); err != nil {
-		return v, err
-	}
-	v.Position, err = tx.QueuePosition(l.r.ID)
+	v.CanAnswer, v.UsualWait, v.Position, err = q.outlook(tx, l)
 	return v, err
+}
+
+// outlook is what a waiting requester is told: who can answer, how long that
+// usually takes, and the place in the queue.
+func (q *Queue) outlook(tx *store.Tx, l loaded) (who []string, usual time.Duration, place int, err error) {
+	if usual, err = q.usualWait(tx); err != nil {
+		return nil, 0, 0, err
+	}
+	place, err = tx.QueuePosition(l.r.ID)
+	return canAnswer(l.plan, &l.r), usual, place, err
 }
 
 // Get reads one request. [elevation.ErrNotFound] also when it is outside the
