@@ -122,11 +122,7 @@ func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 
 func details(w io.Writer, it local.Item) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", name, inert.Text(value))
-		}
-	}
+	line := lines(tw)
 	line("id", string(it.ID))
 	line("state", it.State)
 	line("command", commandLine(it))
@@ -146,6 +142,15 @@ func details(w io.Writer, it local.Item) error {
 	}
 	line("grant", string(it.Grant))
 	return tw.Flush()
+}
+
+// lines prints what has a value as a name and its value.
+func lines(w io.Writer) func(name, value string) {
+	return func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, inert.Text(value))
+		}
+	}
 }
 
 func stamp(t time.Time) string {
@@ -194,11 +199,7 @@ func statusCommand(std local.Streams, client func() local.Client, code *int) *co
 
 func showStatus(w io.Writer, st local.Status) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(tw, "%s\t%s\n", name, inert.Text(value))
-		}
-	}
+	line := lines(tw)
 	connection := "connected"
 	if !st.Connected {
 		connection = "not connected"
