@@ -81,9 +81,10 @@ func (b *bed) rulesAre(yaml string) {
 	var set *rules.Set
 	if yaml != "" {
 		var faults []rules.Fault
-		if set, faults = rules.Parse([]byte(yaml), rules.WithVersion(3)); set == nil {
+		if set, faults = rules.Parse([]byte(yaml)); set == nil {
 			b.t.Fatal(faults)
 		}
+		set = set.At(3)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -34,12 +33,6 @@ type Option func(*loader)
 // WithConditions allows `when`; without it a rule that has one is a fault.
 func WithConditions(c Conditions) Option { return func(l *loader) { l.conditions = c } }
 
-// WithVersion is the number that goes into rule references, name@version.
-func WithVersion(v int64) Option { return func(l *loader) { l.version = v } }
-
-// WithZone is the time zone of hours without `tz`; UTC when not given.
-func WithZone(z *time.Location) Option { return func(l *loader) { l.zone = z } }
-
 // WithTeams are the teams that there are; another name gets a warning. Without it
 // every name is taken silently.
 func WithTeams(names ...string) Option { return func(l *loader) { l.teams = names } }
@@ -48,7 +41,7 @@ func WithTeams(names ...string) Option { return func(l *loader) { l.teams = name
 // set is nil exactly when one of them is an error; fixtures are not run, see
 // [Set.Test].
 func Parse(text []byte, options ...Option) (*Set, []Fault) {
-	l := &loader{zone: time.UTC}
+	l := &loader{}
 	for _, o := range options {
 		o(l)
 	}
@@ -60,7 +53,7 @@ func Parse(text []byte, options ...Option) (*Set, []Fault) {
 	if Failed(l.faults) {
 		return nil, l.faults
 	}
-	s := &Set{version: l.version, fixtures: l.fixtures}
+	s := &Set{fixtures: l.fixtures}
 	for _, d := range l.drafts {
 		s.rules = append(s.rules, d.rule)
 	}
@@ -81,8 +74,6 @@ func (s *Set) arrange() {
 // is thrown away then.
 type loader struct {
 	conditions Conditions
-	version    int64
-	zone       *time.Location
 	teams      []string
 
 	faults   []Fault

@@ -168,7 +168,7 @@ func (l *loader) duration(n *yaml.Node) time.Duration {
 
 // hours reads the windows once the zone is known.
 func (l *loader) hours(r *rule, hours, tz *yaml.Node) {
-	zone := l.zone
+	zone := time.UTC
 	if tz != nil && r.Limits.Zone != "" {
 		z, err := time.LoadLocation(r.Limits.Zone)
 		if err != nil || r.Limits.Zone == "Local" {

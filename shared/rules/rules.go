@@ -249,8 +249,8 @@ func (s *Set) Version() int64 {
 	return s.version
 }
 
-// At is the same set under another version number, which is known only once the
-// set is stored.
+// At is the same set under a version number, which goes into rule references
+// (name@version) and is known only once the set is stored.
 func (s *Set) At(version int64) *Set {
 	if s == nil {
 		return nil
