@@ -26,8 +26,8 @@ type column[T any] struct {
 	more  bool           // only with --columns
 }
 
-// write gives do the place where output goes. A file is written aside and
-// renamed, so that a failure leaves nothing half.
+// write gives do the place where output goes. A file is touched only once all of
+// it is there.
 func (a *app) write(do func(io.Writer) error) error {
 	if a.output == "" {
 		return do(a.out)
