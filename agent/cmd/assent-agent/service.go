@@ -89,7 +89,7 @@ func status(ctx context.Context, set *settings) error {
 	}
 	state, err := s.Status()
 	if err != nil {
-		return hinted{fmt.Errorf("ask for the service: %w", err), "assent-agent install installs it"}
+		return hinted{fmt.Errorf("the service manager knows no such service: %w", err), "assent-agent install installs it"}
 	}
 	switch state {
 	case service.StatusRunning:
