@@ -294,6 +294,12 @@ func TestTokens(t *testing.T) {
 	}
 	if list, err := d.Tokens(ctx, d.bo); err != nil || len(list) != 2 {
 		t.Errorf("bo sees %d tokens, %v", len(list), err)
+	} else {
+		for _, kept := range list { // who made it is stored: such a token never decides its maker's requests
+			if byChief := kept.MadeBy.ID == string(d.chief.User); byChief != (kept.ID == others.ID) {
+				t.Errorf("token %q is made by %+v", kept.Name, kept.MadeBy)
+			}
+		}
 	}
 	if list, err := d.Tokens(ctx, d.chief); err != nil || len(list) != 3 {
 		t.Errorf("chief sees %d tokens, %v", len(list), err)

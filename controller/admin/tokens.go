@@ -54,6 +54,9 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 	}
 	t, text := auth.NewToken(owner.ID, in.Name, in.TTL, a.cfg.Now())
 	t.Scopes = in.Scopes
+	if owner.ID != act.User {
+		t.MadeBy = by(act)
+	}
 	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		if err := roomForToken(tx, owner.ID); err != nil {
 			return audit.Event{}, err

@@ -35,7 +35,8 @@ type Token struct {
 	Name       string
 	Owner      elevation.UserID
 	Scopes     []string
-	Full       bool // admin.token: not narrowed
+	Full       bool            // admin.token: not narrowed
+	MadeBy     elevation.Actor // who made it for Owner; zero when they made it themself
 	ExpiresAt  time.Time
 	CreatedAt  time.Time
 	LastUsedAt time.Time
@@ -171,7 +172,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token, address string) (Act
 	if err != nil {
 		return Actor{}, err
 	}
-	act.Token, act.Scopes, act.Full, act.SeenAt = t.ID, t.Scopes, t.Full, t.CreatedAt
+	act.Token, act.Scopes, act.Full, act.MadeBy, act.SeenAt = t.ID, t.Scopes, t.Full, t.MadeBy, t.CreatedAt
 	if now.Sub(t.LastUsedAt) >= touchEvery {
 		if err := a.store.TokenUsed(ctx, t.ID, now); err != nil {
 			return Actor{}, fmt.Errorf("note the use of a token: %w", err)

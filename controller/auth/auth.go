@@ -38,6 +38,7 @@ type Actor struct {
 	Token   elevation.TokenID // "" = signed in with a session
 	Scopes  []string          // of the token; empty = the owner's roles without tokens, links, roles and settings
 	Full    bool              // the first administrator's admin.token: not narrowed
+	MadeBy  elevation.Actor   // who made the token for this account, zero when its owner did
 	Session bool              // a browser session: decisions can be undone for a while
 	SeenAt  time.Time         // last proof of presence, for step-up
 }

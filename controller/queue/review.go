@@ -96,6 +96,9 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if err != nil {
 			return err
 		}
+		if maker := a.MadeBy; maker.ID != "" && l.plan.IsRequester(delegation.Person{ID: elevation.UserID(maker.ID), Login: maker.Name}, &l.r) {
+			return fmt.Errorf("%w: the requester made this token; ask another approver", elevation.ErrSelfApproval)
+		}
 		if voted(l.r, me, in.Verdict) {
 			return errSame
 		}

@@ -129,6 +129,7 @@ func TestReviewIsRefused(t *testing.T) {
 		{"approver without account", who("zed"), ReviewIn{Verdict: elevation.Approved}, elevation.ErrNotAllowed, "not_allowed"},
 		{"own request", who("eve", auth.Administrator), ReviewIn{Verdict: elevation.Approved}, elevation.ErrSelfApproval, "self_approval"},
 		{"own request, capitals and domain", who(`CORP\EVE`, auth.Administrator), ReviewIn{Verdict: elevation.Approved}, elevation.ErrSelfApproval, "self_approval"},
+		{"own request, by a token that the requester made for another", madeBy(who("bo", auth.Approver), "eve"), ReviewIn{Verdict: elevation.Approved}, elevation.ErrSelfApproval, "self_approval"},
 		{"own request, denied", who("eve", auth.Administrator), ReviewIn{Verdict: elevation.Denied}, elevation.ErrSelfApproval, "self_approval"},
 		{"no answer", who("bo"), ReviewIn{}, elevation.ErrInvalid, ""},
 		{"comment too long", who("bo"), ReviewIn{Verdict: elevation.Denied, Comment: strings.Repeat("a", 2001)}, elevation.ErrInvalid, ""},
@@ -313,4 +314,10 @@ func TestPresence(t *testing.T) {
 			wantErr(t, "review", err, tt.want)
 		})
 	}
+}
+
+// madeBy is a with a token that somebody else made for them.
+func madeBy(a auth.Actor, login string) auth.Actor {
+	a.MadeBy = elevation.Actor{Kind: elevation.ByUser, ID: "usr_" + login, Name: login}
+	return a
 }

@@ -98,6 +98,7 @@ CREATE TABLE api_tokens (
   owner        TEXT NOT NULL,
   scopes       BLOB NOT NULL,
   full_rights  INTEGER NOT NULL,
+  made_by      BLOB NOT NULL,
   expires_at   INTEGER NOT NULL,
   created_at   INTEGER NOT NULL,
   last_used_at INTEGER NOT NULL

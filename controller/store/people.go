@@ -105,6 +105,7 @@ type apiTokenRow struct {
 	Owner      string
 	Scopes     []byte
 	FullRights bool
+	MadeBy     []byte
 	ExpiresAt  int64
 	CreatedAt  int64 `gorm:"autoCreateTime:false"`
 	LastUsedAt int64
@@ -115,7 +116,7 @@ func (apiTokenRow) TableName() string { return "api_tokens" }
 func (r apiTokenRow) token() (APIToken, error) {
 	t := APIToken{ID: elevation.TokenID(r.ID), Hash: r.Hash, Name: r.Name, Owner: elevation.UserID(r.Owner), Full: r.FullRights,
 		ExpiresAt: at(r.ExpiresAt), CreatedAt: at(r.CreatedAt), LastUsedAt: at(r.LastUsedAt)}
-	err := unpack([]packing{{&r.Scopes, &t.Scopes}})
+	err := unpack([]packing{{&r.Scopes, &t.Scopes}, {&r.MadeBy, &t.MadeBy}})
 	return t, err
 }
 
@@ -124,7 +125,7 @@ func (tx *Tx) InsertAPIToken(t APIToken) error {
 	tx.audited("API token " + string(t.ID))
 	r := apiTokenRow{ID: string(t.ID), Hash: t.Hash, Name: t.Name, Owner: string(t.Owner), FullRights: t.Full, ExpiresAt: ms(t.ExpiresAt),
 		CreatedAt: ms(t.CreatedAt), LastUsedAt: ms(t.LastUsedAt)}
-	if err := pack([]packing{{&r.Scopes, t.Scopes}}); err != nil {
+	if err := pack([]packing{{&r.Scopes, t.Scopes}, {&r.MadeBy, t.MadeBy}}); err != nil {
 		return err
 	}
 	if err := tx.create(&r); err != nil {
