@@ -68,6 +68,11 @@ func taken(used []net.Addr, host netip.Addr) bool {
 
 // plug connects the network namespace of a process to the bridge, as eth0.
 func plug(ctx context.Context, bridge, veth string, addr netip.Addr, pid int) error {
+	// After a power cut the kernel takes the old namespace apart in its own time,
+	// and our end of the old cable with it; it must be gone before the new one.
+	if _, err := net.InterfaceByName(veth); err == nil {
+		_ = ip(ctx, "link", "del", veth) // it may just have gone by itself
+	}
 	if err := ip(ctx, "link", "add", veth, "type", "veth", "peer", "name", "eth0", "address", hardware(addr), "netns", strconv.Itoa(pid)); err != nil {
 		return err
 	}
