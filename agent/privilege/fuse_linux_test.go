@@ -7,15 +7,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/e2e/testgroup"
 )
 
 // mountFUSE mounts a file system whose program says that everything in it is
 // root's. It knows no more than a folder's attributes.
 func mountFUSE(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount")
-	}
+	testgroup.Need(t, "root")
 	dir := t.TempDir()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
