@@ -6,7 +6,7 @@ import "fmt"
 // and never used again for something else; new kinds take new numbers.
 type Kind uint16
 
-// The kinds by area. 2026-11-21: the first list.
+// The kinds by area. 2026-11-21: the first list. 2026-11-22: 20–23, 75–77, 83, 84.
 const (
 	RequestSubmitted   Kind = 1 // a person must answer
 	RequestReviewed    Kind = 2 // one vote
@@ -27,6 +27,10 @@ const (
 	RequestAfterReview Kind = 17
 	EmergencyUsed      Kind = 18
 	ReviewDue          Kind = 19
+	RequestNoted       Kind = 20 // approvers' note
+	RequestJoined      Kind = 21 // the same thing was asked for again
+	AccessGranted      Kind = 22 // an answer that lasts
+	AccessEnded        Kind = 23
 
 	GrantIssued    Kind = 40
 	GrantDelivered Kind = 41
@@ -49,10 +53,15 @@ const (
 	UserDeleted  Kind = 72
 	TokenCreated Kind = 73
 	TokenDeleted Kind = 74
+	TeamChanged  Kind = 75 // made, changed or deleted
+	LinkChanged  Kind = 76 // an account was tied to a user of an endpoint, or freed
+	AwayChanged  Kind = 77 // somebody answers for somebody else
 
 	RuleChanged     Kind = 80
 	RightsChanged   Kind = 81
 	SettingsChanged Kind = 82
+	PackChanged     Kind = 83
+	PolicyChanged   Kind = 84
 
 	EndpointEnrolled    Kind = 90
 	EndpointRenewed     Kind = 91 // a new certificate
@@ -117,6 +126,14 @@ func (k Kind) String() string {
 
 func (k Kind) grantString() string {
 	switch k {
+	case RequestNoted:
+		return "request.noted"
+	case RequestJoined:
+		return "request.joined"
+	case AccessGranted:
+		return "access.granted"
+	case AccessEnded:
+		return "access.ended"
 	case GrantIssued:
 		return "grant.issued"
 	case GrantDelivered:
@@ -165,8 +182,24 @@ func (k Kind) adminString() string {
 		return "rule.changed"
 	case RightsChanged:
 		return "rights.changed"
+	case TeamChanged:
+		return "team.changed"
+	case LinkChanged:
+		return "link.changed"
+	case AwayChanged:
+		return "delegation.changed"
+	case PackChanged:
+		return "pack.changed"
+	case PolicyChanged:
+		return "policy.changed"
 	case SettingsChanged:
 		return "settings.changed"
+	}
+	return k.machineString()
+}
+
+func (k Kind) machineString() string {
+	switch k {
 	case EndpointEnrolled:
 		return "endpoint.enrolled"
 	case EndpointRenewed:

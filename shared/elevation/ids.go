@@ -20,6 +20,8 @@ type (
 	TeamID     string // team_…
 	TokenID    string // tok_…: API and enrolment tokens
 	EventID    string // ev_…: audit events
+	AccessID   string // acc_…: lasting answers
+	LinkID     string // link_…: accounts tied to users of endpoints
 )
 
 // ErrID is returned for text that is not an id of the wanted kind.
@@ -34,6 +36,8 @@ const (
 	TeamPrefix     = "team_"
 	TokenPrefix    = "tok_"
 	EventPrefix    = "ev_"
+	AccessPrefix   = "acc_"
+	LinkPrefix     = "link_"
 )
 
 // NewID makes an id: prefix and a UUIDv7 of the given time. The random part is

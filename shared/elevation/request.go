@@ -53,10 +53,14 @@ type Need struct {
 	Ticket      string        `cbor:"ticket"`       // pattern, "" = none asked
 	MaxDuration time.Duration `cbor:"max_duration"` // 0 = the cap of the access type
 	StepUp      bool          `cbor:"step_up"`
-	AfterReview TeamID        `cbor:"after_review"`
-	Rules       []string      `cbor:"rules"`   // rule@version that shaped this
-	Trace       []TraceLine   `cbor:"trace"`   // why, rule by rule
-	Caution     []Caution     `cbor:"caution"` // facts that call for care
+	AfterReview TeamID        `cbor:"after_review"` // who looks at it once it is over
+	// AfterComment wants a comment with that review, AfterBlocks keeps the person
+	// from asking for the same thing again until it is done.
+	AfterComment bool        `cbor:"after_comment,omitempty"`
+	AfterBlocks  bool        `cbor:"after_blocks,omitempty"`
+	Rules        []string    `cbor:"rules"`   // rule@version that shaped this
+	Trace        []TraceLine `cbor:"trace"`   // why, rule by rule
+	Caution      []Caution   `cbor:"caution"` // facts that call for care
 }
 
 // TraceLine says of one rule whether it matched and why.
@@ -92,6 +96,36 @@ type Question struct {
 	AnsweredAt time.Time `cbor:"answered_at"`
 }
 
+// Claim tells other approvers that somebody is looking. It is advice, and binds
+// nobody.
+type Claim struct {
+	By    Actor     `cbor:"by"`
+	Until time.Time `cbor:"until"`
+}
+
+// Note is what approvers write for each other; the requester never reads it.
+type Note struct {
+	By   Actor     `cbor:"by"`
+	At   time.Time `cbor:"at"`
+	Text string    `cbor:"text"`
+}
+
+// Escalation is one step up the ladder: from then on Team may answer too.
+type Escalation struct {
+	At   time.Time `cbor:"at"`
+	Team TeamID    `cbor:"team"`
+	Name string    `cbor:"name"`
+	By   Actor     `cbor:"by"`  // a person, or the system when time did it
+	Why  string    `cbor:"why"` // "" = time
+}
+
+// AfterReview is somebody's look at a request that is over.
+type AfterReview struct {
+	By      Actor     `cbor:"by"`
+	At      time.Time `cbor:"at"`
+	Comment string    `cbor:"comment"`
+}
+
 // Decision is the answer to a request.
 type Decision struct {
 	Verdict   Verdict   `cbor:"verdict"`
@@ -100,6 +134,9 @@ type Decision struct {
 	Comment   string    `cbor:"comment"`
 	Rule      string    `cbor:"rule"`       // id@version when a rule decided
 	HeldUntil time.Time `cbor:"held_until"` // until then it can be undone and nothing is granted
+	// Access is the lasting answer that came of this decision, or by which it was
+	// made; "" when the answer is good once.
+	Access AccessID `cbor:"access,omitempty"`
 }
 
 // GrantFacts are what is known of the grant of a request.
@@ -149,6 +186,17 @@ type Request struct {
 	WindowEndedAt   time.Time `cbor:"window_ended_at"`
 	RemovedAt       time.Time `cbor:"removed_at"`         // by the requester, from their list
 	RemovedByTeamAt time.Time `cbor:"removed_by_team_at"` // by an approver, from approvers' lists
+
+	FiledBy     Actor        `cbor:"filed_by,omitzero"`      // the account that filed it; zero: the person at the endpoint
+	Extends     RequestID    `cbor:"extends,omitempty"`      // it asks for more time of that request; approved, it amends its grant
+	Emergency   bool         `cbor:"emergency,omitempty"`    // granted at once; everybody who was skipped is told
+	Joined      int          `cbor:"joined,omitempty"`       // how often the same thing was asked for meanwhile
+	Claim       Claim        `cbor:"claim,omitzero"`         // who looks at it
+	Notes       []Note       `cbor:"notes,omitempty"`        // approvers' own
+	Escalations []Escalation `cbor:"escalations,omitempty"`  // in order
+	Nudges      int          `cbor:"nudges,omitempty"`       // how often the requester reminded
+	NudgedAt    time.Time    `cbor:"nudged_at,omitzero"`     // the last time
+	After       *AfterReview `cbor:"after_review,omitempty"` // nil until it was looked at
 }
 
 // Grant is the signed, time-bound permission. It is valid for one endpoint, one
@@ -187,4 +235,47 @@ type Revocation struct {
 	At       time.Time  `cbor:"at"`
 	Nonce    []byte     `cbor:"nonce"`
 	KeyEpoch uint64     `cbor:"key_epoch"`
+}
+
+// Amendment is the signed order to give a grant that is in force more time. It
+// never gives less than was given before and never another thing.
+type Amendment struct {
+	Cluster  string        `cbor:"cluster"`
+	Endpoint EndpointID    `cbor:"endpoint"`
+	Grant    GrantID       `cbor:"grant"`
+	Of       RequestID     `cbor:"of"`       // the request of the grant
+	Request  RequestID     `cbor:"request"`  // the request that asked for more
+	Duration time.Duration `cbor:"duration"` // the new total, counted from first use
+	By       Actor         `cbor:"by"`
+	At       time.Time     `cbor:"at"`
+	Nonce    []byte        `cbor:"nonce"`
+	KeyEpoch uint64        `cbor:"key_epoch"`
+}
+
+// Mode says what an endpoint does with attempts to elevate. The zero value asks.
+type Mode string
+
+// The modes.
+const (
+	ModeOff     Mode = "off"     // not intercepted
+	ModeObserve Mode = "observe" // seen and told, never held
+	ModeAsk     Mode = "ask"
+)
+
+// Policy is the signed set of settings that an endpoint obeys. The first entry
+// of the controller's ordered list whose labels the endpoint has makes it.
+type Policy struct {
+	Cluster    string            `cbor:"cluster"`
+	Endpoint   EndpointID        `cbor:"endpoint"`
+	Name       string            `cbor:"name"`
+	Version    uint64            `cbor:"version"` // grows; an older one is refused
+	Mode       Mode              `cbor:"mode"`
+	Mechanisms map[string]string `cbor:"mechanisms"` // mechanism → ask, allow, deny or off
+	Mask       []string          `cbor:"mask"`       // patterns of secrets in arguments, beside the built-in ones
+	Presets    []string          `cbor:"presets"`    // reasons to choose from
+	ReasonMin  int               `cbor:"reason_min"` // characters, 0 = the default
+	BreakGlass string            `cbor:"break_glass"`
+	Confirm    string            `cbor:"confirm"` // none, password or passkey
+	At         time.Time         `cbor:"at"`
+	KeyEpoch   uint64            `cbor:"key_epoch"`
 }
