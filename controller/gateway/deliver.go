@@ -99,7 +99,7 @@ func (s *session) offer(f store.Frame) {
 }
 
 func (s *session) startWriterLocked() {
-	if s.writing || s.closed || s.ending || !s.welcomed {
+	if s.writing || s.own || s.closed || s.ending || !s.welcomed {
 		return
 	}
 	s.writing = true

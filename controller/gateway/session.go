@@ -60,6 +60,7 @@ type session struct {
 	known     uint64         // the highest number that was offered, 0 = none
 	dirty     bool           // the store may have more durable frames
 	writing   bool           // there is a writer
+	own       bool           // the reader will write what there is
 	welcomed  bool           // frames may be written
 	stopping  bool           // no further message is read
 	ending    bool           // the writer ends when the live frames are written
@@ -106,10 +107,31 @@ func (s *session) run() {
 	for err == nil {
 		var f wire.Frame
 		if f, err = s.read(s.g.cfg.Ping*5/2 + time.Second); err == nil {
-			err = s.handle(f)
+			err = s.serve(f)
 		}
 	}
 	s.finish(err)
+}
+
+// serve handles a message. What comes of an attempt is written by the reader
+// itself: somebody waits for it, and waking a writer takes a while.
+func (s *session) serve(f wire.Frame) error {
+	if f.Type != wire.TAttempt {
+		return s.handle(f)
+	}
+	s.mu.Lock()
+	s.own = !s.writing
+	s.mu.Unlock()
+	err := s.handle(f)
+	s.mu.Lock()
+	mine := s.own && !s.closed && s.welcomed
+	s.own = false
+	s.writing = s.writing || mine
+	s.mu.Unlock()
+	if mine {
+		s.write()
+	}
+	return err
 }
 
 // survive is deferred by every goroutine that works for the endpoint.
