@@ -31,6 +31,7 @@ var (
 const (
 	codeUnauthenticated = "unauthenticated"
 	codeForbidden       = "forbidden"
+	codeStepUp          = "step_up_required"
 	codeSelfApproval    = "self_approval"
 	codeNotFound        = "not_found"
 	codeInvalid         = "invalid"
@@ -63,11 +64,13 @@ func errorTable() []meaning {
 		{elevation.ErrSelfApproval, http.StatusForbidden, codeSelfApproval},
 		{elevation.ErrAlreadyDecided, http.StatusConflict, codeAlreadyDecided},
 		{elevation.ErrNotPending, http.StatusConflict, codeNotPending},
+		{elevation.ErrStepUp, http.StatusForbidden, codeStepUp},
 		{elevation.ErrNotAllowed, http.StatusForbidden, codeForbidden},
 		{elevation.ErrNotFound, http.StatusNotFound, codeNotFound},
 		{elevation.ErrLimit, http.StatusTooManyRequests, codeLimit},
 		{elevation.ErrInvalid, http.StatusBadRequest, codeInvalid},
 		{elevation.ErrID, http.StatusNotFound, codeNotFound},
+		{elevation.ErrConflict, http.StatusConflict, codeConflict},
 		{admin.ErrConflict, http.StatusConflict, codeConflict},
 		{store.ErrExists, http.StatusConflict, codeConflict},
 		{store.ErrStale, http.StatusConflict, codeConflict},

@@ -34,6 +34,8 @@ func sentinels() map[string]error {
 		"elevation.ErrNotAllowed":     elevation.ErrNotAllowed,
 		"elevation.ErrNotFound":       elevation.ErrNotFound,
 		"elevation.ErrLimit":          elevation.ErrLimit,
+		"elevation.ErrConflict":       elevation.ErrConflict,
+		"elevation.ErrStepUp":         elevation.ErrStepUp,
 		"elevation.ErrID":             elevation.ErrID,
 		"store.ErrStale":              store.ErrStale,
 		"store.ErrExists":             store.ErrExists,

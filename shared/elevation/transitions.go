@@ -16,6 +16,8 @@ var (
 	ErrNotAllowed     = errors.New("not allowed") // the actor may not do this
 	ErrNotFound       = errors.New("not found")
 	ErrLimit          = errors.New("limit reached")
+	ErrConflict       = errors.New("it does not fit what is there")      // the input is good, but not now
+	ErrStepUp         = errors.New("the approver must show to be there") // sign in again first
 )
 
 // Limits of what people and endpoints may send.
