@@ -36,7 +36,8 @@ type EnrollConfig struct {
 	Token string
 	Dir   string // the agent's data folder
 	Facts wire.Facts
-	Force bool // replace an identity that is there
+	Force bool             // replace an identity that is there
+	Now   func() time.Time // nil = time.Now
 }
 
 // Enroll makes a key, has it certified, and writes DIR/identity. The server must
@@ -47,6 +48,9 @@ func Enroll(ctx context.Context, cfg EnrollConfig) (Identity, error) {
 	pin, _, err := wire.ParseEnrollToken(cfg.Token)
 	if err != nil {
 		return Identity{}, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
 	if _, err := sessionURL(cfg.URL); err != nil {
@@ -124,7 +128,7 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 			// The chain is checked below against the pin and nothing else.
 			InsecureSkipVerify: true,
 			VerifyConnection: func(c tls.ConnectionState) error {
-				_, _, err := checkPin(c.PeerCertificates, pin, time.Now())
+				_, _, err := checkPin(c.PeerCertificates, pin, cfg.Now())
 				return err
 			},
 		},
@@ -144,7 +148,7 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 	if resp.TLS == nil {
 		return got, nil, "", ErrPin
 	}
-	if ca, name, err = checkPin(resp.TLS.PeerCertificates, pin, time.Now()); err != nil {
+	if ca, name, err = checkPin(resp.TLS.PeerCertificates, pin, cfg.Now()); err != nil {
 		return got, nil, "", err
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, wire.MaxFrame+1))

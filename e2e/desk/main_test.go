@@ -1,0 +1,13 @@
+package desk
+
+import (
+	"os"
+	"testing"
+)
+
+// TestMain takes away the one thing that all tests share.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(programFolder())
+	os.Exit(code)
+}
