@@ -3,13 +3,16 @@ package admin
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
 )
 
 // Settings are the settings in force.
@@ -95,6 +98,67 @@ func checkSettings(s store.Settings) error {
 	if s.MaxRequesterPriority.Rank() < 0 {
 		return fmt.Errorf("%w: max_requester_priority is low, normal, high or urgent", elevation.ErrInvalid)
 	}
+	return checkDesk(s, within)
+}
+
+// checkDesk looks at the settings of the request desk.
+func checkDesk(s store.Settings, within func(what string, v, low, high int64) error) error {
+	if z, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" || z == nil {
+		return fmt.Errorf("%w: time_zone %q is not known: write a name like Europe/Berlin or UTC", elevation.ErrInvalid, audit.Clip(s.TimeZone, 64))
+	}
+	for _, r := range s.Emergency.Roles {
+		if !auth.Role(r).Valid() {
+			return fmt.Errorf("%w: emergency.roles: there is no role %q", elevation.ErrInvalid, audit.Clip(r, 40))
+		}
+	}
+	if u := s.TicketValidator.URL; u != "" {
+		at, err := url.Parse(u)
+		if err != nil || len(u) > 2000 || at.Scheme != "https" && at.Scheme != "http" || at.Host == "" || at.User != nil {
+			return fmt.Errorf("%w: ticket_validator.url must be http(s)://host/path without a password in it", elevation.ErrInvalid)
+		}
+	}
+	if err := checkMasks("mask_patterns", s.MaskPatterns); err != nil {
+		return err
+	}
+	second := int64(time.Second)
+	for _, err := range []error{
+		within("emergency.daily_quota", int64(s.Emergency.DailyQuota), 0, 1000),
+		within("ticket_validator.timeout_seconds", int64(s.TicketValidator.Timeout)/second, 1, 30),
+		within("retention.arguments_days", int64(s.Retention.ArgumentsDays), 0, 36_500),
+		within("retention.reasons_days", int64(s.Retention.ReasonsDays), 0, 36_500),
+		within("nudge.every_seconds", int64(s.Nudge.Every)/second, 0, int64(year)/second),
+		within("nudge.most", int64(s.Nudge.Most), 0, 1000),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bounds of the patterns of secrets.
+const (
+	maxMasks = 64
+	maxMask  = 500 // bytes of one
+)
+
+// checkMasks refuses patterns that endpoints could not use: too many, too long,
+// not RE2, or matching the empty text, which would hide everything.
+func checkMasks(what string, patterns []string) error {
+	if len(patterns) > maxMasks {
+		return fmt.Errorf("%w: %s has %d patterns, but may have %d", elevation.ErrInvalid, what, len(patterns), maxMasks)
+	}
+	for i, p := range patterns {
+		re, err := rules.Regexp(p)
+		switch {
+		case p == "" || len(p) > maxMask:
+			return fmt.Errorf("%w: %s, number %d: a pattern has 1 to %d bytes", elevation.ErrInvalid, what, i+1, maxMask)
+		case err != nil:
+			return fmt.Errorf("%w: %s, number %d: %w", elevation.ErrInvalid, what, i+1, err)
+		case re.MatchString(""):
+			return fmt.Errorf("%w: %s, number %d matches nothing at all too, and so would hide every argument", elevation.ErrInvalid, what, i+1)
+		}
+	}
 	return nil
 }
 
@@ -123,6 +187,21 @@ func settingValues(s store.Settings) map[string]string {
 		"quota.cooldown_seconds":     seconds(s.Quota.Cooldown),
 		"history_days":               strconv.Itoa(s.HistoryDays),
 		"min_duration_seconds":       seconds(s.MinDuration),
+
+		"time_zone":                        s.TimeZone,
+		"emergency.enabled":                strconv.FormatBool(s.Emergency.Enabled),
+		"emergency.roles":                  strings.Join(s.Emergency.Roles, " "),
+		"emergency.daily_quota":            strconv.Itoa(s.Emergency.DailyQuota),
+		"ticket_validator.url":             audit.Clip(s.TicketValidator.URL, 500),
+		"ticket_validator.timeout_seconds": seconds(s.TicketValidator.Timeout),
+		"retention.arguments_days":         strconv.Itoa(s.Retention.ArgumentsDays),
+		"retention.reasons_days":           strconv.Itoa(s.Retention.ReasonsDays),
+		"four_eyes_rules":                  strconv.FormatBool(s.FourEyesRules),
+		"beneficiary_check":                strconv.FormatBool(s.BeneficiaryCheck),
+		"mask_patterns":                    audit.Clip(strings.Join(s.MaskPatterns, " "), 400),
+		"show_approvers":                   strconv.FormatBool(s.ShowApprovers),
+		"nudge.every_seconds":              seconds(s.Nudge.Every),
+		"nudge.most":                       strconv.Itoa(s.Nudge.Most),
 	}
 	for p, d := range s.HeadStart {
 		out["head_start_seconds."+string(p)] = seconds(d)

@@ -36,22 +36,18 @@ func settingsOf(s store.Settings) client.Settings {
 		MaxRequesterPriority: string(s.MaxRequesterPriority), UndoSeconds: whole(s.Undo),
 		Quota: client.Quota{PendingPerUser: int64(s.Quota.PendingPerUser), PendingPerEndpoint: int64(s.Quota.PendingPerEndpoint),
 			CooldownSeconds: whole(s.Quota.Cooldown)},
-		HistoryDays: int64(s.HistoryDays), MinDurationSeconds: whole(s.MinDuration)}
+		HistoryDays: int64(s.HistoryDays), MinDurationSeconds: whole(s.MinDuration),
+		TimeZone: s.TimeZone, FourEyesRules: s.FourEyesRules, BeneficiaryCheck: s.BeneficiaryCheck, MaskPatterns: list(s.MaskPatterns),
+		ShowApprovers:   s.ShowApprovers,
+		Emergency:       client.Emergency{Enabled: s.Emergency.Enabled, Roles: list(s.Emergency.Roles), DailyQuota: int64(s.Emergency.DailyQuota)},
+		TicketValidator: client.TicketValidator{URL: s.TicketValidator.URL, TimeoutSeconds: whole(s.TicketValidator.Timeout)},
+		Retention:       client.Retention{ArgumentsDays: int64(s.Retention.ArgumentsDays), ReasonsDays: int64(s.Retention.ReasonsDays)},
+		Nudge:           client.Nudge{EverySeconds: whole(s.Nudge.Every), Most: int64(s.Nudge.Most)}}
 }
 
 // patch writes the values that are there. It changes no map of the old settings,
 // which others read.
 func patch(s *store.Settings, p client.SettingsPatch) {
-	span := func(to *time.Duration, n *int64) {
-		if n != nil {
-			*to = time.Duration(*n) * time.Second
-		}
-	}
-	count := func(to *int, n *int64) {
-		if n != nil {
-			*to = int(*n)
-		}
-	}
 	span(&s.PendingTTL, p.PendingTTLSeconds)
 	span(&s.UseWithin, p.UseWithinSeconds)
 	span(&s.Hold, p.HoldSeconds)
@@ -61,6 +57,7 @@ func patch(s *store.Settings, p client.SettingsPatch) {
 	if p.MaxRequesterPriority != nil {
 		s.MaxRequesterPriority = elevation.Priority(*p.MaxRequesterPriority)
 	}
+	patchDesk(s, p)
 	if q := p.Quota; q != nil {
 		count(&s.Quota.PendingPerUser, q.PendingPerUser)
 		count(&s.Quota.PendingPerEndpoint, q.PendingPerEndpoint)
@@ -77,6 +74,51 @@ func patch(s *store.Settings, p client.SettingsPatch) {
 			}
 		}
 		s.HeadStart = starts
+	}
+}
+
+// patchDesk writes the values of the request desk that are there.
+func patchDesk(s *store.Settings, p client.SettingsPatch) {
+	put(&s.TimeZone, p.TimeZone)
+	put(&s.FourEyesRules, p.FourEyesRules)
+	put(&s.BeneficiaryCheck, p.BeneficiaryCheck)
+	put(&s.MaskPatterns, p.MaskPatterns)
+	put(&s.ShowApprovers, p.ShowApprovers)
+	if e := p.Emergency; e != nil {
+		put(&s.Emergency.Enabled, e.Enabled)
+		put(&s.Emergency.Roles, e.Roles)
+		count(&s.Emergency.DailyQuota, e.DailyQuota)
+	}
+	if v := p.TicketValidator; v != nil {
+		put(&s.TicketValidator.URL, v.URL)
+		span(&s.TicketValidator.Timeout, v.TimeoutSeconds)
+	}
+	if r := p.Retention; r != nil {
+		count(&s.Retention.ArgumentsDays, r.ArgumentsDays)
+		count(&s.Retention.ReasonsDays, r.ReasonsDays)
+	}
+	if n := p.Nudge; n != nil {
+		span(&s.Nudge.Every, n.EverySeconds)
+		count(&s.Nudge.Most, n.Most)
+	}
+}
+
+// put writes a value that is there.
+func put[T any](to *T, v *T) {
+	if v != nil {
+		*to = *v
+	}
+}
+
+func span(to *time.Duration, n *int64) {
+	if n != nil {
+		*to = time.Duration(*n) * time.Second
+	}
+}
+
+func count(to *int, n *int64) {
+	if n != nil {
+		*to = int(*n)
 	}
 }
 

@@ -249,6 +249,16 @@ type Settings struct {
 	Quota                Quota      `json:"quota"`
 	HistoryDays          int64      `json:"history_days" example:"400"`
 	MinDurationSeconds   int64      `json:"min_duration_seconds" example:"1"`
+
+	TimeZone         string          `json:"time_zone" example:"Europe/Berlin"`
+	Emergency        Emergency       `json:"emergency"`
+	TicketValidator  TicketValidator `json:"ticket_validator"`
+	Retention        Retention       `json:"retention"`
+	FourEyesRules    bool            `json:"four_eyes_rules"`
+	BeneficiaryCheck bool            `json:"beneficiary_check"`
+	MaskPatterns     []string        `json:"mask_patterns" nullable:"false" example:"[\"key-[0-9a-f]{16}\"]"`
+	ShowApprovers    bool            `json:"show_approvers"`
+	Nudge            Nudge           `json:"nudge"`
 }
 
 // HeadStarts say how far each priority is put ahead in the queue.
@@ -277,6 +287,16 @@ type SettingsPatch struct {
 	Quota                *QuotaPatch     `json:"quota,omitempty"`
 	HistoryDays          *int64          `json:"history_days,omitempty" minimum:"1" maximum:"36500" example:"400"`
 	MinDurationSeconds   *int64          `json:"min_duration_seconds,omitempty" minimum:"1" maximum:"28800" example:"1"`
+
+	TimeZone         *string               `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"For hours of rules that name no tz."`
+	Emergency        *EmergencyPatch       `json:"emergency,omitempty"`
+	TicketValidator  *TicketValidatorPatch `json:"ticket_validator,omitempty"`
+	Retention        *RetentionPatch       `json:"retention,omitempty"`
+	FourEyesRules    *bool                 `json:"four_eyes_rules,omitempty" doc:"A change of rules waits for a second person."`
+	BeneficiaryCheck *bool                 `json:"beneficiary_check,omitempty" doc:"So does a rule from which only its author gains."`
+	MaskPatterns     *[]string             `json:"mask_patterns,omitempty" nullable:"false" maxItems:"64" example:"[\"key-[0-9a-f]{16}\"]" doc:"Regular expressions (RE2) of secrets in arguments."`
+	ShowApprovers    *bool                 `json:"show_approvers,omitempty" doc:"Requesters see who answers."`
+	Nudge            *NudgePatch           `json:"nudge,omitempty"`
 }
 
 // HeadStartPatch changes the head starts that are there.

@@ -20,6 +20,41 @@ type Settings struct {
 	Quota                Quota
 	HistoryDays          int
 	MinDuration          time.Duration
+
+	TimeZone         string // IANA name, for hours of rules that name none
+	Emergency        Emergency
+	TicketValidator  TicketValidator
+	Retention        Retention
+	FourEyesRules    bool     // a change of rules waits for a second person
+	BeneficiaryCheck bool     // so does a rule from which only its author gains
+	MaskPatterns     []string // of secrets in arguments, beside the built-in ones of endpoints
+	ShowApprovers    bool     // requesters see who answers
+	Nudge            Nudge
+}
+
+// Emergency says who may take access at once, to be looked at afterwards.
+type Emergency struct {
+	Enabled    bool
+	Roles      []string // one of them is needed
+	DailyQuota int      // per person and day
+}
+
+// TicketValidator is asked over HTTP whether a ticket is good; without URL none is.
+type TicketValidator struct {
+	URL     string
+	Timeout time.Duration
+}
+
+// Retention says when clear text goes before its history does; 0 = with it.
+type Retention struct {
+	ArgumentsDays int
+	ReasonsDays   int
+}
+
+// Nudge bounds how often a requester may remind.
+type Nudge struct {
+	Every time.Duration
+	Most  int // per request
 }
 
 // Quota are the limits against floods; 0 = off.
@@ -34,7 +69,9 @@ func DefaultSettings() Settings {
 	t := elevation.DefaultTimes()
 	return Settings{PendingTTL: t.PendingTTL, UseWithin: t.UseWithin, Hold: 10 * time.Minute, HeadStart: elevation.DefaultHeadStarts(),
 		MaxRequesterPriority: elevation.High, Undo: t.Undo, Quota: Quota{PendingPerUser: 20, PendingPerEndpoint: 200, Cooldown: time.Minute},
-		HistoryDays: 400, MinDuration: t.MinDuration}
+		HistoryDays: 400, MinDuration: t.MinDuration,
+		TimeZone: "UTC", Emergency: Emergency{Enabled: true, Roles: []string{"administrator"}, DailyQuota: 3},
+		TicketValidator: TicketValidator{Timeout: 5 * time.Second}, ShowApprovers: true, Nudge: Nudge{Every: 15 * time.Minute, Most: 4}}
 }
 
 // Times are the periods that transitions of a request need.

@@ -183,7 +183,7 @@ func (l *loader) hours(r *rule, hours, tz *yaml.Node) {
 		}
 		return
 	}
-	h, err := parseHours(r.Limits.Hours, zone)
+	h, err := elevation.ParseHours(r.Limits.Hours, zone)
 	if err != nil {
 		l.fail(hours, "bad_value", "hours can not be read: %s", printable(err.Error()))
 	}
@@ -231,21 +231,43 @@ const (
 // wholeRegexp compiles src so that it matches whole texts only. What is too
 // long, or would be when repeats are written out, is an error.
 func wholeRegexp(src string) (re *regexp.Regexp, size int, err error) {
-	if len(src) > maxRegex {
-		return nil, 0, fmt.Errorf("it is longer than %d bytes", maxRegex)
-	}
-	tree, err := syntax.Parse(src, syntax.Perl)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read it: %w", err)
-	}
-	if size = regexSize(tree); size > maxRegexSize {
-		return nil, 0, fmt.Errorf("its repeats are too large: more than %d steps", maxRegexSize)
+	if size, err = bounded(src); err != nil {
+		return nil, 0, err
 	}
 	// src is valid by itself, so no bracket in it can end the group early.
 	if re, err = regexp.Compile(`\A(?:` + src + `)\z`); err != nil {
 		return nil, 0, fmt.Errorf("compile it: %w", err)
 	}
 	return re, size, nil
+}
+
+// Regexp compiles a regular expression (RE2) that may match a part of a text. One
+// that is too long, or would be when repeats are written out, is an error.
+func Regexp(src string) (*regexp.Regexp, error) {
+	if _, err := bounded(src); err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile(src)
+	if err != nil {
+		return nil, fmt.Errorf("compile it: %w", err)
+	}
+	return re, nil
+}
+
+// bounded is the size of an expression that is small enough.
+func bounded(src string) (int, error) {
+	if len(src) > maxRegex {
+		return 0, fmt.Errorf("it is longer than %d bytes", maxRegex)
+	}
+	tree, err := syntax.Parse(src, syntax.Perl)
+	if err != nil {
+		return 0, fmt.Errorf("read it: %w", err)
+	}
+	size := regexSize(tree)
+	if size > maxRegexSize {
+		return 0, fmt.Errorf("its repeats are too large: more than %d steps", maxRegexSize)
+	}
+	return size, nil
 }
 
 // regexSize estimates the compiled size before anything is written out.
