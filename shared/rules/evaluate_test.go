@@ -288,18 +288,18 @@ func TestHours(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.hours+" at "+tt.when, func(t *testing.T) {
-			h, err := parseHours(tt.hours, berlin)
+			h, err := elevation.ParseHours(tt.hours, berlin)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := h.cover(at(tt.when)); got != tt.want {
+			if got := h.Cover(at(tt.when)); got != tt.want {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
 	for _, bad := range []string{"", "Mon", "Mon-Fri", "Mon-Fri 7:00-20:00", "Mon-Fri 07:00", "07:00-25:00", "07:60-08:00", "24:01-03:00", "24:00-03:00",
 		"mon 07:00-08:00", "Mon-Xyz 07:00-08:00", "Mon Tue 07:00-08:00", "07:00-07:00", ",", "07:00-08:00,", "-1:00-02:00", strings.Repeat("07:00-08:00,", 40) + "07:00-08:00"} {
-		if _, err := parseHours(bad, berlin); err == nil {
+		if _, err := elevation.ParseHours(bad, berlin); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

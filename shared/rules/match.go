@@ -21,7 +21,7 @@ type rule struct {
 	text  struct{ path, product, version, parent *regexp.Regexp }
 	args  []*regexp.Regexp // nil where the element is no regular expression
 	cond  Condition        // nil = none
-	hours hours
+	hours elevation.Hours
 }
 
 // ref is the rule as decisions and audit events name it.
@@ -105,7 +105,7 @@ func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
 	if why := r.differs(in); why != "" {
 		return answer{why: why}
 	}
-	if !r.hours.cover(now) {
+	if !r.hours.Cover(now) {
 		return answer{why: "it is outside its hours " + r.Limits.Hours}
 	}
 	if r.cond == nil {
