@@ -56,6 +56,9 @@ type Config struct {
 	Identity Identity
 	Facts    func() wire.Facts
 	BootID   string
+	// Capabilities says what this endpoint can do, as hello tells it: "run",
+	// "sudo", "session", "admin", "extend", "question", "policy". May be nil.
+	Capabilities func() []string
 	// OnFrame gets every durable frame once and in order, and the live frames
 	// need, progress, accepted (of a request), closed and error. It is called by
 	// one goroutine at a time. For a durable frame nil means stored and applied,
@@ -161,8 +164,8 @@ func jitter(try int, limit time.Duration) time.Duration {
 	return rand.N(top) + time.Millisecond
 }
 
-// Send hands a message to the live session. Attempt, Complete, Withdraw and
-// Answer are kept in memory until the controller has answered them, and are
+// Send hands a message to the live session. Attempt, Complete, Withdraw, Answer
+// and Extend are kept in memory until the controller has answered them, and are
 // sent again when the connection breaks before that; see [Link.Forget]. Errors
 // are [ErrOffline], [ErrBusy] and those of encoding.
 func (l *Link) Send(t wire.Type, message any) error {
@@ -330,6 +333,8 @@ func requestOf(message any) elevation.RequestID {
 		return m.Request
 	case wire.Answer:
 		return m.Request
+	case wire.Extend:
+		return m.New
 	}
 	return ""
 }

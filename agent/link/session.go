@@ -109,6 +109,9 @@ func (s *session) greet() (w wire.Welcome, err error) {
 	if l.cfg.Digest != nil {
 		hello.Digest = l.cfg.Digest()
 	}
+	if l.cfg.Capabilities != nil {
+		hello.Capabilities = l.cfg.Capabilities()
+	}
 	raw, err := wire.Encode(wire.THello, 0, hello)
 	if err != nil {
 		return w, err

@@ -97,7 +97,7 @@ func (f *fleet) newEndpoint(ctx context.Context, n int) (*endpoint, error) {
 	}
 	e := &endpoint{f: f, n: n, connected: make(chan struct{}), open: map[elevation.RequestID]*request{}, byID: map[elevation.GrantID]*use{}}
 	e.link, err = link.New(link.Config{Dir: dir, Identity: id, Facts: func() wire.Facts { return facts(n) }, BootID: "simulated",
-		OnFrame: e.take, OnState: e.state, Log: f.cfg.Log, NoSync: true})
+		Capabilities: func() []string { return f.cfg.Capabilities }, OnFrame: e.take, OnState: e.state, Log: f.cfg.Log, NoSync: true})
 	return e, err
 }
 

@@ -39,9 +39,12 @@ type Config struct {
 	Seed      uint64
 	Use       time.Duration // how long a grant is used
 	Dir       string        // identities are kept and found here
-	Lines     io.Writer     // one JSON object a line; nil = none
-	IDs       io.Writer     // one acknowledged id a line; nil = none
-	Log       *slog.Logger
+	// Capabilities is what every endpoint says that it can do; nil is what an
+	// agent on Linux says. With "session" or "admin" such grants are used, too.
+	Capabilities []string
+	Lines        io.Writer // one JSON object a line; nil = none
+	IDs          io.Writer // one acknowledged id a line; nil = none
+	Log          *slog.Logger
 }
 
 // ErrConfig is returned for a configuration that makes no sense.
@@ -57,6 +60,9 @@ const settleTime = 10 * time.Second
 func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err := cfg.check(); err != nil {
 		return Summary{}, err
+	}
+	if cfg.Capabilities == nil {
+		cfg.Capabilities = []string{"run", "sudo", "question", "extend", "policy"}
 	}
 	rec := newRecorder(cfg)
 	f := &fleet{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(cfg.Seed, 0x617373656e74)), settled: make(chan struct{}, 1)}
