@@ -49,9 +49,10 @@ type Stage struct {
 // zero Need is satisfied by nobody: a request always has at least one stage.
 type Need struct {
 	Stages      []Stage       `cbor:"stages"`
-	ReasonMin   int           `cbor:"reason_min"`   // characters
-	Ticket      string        `cbor:"ticket"`       // pattern, "" = none asked
-	MaxDuration time.Duration `cbor:"max_duration"` // 0 = the cap of the access type
+	ReasonMin   int           `cbor:"reason_min"`        // characters
+	Presets     []string      `cbor:"presets,omitempty"` // reasons to choose from
+	Ticket      string        `cbor:"ticket"`            // pattern, "" = none asked
+	MaxDuration time.Duration `cbor:"max_duration"`      // 0 = the cap of the access type
 	StepUp      bool          `cbor:"step_up"`
 	AfterReview TeamID        `cbor:"after_review"` // who looks at it once it is over
 	// AfterComment wants a comment with that review, AfterBlocks keeps the person
@@ -61,6 +62,14 @@ type Need struct {
 	Rules        []string    `cbor:"rules"`   // rule@version that shaped this
 	Trace        []TraceLine `cbor:"trace"`   // why, rule by rule
 	Caution      []Caution   `cbor:"caution"` // facts that call for care
+	// Observed is what rules that only observe would have answered.
+	Observed []WouldBe `cbor:"observed,omitempty"`
+}
+
+// WouldBe is the answer of one rule that observes.
+type WouldBe struct {
+	Rule string `cbor:"rule" json:"rule"` // id@version
+	Then string `cbor:"then" json:"then"` // approve, deny or require
 }
 
 // TraceLine says of one rule whether it matched and why.
@@ -82,8 +91,9 @@ type Review struct {
 	Verdict  Verdict       `cbor:"verdict"`
 	At       time.Time     `cbor:"at"`
 	Comment  string        `cbor:"comment"`
-	Stages   []TeamID      `cbor:"stages"`   // the stages for which it counts
-	Duration time.Duration `cbor:"duration"` // 0 = as asked
+	Stages   []TeamID      `cbor:"stages"`         // the stages for which it counts
+	Duration time.Duration `cbor:"duration"`       // 0 = as asked
+	Start    time.Time     `cbor:"start,omitzero"` // zero = as asked
 }
 
 // Question is an approver's question back; an unanswered one keeps the request
@@ -197,6 +207,7 @@ type Request struct {
 	Nudges      int          `cbor:"nudges,omitempty"`       // how often the requester reminded
 	NudgedAt    time.Time    `cbor:"nudged_at,omitzero"`     // the last time
 	After       *AfterReview `cbor:"after_review,omitempty"` // nil until it was looked at
+	ReviewDueAt time.Time    `cbor:"review_due_at,omitzero"` // from then on somebody should look at it
 }
 
 // Grant is the signed, time-bound permission. It is valid for one endpoint, one

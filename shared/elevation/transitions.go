@@ -35,6 +35,9 @@ type Times struct {
 	PendingTTL  time.Duration // unanswered requests expire
 	UseWithin   time.Duration // first use after a decision
 	RunCap      time.Duration // longest run
+	SessionTime time.Duration // a session when nobody says how long
+	AdminTime   time.Duration // administrator rights when nobody says how long
+	AdminCap    time.Duration // longest session, and longest time as administrator
 	MinDuration time.Duration // shortest
 	Undo        time.Duration // hold of a decision made in a session
 	DeliverBy   time.Duration // undelivered grants are dropped
@@ -43,6 +46,7 @@ type Times struct {
 // DefaultTimes are the times of a new installation.
 func DefaultTimes() Times {
 	return Times{PendingTTL: 8 * time.Hour, UseWithin: 4 * time.Hour, RunCap: 8 * time.Hour,
+		SessionTime: 30 * time.Minute, AdminTime: 30 * time.Minute, AdminCap: 4 * time.Hour,
 		MinDuration: time.Second, Undo: 3 * time.Second, DeliverBy: 24 * time.Hour}
 }
 
@@ -50,21 +54,15 @@ func DefaultTimes() Times {
 // parts that must be there. It returns an error wrapping [ErrInvalid].
 func (a Attempt) Valid() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrInvalid, what) }
-	if a.AccessType != Run {
-		return bad("access type is not served")
+	if why := a.access(); why != "" {
+		return bad(why)
 	}
 	s := a.Subject
 	switch {
-	case s.Path == "" || s.Path[0] != '/' && !(len(s.Path) > 2 && s.Path[1] == ':'):
-		return bad("the program's path is not absolute")
 	case len(s.Path) > MaxPath || len(s.Cwd) > MaxPath || len(s.Parent) > MaxPath:
 		return bad("a path is too long")
 	case len(s.Args) > MaxArgs:
 		return bad("too many arguments")
-	case len(s.SHA256) != 64 || !isHex(s.SHA256):
-		return bad("sha256 is not 64 lower-case hex digits")
-	case len(s.ArgsDigest) != 32:
-		return bad("the digest of the arguments is not 32 bytes")
 	case s.Size < 0 || a.Duration < 0:
 		return bad("a negative size or duration")
 	case s.RunAs == "" || a.User.UID == "" || a.User.Name == "":
@@ -163,7 +161,8 @@ type Vote struct {
 	Verdict  Verdict
 	Comment  string
 	Duration time.Duration // 0 = as asked
-	Hold     time.Duration // undo time if this vote decides
+	Start    time.Time     // zero = as asked
+	Hold     time.Duration // undo time if this vote decides; what is of high risk is never held
 }
 
 // Review adds a vote. One deny denies; approvals decide when every stage has
@@ -182,8 +181,10 @@ func (r Request) Review(v Vote, t Times, now time.Time) (Request, error) {
 		return r, ErrNotAllowed
 	case v.Verdict != Approved && v.Verdict != Denied:
 		return r, fmt.Errorf("%w: the answer is neither approved nor denied", ErrInvalid)
-	case v.Duration < 0 || v.Duration > t.RunCap || v.Duration != 0 && v.Duration < t.MinDuration:
-		return r, fmt.Errorf("%w: the duration is outside %v to %v", ErrInvalid, t.MinDuration, t.RunCap)
+	case v.Duration < 0 || v.Duration > t.Longest(r.Attempt.AccessType) || v.Duration != 0 && v.Duration < t.MinDuration:
+		return r, fmt.Errorf("%w: the duration is outside %v to %v", ErrInvalid, t.MinDuration, t.Longest(r.Attempt.AccessType))
+	case !v.Start.IsZero() && (v.Verdict != Approved || v.Start.Before(now.Add(-time.Minute)) || v.Start.After(now.Add(MaxAhead))):
+		return r, fmt.Errorf("%w: the start is in the past, or more than %d days ahead", ErrInvalid, MaxAhead/(24*time.Hour))
 	}
 	if err := CheckText("comment", v.Comment, MaxComment); err != nil {
 		return r, err
@@ -193,7 +194,7 @@ func (r Request) Review(v Vote, t Times, now time.Time) (Request, error) {
 			return r, fmt.Errorf("%w: you have voted already", ErrNotAllowed)
 		}
 	}
-	review := Review{By: v.By, Verdict: v.Verdict, At: now, Comment: v.Comment, Duration: v.Duration}
+	review := Review{By: v.By, Verdict: v.Verdict, At: now, Comment: v.Comment, Duration: v.Duration, Start: v.Start.UTC()}
 	for _, i := range v.Stages {
 		if i < 0 || i >= len(r.Need.Stages) {
 			return r, ErrNotAllowed
@@ -211,26 +212,42 @@ func (r Request) Review(v Vote, t Times, now time.Time) (Request, error) {
 		return r, nil
 	}
 	d := Decision{Verdict: v.Verdict, By: v.By, At: now, Comment: v.Comment}
-	if v.Hold > 0 && !r.AtTerminal {
+	if v.Hold > 0 && !r.AtTerminal && !r.HighRisk() {
 		d.HeldUntil = now.Add(v.Hold)
 	}
 	return r.decide(d, r.grantedWindow(t), t)
 }
 
-// grantedWindow is what the votes give: the smallest of what was asked, what
-// the rules allow and what any approver set.
+// grantedWindow is what the votes give. Each approver gives what was asked or
+// what they set; of several the shortest duration and the latest start count,
+// and no vote exceeds what the rules allow.
 func (r Request) grantedWindow(t Times) Window {
-	w := Window{Start: r.Requested.Start, Duration: r.Requested.Duration}
-	if w.Duration <= 0 {
-		w.Duration = t.RunCap
+	asked := r.Requested.Duration
+	if asked <= 0 {
+		asked = t.Usual(r.Attempt.AccessType)
 	}
-	limits := []time.Duration{t.RunCap, r.Need.MaxDuration}
+	var w Window
 	for _, v := range r.Reviews {
-		limits = append(limits, v.Duration)
+		if v.Verdict != Approved {
+			continue
+		}
+		given, start := v.Duration, v.Start
+		if given <= 0 {
+			given = asked
+		}
+		if start.IsZero() {
+			start = r.Requested.Start
+		}
+		if w.Duration == 0 || given < w.Duration {
+			w.Duration = given
+		}
+		if start.After(w.Start) {
+			w.Start = start
+		}
 	}
-	for _, l := range limits {
-		if l > 0 {
-			w.Duration = min(w.Duration, l)
+	for _, limit := range []time.Duration{t.Longest(r.Attempt.AccessType), r.Need.MaxDuration} {
+		if limit > 0 {
+			w.Duration = min(w.Duration, limit)
 		}
 	}
 	return w
@@ -240,9 +257,10 @@ func (r Request) decide(d Decision, granted Window, t Times) (Request, error) {
 	switch d.Verdict {
 	case Denied:
 	case Approved:
-		if granted.Duration <= 0 || granted.Duration > t.RunCap {
-			granted.Duration = t.RunCap
+		if granted.Duration <= 0 {
+			granted.Duration = t.Usual(r.Attempt.AccessType)
 		}
+		granted.Duration = min(granted.Duration, t.Longest(r.Attempt.AccessType))
 		if granted.UseWithin <= 0 || granted.UseWithin > t.UseWithin {
 			granted.UseWithin = t.UseWithin
 		}
