@@ -38,13 +38,14 @@ const (
 	SettingsWrite    Permission = "settings.write"   // change settings
 	MetricsRead      Permission = "metrics"          // counters for monitoring
 	TeamRead         Permission = "requests.team"    // who may answer, in timelines and explanations
+	ReportsRead      Permission = "reports.read"     // named reports, within the scope
 )
 
 // Permissions are all permissions, in the order of the table above.
 func Permissions() []Permission {
 	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RulesRead, RulesWrite, EndpointsRead,
 		EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, UsersRead, UsersWrite, RolesWrite, TokensOwn,
-		TokensWrite, LinksWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead}
+		TokensWrite, LinksWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead}
 }
 
 // Roles are all roles.
@@ -71,7 +72,7 @@ func rolePermissions(r Role) []Permission {
 		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, TeamRead, RulesRead, EndpointsRead, TokensOwn}
 	case Auditor:
 		return []Permission{RequestsOwn, RequestsRead, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
-			UsersRead, AuditRead, SettingsRead, MetricsRead, TokensOwn}
+			UsersRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead}
 	case SecurityAdmin, RuleAuthor, Requester:
 		return []Permission{RequestsOwn, TokensOwn}
 	}
@@ -108,7 +109,7 @@ func scopePermissions(scope string) []Permission {
 	case ScopeUsers:
 		return []Permission{UsersRead, UsersWrite}
 	case ScopeAuditRead:
-		return []Permission{AuditRead}
+		return []Permission{AuditRead, ReportsRead}
 	case ScopeMetrics:
 		return []Permission{MetricsRead}
 	}

@@ -4,8 +4,9 @@ package store
 // never edited. The number of steps done is SQLite's user_version.
 //
 // 2026-11-21: the first step.
+// 2026-11-22: schemaHistory, what was asked before.
 func migrations() []string {
-	return []string{schema1}
+	return []string{schema1, schemaHistory}
 }
 
 const schema1 = `
