@@ -155,7 +155,7 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 		if err != nil {
 			return err
 		}
-		r.Need = demand(out)
+		r.Need = q.demand(out, ep)
 		r.Need.Stages = plan(users, ep.EffectiveLabels()).Stages(r.Attempt, ep.EffectiveLabels(), out.Need.Stages)
 		usual, err = q.usualWait(tx)
 		return err
@@ -197,18 +197,22 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 	return answer, nil
 }
 
-// demand is what the outcome of the rules asks of the request.
-func demand(out rules.Outcome) elevation.Need {
-	n := out.Need
-	n.ReasonMin = reasonMin
+// demand is what the outcome of the rules and the endpoint's policy ask of the
+// request.
+func (q *Queue) demand(out rules.Outcome, ep store.Endpoint) elevation.Need {
+	n, policy := out.Need, q.cfg.Policy(ep.EffectiveLabels())
+	n.ReasonMin, n.Presets = reasonMin, policy.Presets
+	if policy.ReasonMin > 0 {
+		n.ReasonMin = policy.ReasonMin
+	}
 	if out.ByRule {
-		n.ReasonMin = 0 // only the ticket is missing; no person reads a reason
+		n.ReasonMin, n.Presets = 0, nil // only the ticket is missing; no person reads a reason
 	}
 	return n
 }
 
 func need(r elevation.Request, usual time.Duration, text string) *wire.Need {
-	n := &wire.Need{Request: r.ID, ReasonMin: r.Need.ReasonMin, Ticket: r.Need.Ticket, MaxDuration: r.Need.MaxDuration, UsualWait: usual, Message: text}
+	n := &wire.Need{Request: r.ID, ReasonMin: r.Need.ReasonMin, Presets: r.Need.Presets, Ticket: r.Need.Ticket, MaxDuration: r.Need.MaxDuration, UsualWait: usual, Message: text}
 	for _, s := range r.Need.Stages {
 		n.GoesTo = append(n.GoesTo, s.Name)
 	}
@@ -324,7 +328,7 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 		}
 		return wire.Progress{}, q.commitUnder(ctx, set, c)
 	}
-	c.next.Need = demand(out)
+	c.next.Need = q.demand(out, l.ep)
 	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
 	if t := c.next.Need.Ticket; t != "" && !elevation.TicketMatches(t, in.Ticket) {
 		return p, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)

@@ -39,10 +39,11 @@ type Config struct {
 	Signer  GrantSigner
 	Cluster string
 
-	Rules     func() *rules.Set               // the present rules; nil = no rules
-	Now       func() time.Time                // nil = time.Now
-	Wake      func(elevation.EndpointID)      // frames wait for the endpoint; called after the commit, must not block
-	Connected func(elevation.EndpointID) bool // the endpoint has a live session
+	Rules     func() *rules.Set                               // the present rules; nil = no rules
+	Policy    func(labels map[string]string) elevation.Policy // of an endpoint with these labels; nil = the defaults
+	Now       func() time.Time                                // nil = time.Now
+	Wake      func(elevation.EndpointID)                      // frames wait for the endpoint; called after the commit, must not block
+	Connected func(elevation.EndpointID) bool                 // the endpoint has a live session
 	Log       *slog.Logger
 }
 
@@ -66,6 +67,9 @@ func New(cfg Config) (*Queue, error) {
 	}
 	if cfg.Rules == nil {
 		cfg.Rules = func() *rules.Set { return nil }
+	}
+	if cfg.Policy == nil {
+		cfg.Policy = func(map[string]string) elevation.Policy { return elevation.Policy{} }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
