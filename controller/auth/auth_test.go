@@ -156,10 +156,10 @@ func bed(t *testing.T) (*Accounts, *memory, *time.Time) {
 // TestPermissionTable is the whole table, written once more by hand.
 func TestPermissionTable(t *testing.T) {
 	want := map[Role]string{
-		Administrator: "requests.own requests.read requests.decide rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.write audit.read settings.read settings.write metrics requests.team",
-		Approver:      "requests.own requests.read requests.decide rules.read endpoints.read tokens.own requests.team",
-		Auditor:       "requests.own requests.read rules.read endpoints.read enrollment.read users.read tokens.own audit.read settings.read metrics requests.team",
-		SecurityAdmin: "requests.own tokens.own",
+		Administrator: "requests.own requests.read requests.decide requests.revoke requests.review rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.write audit.read settings.read settings.write metrics requests.team reports.read",
+		Approver:      "requests.own requests.read requests.decide requests.revoke requests.review rules.read endpoints.read tokens.own requests.team",
+		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own audit.read settings.read metrics requests.team reports.read",
+		SecurityAdmin: "requests.own requests.read requests.revoke endpoints.read tokens.own requests.team",
 		RuleAuthor:    "requests.own tokens.own",
 		Requester:     "requests.own tokens.own",
 		"god":         "",
