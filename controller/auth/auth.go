@@ -16,8 +16,8 @@ import (
 // Role is what an account is for.
 type Role string
 
-// The roles. So far administrators, approvers and auditors have permissions of
-// their own; the others are accepted and may only see their own requests.
+// The roles. Permissions says what each may; rule authors so far only what every
+// account may.
 const (
 	Administrator Role = "administrator"
 	SecurityAdmin Role = "security_admin"

@@ -21,6 +21,8 @@ const (
 	RequestsOwn      Permission = "requests.own"     // see and withdraw one's own requests
 	RequestsRead     Permission = "requests.read"    // see other people's requests within the scope
 	RequestsDecide   Permission = "requests.decide"  // approve, deny, revoke, undo, clear; queue also asks delegation
+	RequestsRevoke   Permission = "requests.revoke"  // end what was granted, whoever granted it
+	RequestsReview   Permission = "requests.review"  // look at what is over; queue also asks for the team
 	RulesRead        Permission = "rules.read"       // list, view, check, evaluate
 	RulesWrite       Permission = "rules.write"      // apply
 	EndpointsRead    Permission = "endpoints.read"   // list, view
@@ -43,7 +45,7 @@ const (
 
 // Permissions are all permissions, in the order of the table above.
 func Permissions() []Permission {
-	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RulesRead, RulesWrite, EndpointsRead,
+	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, RulesRead, RulesWrite, EndpointsRead,
 		EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, UsersRead, UsersWrite, RolesWrite, TokensOwn,
 		TokensWrite, LinksWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead}
 }
@@ -69,11 +71,13 @@ func rolePermissions(r Role) []Permission {
 	case Administrator:
 		return Permissions()
 	case Approver:
-		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, TeamRead, RulesRead, EndpointsRead, TokensOwn}
+		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, TeamRead, RulesRead, EndpointsRead, TokensOwn}
 	case Auditor:
-		return []Permission{RequestsOwn, RequestsRead, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
+		return []Permission{RequestsOwn, RequestsRead, RequestsReview, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
 			UsersRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead}
-	case SecurityAdmin, RuleAuthor, Requester:
+	case SecurityAdmin:
+		return []Permission{RequestsOwn, RequestsRead, RequestsRevoke, TeamRead, EndpointsRead, TokensOwn}
+	case RuleAuthor, Requester:
 		return []Permission{RequestsOwn, TokensOwn}
 	}
 	return nil
@@ -101,7 +105,7 @@ func scopePermissions(scope string) []Permission {
 	case ScopeRequestsRead:
 		return []Permission{RequestsOwn, RequestsRead, TeamRead}
 	case ScopeRequestsDecide:
-		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, TeamRead}
+		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, TeamRead}
 	case ScopeRules:
 		return []Permission{RulesRead, RulesWrite}
 	case ScopeEndpoints:
