@@ -19,7 +19,7 @@ SHIM      := agent/intercept/sudo/shim
 TARGETS   := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/arm64
 CC_FLAGS  := -std=c11 -O2 -g -fPIC -shared -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now
 
-.PHONY: help build run test check bench programs shim console
+.PHONY: help build run test check bench mutate programs shim console
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -75,3 +75,6 @@ bench: ## measure, against fixed minimal programs, in one run and one table
 	@.ci/packages mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 sudo=sudo cc=gcc || true
 	@$(MAKE) build
 	@$(GO) run ./bench
+
+mutate: ## break each guard of the request desk, one at a time: a test must fail every time
+	@$(GO) run ./e2e/cmd/mutate
