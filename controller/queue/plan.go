@@ -52,9 +52,9 @@ func (q *Queue) usualWait(tx *store.Tx) (time.Duration, error) {
 }
 
 // logins of those whose vote would count now.
-func canAnswer(p delegation.Plan, r *elevation.Request) []string {
+func canAnswer(p delegation.Plan, r *elevation.Request, now time.Time) []string {
 	var out []string
-	for _, m := range p.Answerers(r) {
+	for _, m := range p.Answerers(r, now) {
 		out = append(out, m.Login)
 	}
 	return out

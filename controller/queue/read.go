@@ -94,7 +94,7 @@ func (q *Queue) outlook(tx *store.Tx, l loaded) (who []string, usual time.Durati
 		return nil, 0, 0, err
 	}
 	place, err = tx.QueuePosition(l.r.ID)
-	return canAnswer(l.plan, &l.r), usual, place, err
+	return canAnswer(l.plan, &l.r, q.now()), usual, place, err
 }
 
 // Get reads one request. [elevation.ErrNotFound] also when it is outside the
@@ -160,7 +160,7 @@ func storeFilter(a auth.Actor, f Filter) (out store.RequestFilter, none bool, er
 		out.Team = delegation.ApproversID
 	}
 	if f.Mine {
-		out.List, out.Login = store.ListRequester, a.Login
+		out.List, out.Own = store.ListRequester, true
 	}
 	if out.Sort == "" {
 		out.Sort = "newest"

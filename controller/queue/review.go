@@ -92,7 +92,7 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 			return err
 		}
 		me := a.Elevation()
-		stages, err := delegation.MayVote(l.plan, me, &l.r)
+		seats, err := delegation.Seats(l.plan, me, &l.r, c.now)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,10 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if err := present(a, l.r, in.Verdict, c.now); err != nil {
 			return err
 		}
-		vote := elevation.Vote{By: me, Stages: stages, Verdict: in.Verdict, Comment: in.Comment, Duration: in.Duration, Hold: hold(a, l.settings)}
+		vote := elevation.Vote{By: me, Verdict: in.Verdict, Comment: in.Comment, Duration: in.Duration, Hold: hold(a, l.settings)}
+		for _, s := range seats {
+			vote.Stages, vote.For = append(vote.Stages, s.Stage), append(vote.For, s.For)
+		}
 		c.next, err = l.r.Review(vote, l.settings.Times(), c.now)
 		switch {
 		case errors.Is(err, elevation.ErrAlreadyDecided):

@@ -1,19 +1,20 @@
-// Package delegation says who may answer a request: teams, the stages a request
-// must pass, and the links between accounts and the local users of endpoints.
+// Package delegation says who may answer a request and when: teams with their
+// hours, stages, ladders and stand-ins, and the links between accounts and the
+// local users of endpoints.
 //
 // It is pure: a [Plan] is plain data that the caller loads, and every answer is
-// a function of it. It never decides a request (elevation does) and never reads
-// a role or a permission (controller/auth does); it only says for which stages
-// a person's vote counts, and that nobody votes on their own request.
+// a function of it, the request and the time. It never decides a request
+// (elevation does) and never reads a role or a permission (controller/auth
+// does). The zero Plan has no team, so nobody may answer anything.
 //
-// The zero Plan has no team, so nobody may answer anything. Read links.go for
-// what makes a person the requester.
+// Read vote.go for whose vote counts, when.go for what follows from hours, and
+// links.go for what makes a person the requester.
 package delegation
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -42,12 +43,36 @@ type Team struct {
 	Members     []Person
 	Labels      map[string]string      // endpoint labels, all must be equal
 	AccessTypes []elevation.AccessType // any of them
+	Hours       elevation.Hours        // outside of them its members do not vote, but for what is urgent
+	Escalate    []Step                 // the ladder
 }
 
-// Plan is everything that decides who may answer.
+// Step is one rung of a team's ladder: when a request has waited After of the
+// team's hours for it, the members of Team may vote in its place.
+type Step struct {
+	After time.Duration
+	Team  elevation.TeamID
+}
+
+// Away is a time during which Delegate votes in the place of User, as themself
+// and with User's one vote. By is who appointed them.
+type Away struct {
+	User, Delegate, By Person
+	From, Until        time.Time
+}
+
+func (a Away) on(now time.Time) bool { return !now.Before(a.From) && now.Before(a.Until) }
+
+// Plan is everything that decides who may answer. Its people are those who may
+// vote at all: whoever loads it leaves out the others.
 type Plan struct {
 	Teams []Team
 	Links []Link
+	Away  []Away
+	// SetBy says of accounts who made them or set their password last, while the
+	// owner has not set another one: until then that person could be the one who
+	// acts.
+	SetBy map[elevation.UserID]Person
 }
 
 // Default is the plan of an installation without teams of its own: one team
@@ -117,62 +142,4 @@ func (t Team) covers(a elevation.Attempt, labels map[string]string) bool {
 		}
 	}
 	return len(t.AccessTypes) == 0 || slices.Contains(t.AccessTypes, a.AccessType)
-}
-
-// MayVote returns the indexes of the request's stages in which actor may vote,
-// in order. It refuses with [elevation.ErrSelfApproval] when any link makes the
-// actor the requester, whatever the vote would be, and with
-// [elevation.ErrNotAllowed] when the actor is no person or in none of the teams.
-//
-// Stages that have their quorum already are included: elevation knows what is
-// open and counts one person once.
-func MayVote(p Plan, actor elevation.Actor, r *elevation.Request) ([]int, error) {
-	if actor.Kind != elevation.ByUser || actor.ID == "" {
-		return nil, fmt.Errorf("%w: only a person answers a request", elevation.ErrNotAllowed)
-	}
-	who := Person{ID: elevation.UserID(actor.ID), Login: actor.Name}
-	if p.IsRequester(who, r) {
-		if len(p.Answerers(r)) == 0 {
-			return nil, fmt.Errorf("%w: you are the only approver: add one (assentctl user add LOGIN --role approver)", elevation.ErrSelfApproval)
-		}
-		return nil, fmt.Errorf("%w: ask another approver, or cancel it", elevation.ErrSelfApproval)
-	}
-	var stages []int
-	for i, s := range r.Need.Stages {
-		if t, ok := p.Team(s.Team); ok && t.has(who.ID) {
-			stages = append(stages, i)
-		}
-	}
-	if len(stages) == 0 {
-		return nil, fmt.Errorf("%w: you are in none of the teams that answer this request", elevation.ErrNotAllowed)
-	}
-	return stages, nil
-}
-
-// Answerers are the people whose vote would count now: members of a stage that
-// is still open, who have not voted and are not the requester. Each appears
-// once, in the order of the teams.
-func (p Plan) Answerers(r *elevation.Request) []Person {
-	var out []Person
-	for i, s := range r.Need.Stages {
-		t, ok := p.Team(s.Team)
-		if !ok || !r.StageOpen(i) {
-			continue
-		}
-		for _, m := range t.Members {
-			if m.ID == "" || voted(r, m.ID) || p.IsRequester(m, r) || slices.Contains(out, m) {
-				continue
-			}
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-func (t Team) has(id elevation.UserID) bool {
-	return slices.ContainsFunc(t.Members, func(m Person) bool { return m.ID == id })
-}
-
-func voted(r *elevation.Request, id elevation.UserID) bool {
-	return slices.ContainsFunc(r.Reviews, func(v elevation.Review) bool { return v.By.ID == string(id) })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,9 @@ var (
 	bo  = Person{ID: "usr_bo", Login: "bo"}
 	cy  = Person{ID: "usr_cy", Login: "cy"}
 )
+
+// noon is a Tuesday.
+var noon = time.Date(2026, 1, 6, 12, 0, 0, 0, time.UTC)
 
 func by(p Person) elevation.Actor {
 	return elevation.Actor{Kind: elevation.ByUser, ID: string(p.ID), Name: p.Login}
@@ -94,7 +98,7 @@ func TestMayVote(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := MayVote(tt.plan, tt.actor, tt.req)
+			got, err := MayVote(tt.plan, tt.actor, tt.req, noon)
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				t.Fatalf("error %v, want %v", err, tt.err)
 			}
@@ -107,11 +111,11 @@ func TestMayVote(t *testing.T) {
 
 func TestOnlyApproverIsTold(t *testing.T) {
 	r := request("ada", elevation.Stage{Team: ApproversID, Quorum: 1})
-	_, err := MayVote(Default([]Person{ada}, nil), by(ada), r)
+	_, err := MayVote(Default([]Person{ada}, nil), by(ada), r, noon)
 	if err == nil || !strings.Contains(err.Error(), "only approver") {
 		t.Errorf("one member: got %v", err)
 	}
-	_, err = MayVote(Default([]Person{ada, bo}, nil), by(ada), r)
+	_, err = MayVote(Default([]Person{ada, bo}, nil), by(ada), r, noon)
 	if err == nil || strings.Contains(err.Error(), "only approver") {
 		t.Errorf("two members: got %v", err)
 	}
@@ -120,15 +124,15 @@ func TestOnlyApproverIsTold(t *testing.T) {
 func TestAnswerers(t *testing.T) {
 	r := request("cy", elevation.Stage{Team: ApproversID, Quorum: 2})
 	plan := Default([]Person{ada, bo, cy, {}}, nil)
-	if d := cmp.Diff([]Person{ada, bo}, plan.Answerers(r)); d != "" {
+	if d := cmp.Diff([]Person{ada, bo}, plan.Answerers(r, noon)); d != "" {
 		t.Error(d)
 	}
 	r.Reviews = []elevation.Review{{By: by(ada), Verdict: elevation.Approved, Stages: []elevation.TeamID{ApproversID}}}
-	if d := cmp.Diff([]Person{bo}, plan.Answerers(r)); d != "" {
+	if d := cmp.Diff([]Person{bo}, plan.Answerers(r, noon)); d != "" {
 		t.Error("after a vote: " + d)
 	}
 	r.Need.Stages[0].Quorum = 1
-	if got := plan.Answerers(r); len(got) != 0 {
+	if got := plan.Answerers(r, noon); len(got) != 0 {
 		t.Errorf("a full stage: %v", got)
 	}
 }

@@ -8,22 +8,29 @@ import (
 
 // Link is a strong link: an administrator's word, or a verified identity, that
 // an account and a user of an endpoint are one person. Endpoint "" means every
-// endpoint. One of UID and Name is enough; both must agree when both are given.
+// endpoint; Directory then is the domain that the user's name may carry. One of
+// UID and Name is enough; both must agree when both are given, so that a uid that
+// was given to somebody else is nobody's.
 type Link struct {
-	User     elevation.UserID
-	Endpoint elevation.EndpointID
-	UID      string
-	Name     string
+	User      elevation.UserID
+	Endpoint  elevation.EndpointID
+	Directory string
+	UID       string
+	Name      string
 }
 
-// IsRequester reports whether any link says that who made the request.
+// IsRequester reports whether any link says that who made the request, or
+// whether they filed it for themself.
 //
 // A weak link (the same login name as the local account, ignoring case and any
-// domain) is enough, because here links only take away. An account without an
-// id or a login is taken for the requester: what can not be told apart is
-// refused.
+// domain) is enough, because here links only take away; so is the name of a
+// strong one whatever the uid has become. An account without an id or a login is
+// taken for the requester: what can not be told apart is refused.
 func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
 	if who.ID == "" || bareName(who.Login) == "" {
+		return true
+	}
+	if r.FiledBy.ID == string(who.ID) && r.Origin != elevation.FromBehalf {
 		return true
 	}
 	u := r.Attempt.User
@@ -31,7 +38,13 @@ func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
 		return true
 	}
 	for _, l := range p.Links {
-		if l.User == who.ID && l.names(r.Endpoint, u) {
+		if l.User != who.ID {
+			continue
+		}
+		if l.Name != "" {
+			l.UID = ""
+		}
+		if l.names(r.Endpoint, u) {
 			return true
 		}
 	}
@@ -53,7 +66,24 @@ func (l Link) names(ep elevation.EndpointID, u elevation.User) bool {
 	if l.Endpoint != "" && l.Endpoint != ep || l.UID == "" && l.Name == "" {
 		return false
 	}
+	if l.Directory != "" {
+		if d := domain(u.Name); d != "" && !strings.EqualFold(d, l.Directory) {
+			return false
+		}
+		return (l.UID == "" || l.UID == u.UID) && (l.Name == "" || bareName(l.Name) == bareName(u.Name))
+	}
 	return (l.UID == "" || l.UID == u.UID) && (l.Name == "" || strings.EqualFold(l.Name, u.Name))
+}
+
+// domain is what bareName leaves out.
+func domain(login string) string {
+	if d, _, ok := strings.Cut(login, `\`); ok {
+		return d
+	}
+	if _, d, ok := strings.Cut(login, "@"); ok {
+		return d
+	}
+	return ""
 }
 
 // bareName is a login without its domain: `CORP\bo`, `bo@corp.example` and `Bo`

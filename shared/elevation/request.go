@@ -94,6 +94,7 @@ type Review struct {
 	Stages   []TeamID      `cbor:"stages"`         // the stages for which it counts
 	Duration time.Duration `cbor:"duration"`       // 0 = as asked
 	Start    time.Time     `cbor:"start,omitzero"` // zero = as asked
+	For      UserID        `cbor:"for,omitempty"`  // who is away and in whose place it was given; "" = their own
 }
 
 // Question is an approver's question back; an unanswered one keeps the request
@@ -123,6 +124,7 @@ type Note struct {
 // Escalation is one step up the ladder: from then on Team may answer too.
 type Escalation struct {
 	At   time.Time `cbor:"at"`
+	Of   TeamID    `cbor:"of,omitempty"` // the team in whose stages it may; "" = the first stage
 	Team TeamID    `cbor:"team"`
 	Name string    `cbor:"name"`
 	By   Actor     `cbor:"by"`  // a person, or the system when time did it
@@ -204,6 +206,7 @@ type Request struct {
 	Claim       Claim        `cbor:"claim,omitzero"`         // who looks at it
 	Notes       []Note       `cbor:"notes,omitempty"`        // approvers' own
 	Escalations []Escalation `cbor:"escalations,omitempty"`  // in order
+	EscalateAt  time.Time    `cbor:"escalate_at,omitzero"`   // the next step up a ladder while it waits
 	Nudges      int          `cbor:"nudges,omitempty"`       // how often the requester reminded
 	NudgedAt    time.Time    `cbor:"nudged_at,omitzero"`     // the last time
 	After       *AfterReview `cbor:"after_review,omitempty"` // nil until it was looked at

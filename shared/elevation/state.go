@@ -95,13 +95,16 @@ func (r *Request) WindowEnd() time.Time {
 	return at.Add(r.Granted.UseWithin)
 }
 
-// NextDue is the earliest time at which time alone changes the state, zero when
-// there is none. Sweep asks for requests whose NextDue has come.
+// NextDue is the earliest time at which time alone changes the state or goes up
+// a ladder, zero when there is none. Sweep asks for requests whose NextDue has come.
 func (r *Request) NextDue(now time.Time) time.Time {
 	switch r.State(now) {
 	case StateDraft:
 		return r.DraftedAt.Add(DraftTTL)
 	case StatePending:
+		if !r.EscalateAt.IsZero() && r.EscalateAt.Before(r.ExpiresAt) {
+			return r.EscalateAt
+		}
 		return r.ExpiresAt
 	case StateHeld:
 		return r.Decision.HeldUntil

@@ -157,7 +157,8 @@ func (r Request) DecideByRule(v Verdict, rule Actor, text string, granted Window
 // Vote is one person's answer to a pending request.
 type Vote struct {
 	By       Actor
-	Stages   []int // indexes of Need.Stages in which this person may vote (delegation says)
+	Stages   []int    // indexes of Need.Stages in which this person may vote (delegation says)
+	For      []UserID // stage by stage the person in whose place they vote, "" = their own; nil = all their own
 	Verdict  Verdict
 	Comment  string
 	Duration time.Duration // 0 = as asked
@@ -195,12 +196,15 @@ func (r Request) Review(v Vote, t Times, now time.Time) (Request, error) {
 		}
 	}
 	review := Review{By: v.By, Verdict: v.Verdict, At: now, Comment: v.Comment, Duration: v.Duration, Start: v.Start.UTC()}
-	for _, i := range v.Stages {
+	for k, i := range v.Stages {
 		if i < 0 || i >= len(r.Need.Stages) {
 			return r, ErrNotAllowed
 		}
 		if v.Verdict == Denied || r.StageOpen(i) {
 			review.Stages = append(review.Stages, r.Need.Stages[i].Team)
+			if k < len(v.For) {
+				review.For = v.For[k]
+			}
 			break // one person counts in one stage only
 		}
 	}
@@ -292,6 +296,9 @@ func (r Request) Undo(by Actor, now time.Time) (Request, error) {
 
 // Cancel is the requester's withdrawal, before anything has started.
 func (r Request) Cancel(now time.Time) (Request, error) {
+	if r.moreGiven() {
+		return r, fmt.Errorf("%w: the time was given; check in %s instead", ErrNotPending, r.Extends)
+	}
 	switch r.State(now) {
 	case StateDraft, StatePending, StateHeld, StateApproved, StateAvailable:
 		r.CancelledAt = now
@@ -304,6 +311,9 @@ func (r Request) Cancel(now time.Time) (Request, error) {
 func (r Request) Revoke(by Actor, comment string, now time.Time) (Request, error) {
 	if err := CheckText("comment", comment, MaxComment); err != nil {
 		return r, err
+	}
+	if r.moreGiven() {
+		return r, fmt.Errorf("%w: the time was given; revoke %s instead", ErrNotPending, r.Extends)
 	}
 	switch r.State(now) {
 	case StateHeld, StateApproved, StateAvailable, StateActive:
@@ -319,6 +329,9 @@ func (r Request) Revoke(by Actor, comment string, now time.Time) (Request, error
 // CheckIn is the requester's giving back of something in use; the endpoint ends
 // it and confirms.
 func (r Request) CheckIn(now time.Time) (Request, error) {
+	if r.Extends != "" {
+		return r, fmt.Errorf("%w: it asked for more time; check in %s instead", ErrNotPending, r.Extends)
+	}
 	switch r.State(now) {
 	case StateAvailable, StateActive:
 		r.CheckedInAt = now
@@ -376,6 +389,9 @@ func (r Request) Report(kind ReportKind, grant GrantID, reason EndReason, exit *
 			return r, false, nil
 		}
 		r.Grant.DeliveredAt = at
+		if r.Extends != "" { // all that it gave is there
+			r.Grant.EndedAt, r.Grant.EndReason = at, Completed
+		}
 	case ReportStarted:
 		if !r.Grant.StartedAt.IsZero() {
 			return r, false, nil
