@@ -48,6 +48,7 @@ type verdict struct {
 	denies, requires, approve []*rule
 	unsure                    *rule // a denying or requiring rule that could not be evaluated
 	trace                     []elevation.TraceLine
+	observed                  []elevation.WouldBe
 	cost                      uint64 // of the conditions so far
 }
 
@@ -62,6 +63,7 @@ func (v *verdict) hear(r *rule, a answer) {
 	switch {
 	case r.Mode != Enforce && matched:
 		why = "it observes only: it would " + string(r.Then)
+		v.observed = append(v.observed, elevation.WouldBe{Rule: r.ref(v.version), Then: string(r.Then)})
 	case r.Mode != Enforce:
 	case a.err != nil && r.Then != ThenApprove:
 		v.unsure = r
@@ -79,6 +81,7 @@ func (v *verdict) hear(r *rule, a answer) {
 func (v *verdict) outcome() Outcome {
 	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace(), cost: v.cost}
 	o.Need.Caution = cautions(v.in.Attempt.Subject)
+	o.Need.Observed = v.observed[:min(len(v.observed), maxTrace)]
 	v.limit(&o)
 	v.demand(&o)
 	switch {
@@ -141,7 +144,8 @@ func (v *verdict) demand(o *Outcome) {
 		if q.AfterReview != "" && o.Need.AfterReview == "" {
 			o.Need.AfterReview = q.AfterReview
 		}
-		o.AfterComment = o.AfterComment || q.AfterComment
+		o.Need.AfterComment = o.Need.AfterComment || q.AfterComment
+		o.Need.AfterBlocks = o.Need.AfterBlocks || q.AfterBlocks
 		if q.Ticket == "" {
 			continue
 		}

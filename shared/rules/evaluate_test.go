@@ -223,7 +223,7 @@ func TestLimitsAndDemandsAddUp(t *testing.T) {
 		t.Error(d)
 	}
 	if o.Kind != Ask || o.Name != "a" || o.Limits.Duration != 10*time.Minute || o.Need.MaxDuration != 10*time.Minute || !o.Need.StepUp ||
-		o.Need.AfterReview != "Audit" || !o.AfterComment || o.SetPriority != elevation.High || o.Children != ChildrenContain || o.ByRule {
+		o.Need.AfterReview != "Audit" || !o.Need.AfterComment || o.SetPriority != elevation.High || o.Children != ChildrenContain || o.ByRule {
 		t.Errorf("got %+v", o)
 	}
 	if d := cmp.Diff([]string{"a@3", "c@3", "b@3"}, o.Need.Rules); d != "" {

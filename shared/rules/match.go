@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -126,29 +127,77 @@ func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
 	return answer{matched: true, cost: cost, why: "everything it asks for holds"}
 }
 
-// differs names the first part of the match that does not hold, "" if all do.
+// differs names the first part of the match that does not hold, and what the rule
+// wants there; "" if all do. It repeats nothing of the attempt: what was asked
+// for may have to be forgotten before the trace is.
 func (r *rule) differs(in Input) string {
 	m, s, u := r.Match, in.Attempt.Subject, in.Attempt.User
 	switch {
 	case len(m.AccessTypes) > 0 && !slices.Contains(m.AccessTypes, in.Attempt.AccessType):
-		return "the access type differs"
+		return "the access type differs: the rule wants " + oneOf(m.AccessTypes)
 	case !m.Product.holds(r.text.product, s.Product):
-		return "the product differs"
+		return "the product differs: the rule wants " + m.Product.say()
 	case !m.Version.holds(r.text.version, s.Version):
-		return "the version differs"
+		return "the version differs: the rule wants " + m.Version.say()
 	case !m.Parent.holds(r.text.parent, s.Parent):
-		return "the parent program differs"
+		return "the parent program differs: the rule wants " + m.Parent.say()
 	case len(m.Users) > 0 && !slices.Contains(m.Users, u.Name):
-		return "the user differs"
+		return "the user differs: the rule is for " + oneOf(m.Users)
 	case len(m.Groups) > 0 && !slices.ContainsFunc(m.Groups, func(g string) bool { return slices.Contains(u.Groups, g) }):
-		return "the user is in none of its groups"
+		return "the user is in none of its groups: " + oneOf(m.Groups)
 	}
 	for k, v := range m.Labels {
 		if got, ok := in.Endpoint.Labels[k]; !ok || got != v {
-			return "the endpoint's labels differ"
+			return r.labelsDiffer(in.Endpoint.Labels)
 		}
 	}
 	return r.argsDiffer(s.Args)
+}
+
+// labelsDiffer names the first label by its key that is not there.
+func (r *rule) labelsDiffer(got map[string]string) string {
+	for _, k := range slices.Sorted(maps.Keys(r.Match.Labels)) {
+		if have, ok := got[k]; !ok || have != r.Match.Labels[k] {
+			return fmt.Sprintf("the endpoint's labels differ: the rule wants %s=%s", printable(k), printable(r.Match.Labels[k]))
+		}
+	}
+	return ""
+}
+
+// oneOf lists what a rule takes.
+func oneOf[T ~string](list []T) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i == 5 {
+			fmt.Fprintf(&b, " or one of %d more", len(list)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(" or ")
+		}
+		b.WriteString(printable(string(s)))
+	}
+	return b.String()
+}
+
+// say is the text as a rule wants it.
+func (t Text) say() string {
+	if t.Regex != "" {
+		return "a match of " + strconv.Quote(printable(t.Regex))
+	}
+	return strconv.Quote(printable(t.Literal))
+}
+
+// otherProgram says why a rule is not about this program at all.
+func (r *rule) otherProgram(s elevation.Subject) string {
+	m := r.Match
+	switch {
+	case len(m.SHA256) > 0 && !slices.Contains(m.SHA256, s.SHA256):
+		return "it is about another program: the SHA-256 differs"
+	case m.Publisher != "" && m.Publisher != s.Publisher.Thumbprint:
+		return "it is about another program: the publisher differs"
+	}
+	return "it is about another program: the rule wants the path " + m.Path.say()
 }
 
 func (t Text) holds(re *regexp.Regexp, got string) bool {
@@ -173,11 +222,15 @@ func (r *rule) argsDiffer(args []string) string {
 		want = want[:len(want)-1]
 	}
 	if len(args) < len(want) || !rest && len(args) > len(want) {
-		return "the number of arguments differs"
+		least := ""
+		if rest {
+			least = " at least"
+		}
+		return fmt.Sprintf("the number of arguments differs: the rule wants %d%s", len(want), least)
 	}
 	for i, w := range want {
 		if !w.holds(r.args[i], args[i]) {
-			return "argument " + strconv.Itoa(i+1) + " differs"
+			return "argument " + strconv.Itoa(i+1) + " differs: the rule wants " + Text{Literal: w.Literal, Regex: w.Regex}.say()
 		}
 	}
 	return ""

@@ -62,7 +62,7 @@ func readTop(text []byte) (*yaml.Node, error) {
 	}
 	l := &loader{}
 	n := l.document(text)
-	if n == nil || n.Kind != yaml.MappingNode {
+	if n == nil || n.Kind != yaml.MappingNode || len(l.faults) > 0 {
 		return nil, fmt.Errorf("%w: not a readable set of rules", elevation.ErrInvalid)
 	}
 	return n, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -16,11 +17,11 @@ import (
 // Limits of a file of rules; each is refused with a fault when exceeded.
 const (
 	MaxYAML    = 1 << 20 // bytes
-	MaxRules   = 5000
+	MaxRules   = 20_000
 	MaxTests   = 2000
 	MaxWhen    = 8 << 10 // bytes of one condition
 	maxDepth   = 16
-	maxNodes   = 200_000
+	maxNodes   = 400_000
 	maxFaults  = 100
 	maxList    = 1000
 	maxText    = 4096
@@ -37,11 +38,14 @@ func WithConditions(c Conditions) Option { return func(l *loader) { l.conditions
 // every name is taken silently.
 func WithTeams(names ...string) Option { return func(l *loader) { l.teams = names } }
 
+// WithZone is the zone of hours that name none; without it that is UTC.
+func WithZone(z *time.Location) Option { return func(l *loader) { l.zone = z } }
+
 // Parse reads a set of rules and lints it. The faults are sorted by place. The
 // set is nil exactly when one of them is an error; fixtures are not run, see
 // [Set.Test].
 func Parse(text []byte, options ...Option) (*Set, []Fault) {
-	l := &loader{}
+	l := &loader{zone: time.UTC}
 	for _, o := range options {
 		o(l)
 	}
@@ -75,6 +79,7 @@ func (s *Set) arrange() {
 type loader struct {
 	conditions Conditions
 	teams      []string
+	zone       *time.Location
 
 	faults   []Fault
 	drafts   []draft
@@ -86,10 +91,12 @@ type loader struct {
 type draft struct {
 	*rule
 	node, match, path, args, when, then, require *yaml.Node // nil = absent; node never is
+
+	broken bool // its match has faults, so what is missing in it says nothing
 }
 
 func (l *loader) fault(n *yaml.Node, s Severity, code, format string, args ...any) {
-	if len(l.faults) == maxFaults {
+	if len(l.faults) == maxFaults || n.Tag == hidden {
 		return
 	}
 	line, col := max(n.Line, 1), max(n.Column, 1)
@@ -148,7 +155,11 @@ func (l *loader) syntax(err error) {
 	l.fail(at, "syntax", "this is not valid YAML: %s", printable(text))
 }
 
-// plain walks the whole tree once.
+// hidden is the tag of a value that has got its fault already.
+const hidden = "!hidden"
+
+// plain walks the whole tree once. What it reports it makes harmless, so that
+// the faults behind it are found too; false means that nothing more can be read.
 func (l *loader) plain(n *yaml.Node, depth int, count *int) bool {
 	*count++
 	switch {
@@ -158,12 +169,16 @@ func (l *loader) plain(n *yaml.Node, depth int, count *int) bool {
 	case *count > maxNodes:
 		l.fail(n, "too_large", "more than %d values: split the set or remove rules that are no longer used", maxNodes)
 		return false
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		l.fail(n, "alias", "anchors (&) and aliases (*) are not allowed: write the value out")
-		return false
-	case n.Style&yaml.TaggedStyle != 0:
+	case n.Kind == yaml.AliasNode:
+		l.fail(n, "alias", "aliases (*) are not allowed: write the value out")
+		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: hidden, Line: n.Line, Column: n.Column}
+	case n.Anchor != "":
+		l.fail(n, "alias", "anchors (&) are not allowed: write the value out")
+		n.Anchor = ""
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
 		l.fail(n, "tag", "tags (%s) are not allowed: write the plain value", printable(n.Tag))
-		return false
+		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: hidden, Line: n.Line, Column: n.Column}
 	}
 	for _, c := range n.Content {
 		if !l.plain(c, depth+1, count) {

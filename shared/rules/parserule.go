@@ -38,11 +38,11 @@ func (l *loader) rule(n *yaml.Node) {
 		"mode":         func(n *yaml.Node) { r.Mode = word(l, n, "mode", Enforce, Observe) },
 		"message":      func(n *yaml.Node) { r.Message = l.message(n) },
 	}, "name", "match", "then")
+	l.hours(d.rule, hours, tz)
+	l.compile(d)
 	if !ok {
 		return
 	}
-	l.hours(d.rule, hours, tz)
-	l.compile(d)
 	if raw, err := yaml.Marshal(n); err == nil { // a tree that was just read can be written
 		r.YAML = string(raw)
 	}
@@ -114,6 +114,7 @@ func (l *loader) require(n *yaml.Node, r *Require) {
 			l.mapping(n, "after_review", fields{
 				"team":    func(n *yaml.Node) { r.AfterReview = l.team(n) },
 				"comment": func(n *yaml.Node) { r.AfterComment = l.boolean(n, "comment") },
+				"blocks":  func(n *yaml.Node) { r.AfterBlocks = l.boolean(n, "blocks") },
 			}, "team")
 		},
 	})
@@ -168,7 +169,7 @@ func (l *loader) duration(n *yaml.Node) time.Duration {
 
 // hours reads the windows once the zone is known.
 func (l *loader) hours(r *rule, hours, tz *yaml.Node) {
-	zone := time.UTC
+	zone := l.zone
 	if tz != nil && r.Limits.Zone != "" {
 		z, err := time.LoadLocation(r.Limits.Zone)
 		if err != nil || r.Limits.Zone == "Local" {
@@ -193,7 +194,7 @@ func (l *loader) hours(r *rule, hours, tz *yaml.Node) {
 // compile makes the expressions of a rule ready.
 func (l *loader) compile(d draft) {
 	r := d.rule
-	if r.When == "" {
+	if r.When == "" || d.when == nil {
 		return
 	}
 	if l.conditions == nil {

@@ -78,6 +78,7 @@ type Rule struct {
 	Precedence  int                // among equals, lower first
 	Mode        Mode
 	Message     map[string]string // by language
+	Pack        string            // name@version of the pack it comes from, "" = written by people here
 	Line        int               // in the file, from 1
 	YAML        string            // as it was written, without its place in the list
 }
@@ -120,6 +121,7 @@ type Require struct {
 	Confirm      string // "none", "password" or "passkey"
 	AfterReview  elevation.TeamID
 	AfterComment bool // the review after use needs a comment
+	AfterBlocks  bool // until that review the same person can not ask for the same thing
 }
 
 // Limits bound what a rule gives. Hours say when the rule applies at all.
@@ -192,7 +194,6 @@ type Outcome struct {
 	Limits       Given
 	Children     Children
 	SetPriority  elevation.Priority // "" = no rule sets it
-	AfterComment bool
 	Trace        []elevation.TraceLine
 	Sentence     string // one plain sentence for people
 
