@@ -11,6 +11,7 @@ import (
 	"net"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -357,6 +358,7 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 		ip := row.Facts.IP
 		row.Facts, row.Name = in.Facts, cleanName(in.Facts.Hostname, s.ep)
 		row.Facts.IP = ip
+		row.Capabilities = capabilities(in.Capabilities)
 		if host := peerHost(s.conn); host != "" {
 			row.Facts.IP = host
 		}
@@ -368,6 +370,19 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 	})
 	return w, start, err
 }
+
+// capabilities keeps what may be one of the words of an endpoint.
+func capabilities(said []string) []string {
+	var out []string
+	for _, c := range said {
+		if len(out) < maxCapabilities && c != "" && len(c) <= 32 && strings.Trim(c, "abcdefghijklmnopqrstuvwxyz_") == "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+const maxCapabilities = 32
 
 // checkRatchet compares what the endpoint remembers of the last welcome. The
 // one before is right too: the last may have been lost. A mismatch means that

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type Endpoint struct {
 	AcceptLabels []string          // keys that may be taken from Facts.Reported
 	Facts        wire.Facts        // what it says of itself
 	Mode         string            // "ask" or "observe"
+	Capabilities []string          // what it said in its last hello that it can do
 	EnrolledAt   time.Time
 	LastSeen     time.Time
 	CertNotAfter time.Time
@@ -65,6 +67,7 @@ type endpointRow struct {
 	DeletedAt    int64
 	Ratchet      []byte
 	PrevRatchet  []byte
+	Capabilities string // with commas
 
 	Acked     int64 `gorm:"->"`
 	NextSeq   int64 `gorm:"->"`
@@ -76,7 +79,7 @@ func (endpointRow) TableName() string { return "endpoints" }
 func (e Endpoint) row() (endpointRow, error) {
 	r := endpointRow{ID: string(e.ID), Name: e.Name, SPKI: e.SPKI, Mode: e.Mode, EnrolledAt: ms(e.EnrolledAt), LastSeen: ms(e.LastSeen),
 		CertNotAfter: ms(e.CertNotAfter), Locked: e.Locked, Quarantined: e.Quarantined, DeletedAt: ms(e.DeletedAt),
-		Ratchet: e.Ratchet, PrevRatchet: e.PrevRatchet}
+		Ratchet: e.Ratchet, PrevRatchet: e.PrevRatchet, Capabilities: strings.Join(e.Capabilities, ",")}
 	err := pack([]packing{{&r.Labels, e.Labels}, {&r.AcceptLabels, e.AcceptLabels}, {&r.Facts, e.Facts}})
 	return r, err
 }
@@ -85,6 +88,9 @@ func (r endpointRow) endpoint() (Endpoint, error) {
 	e := Endpoint{ID: elevation.EndpointID(r.ID), Name: r.Name, SPKI: r.SPKI, Mode: r.Mode, EnrolledAt: at(r.EnrolledAt), LastSeen: at(r.LastSeen),
 		CertNotAfter: at(r.CertNotAfter), Locked: r.Locked, Quarantined: r.Quarantined, DeletedAt: at(r.DeletedAt),
 		Ratchet: r.Ratchet, PrevRatchet: r.PrevRatchet, Acked: uint64(r.Acked), NextSeq: uint64(r.NextSeq), ReportSeq: uint64(r.ReportSeq)}
+	if r.Capabilities != "" {
+		e.Capabilities = strings.Split(r.Capabilities, ",")
+	}
 	err := unpack([]packing{{&r.Labels, &e.Labels}, {&r.AcceptLabels, &e.AcceptLabels}, {&r.Facts, &e.Facts}})
 	return e, err
 }
@@ -147,7 +153,7 @@ func (tx *Tx) PutEndpoint(e Endpoint) error {
 	return tx.putLabels(e)
 }
 
-// SeenEndpoint writes what a session changes: Name, Facts, LastSeen,
+// SeenEndpoint writes what a session changes: Name, Facts, Capabilities, LastSeen,
 // CertNotAfter and the ratchets. It is bookkeeping and needs no audit event.
 func (tx *Tx) SeenEndpoint(e Endpoint) error {
 	tx.touched = append(tx.touched, e.ID)
@@ -155,8 +161,8 @@ func (tx *Tx) SeenEndpoint(e Endpoint) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec("UPDATE endpoints SET name=?, facts=?, last_seen=?, cert_not_after=?, ratchet=?, prev_ratchet=? WHERE id=?",
-		row.Name, row.Facts, row.LastSeen, row.CertNotAfter, row.Ratchet, row.PrevRatchet, row.ID)
+	n, err := tx.exec("UPDATE endpoints SET name=?, facts=?, last_seen=?, cert_not_after=?, ratchet=?, prev_ratchet=?, capabilities=? WHERE id=?",
+		row.Name, row.Facts, row.LastSeen, row.CertNotAfter, row.Ratchet, row.PrevRatchet, row.Capabilities, row.ID)
 	if err == nil && n == 0 {
 		err = elevation.ErrNotFound
 	}
@@ -182,7 +188,7 @@ func (tx *Tx) putLabels(e Endpoint) error {
 }
 
 const endpointQuery = `SELECT e.id, e.name, e.spki, e.labels, e.accept_labels, e.facts, e.mode, e.enrolled_at, e.last_seen, e.cert_not_after,
-e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, s.acked, s.next_seq, s.report_seq
+e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, e.capabilities, s.acked, s.next_seq, s.report_seq
 FROM endpoints e JOIN endpoint_seqs s ON s.endpoint = e.id `
 
 // Endpoint reads one endpoint, deleted ones too; [elevation.ErrNotFound] when
@@ -252,7 +258,7 @@ func (tx *Tx) endpoints(tail string, args ...any) ([]Endpoint, error) {
 	err := tx.rows(func(scan func(...any) error) error {
 		var r endpointRow
 		if err := scan(&r.ID, &r.Name, &r.SPKI, &r.Labels, &r.AcceptLabels, &r.Facts, &r.Mode, &r.EnrolledAt, &r.LastSeen, &r.CertNotAfter,
-			&r.Locked, &r.Quarantined, &r.DeletedAt, &r.Ratchet, &r.PrevRatchet, &r.Acked, &r.NextSeq, &r.ReportSeq); err != nil {
+			&r.Locked, &r.Quarantined, &r.DeletedAt, &r.Ratchet, &r.PrevRatchet, &r.Capabilities, &r.Acked, &r.NextSeq, &r.ReportSeq); err != nil {
 			return err
 		}
 		e, err := r.endpoint()

@@ -4,9 +4,9 @@ package store
 // never edited. The number of steps done is SQLite's user_version.
 //
 // 2026-11-21: the first step.
-// 2026-11-22: schemaHistory, what was asked before.
+// 2026-11-22: schemaHistory, what was asked before; schemaFile, lasting answers and capabilities.
 func migrations() []string {
-	return []string{schema1, schemaHistory}
+	return []string{schema1, schemaHistory, schemaFile}
 }
 
 const schema1 = `
