@@ -11,9 +11,7 @@ import (
 const (
 	MaxQuestions = 20
 	MaxNotes     = 50
-	ClaimTime    = 10 * time.Minute // a claim is advice for this long
-	NudgeEvery   = 15 * time.Minute
-	MaxNudges    = 4
+	ClaimTime    = 10 * time.Minute    // a claim is advice for this long
 	MaxAhead     = 90 * 24 * time.Hour // a start may be this far in the future
 )
 
@@ -119,10 +117,11 @@ func (r Request) TakeUp(by Actor, now time.Time) (Request, error) {
 	return r, nil
 }
 
-// NextNudge is when the requester may remind again; the zero time means now.
-func (r *Request) NextNudge(now time.Time) time.Time {
-	switch next := r.NudgedAt.Add(NudgeEvery); {
-	case r.Nudges >= MaxNudges:
+// NextNudge is when the requester may remind again, with most reminders for one
+// request; the zero time means now.
+func (r *Request) NextNudge(every time.Duration, most int, now time.Time) time.Time {
+	switch next := r.NudgedAt.Add(every); {
+	case r.Nudges >= most:
 		return r.ExpiresAt
 	case r.Nudges > 0 && now.Before(next):
 		return next
@@ -131,12 +130,12 @@ func (r *Request) NextNudge(now time.Time) time.Time {
 }
 
 // Nudge is the requester's reminder.
-func (r Request) Nudge(now time.Time) (Request, error) {
+func (r Request) Nudge(every time.Duration, most int, now time.Time) (Request, error) {
 	if err := r.inQueue(now); err != nil {
 		return r, err
 	}
-	if !r.NextNudge(now).IsZero() {
-		return r, fmt.Errorf("%w: a reminder every %v, %d for one request", ErrLimit, NudgeEvery, MaxNudges)
+	if !r.NextNudge(every, most, now).IsZero() {
+		return r, fmt.Errorf("%w: one reminder in %s, %d for one request", ErrLimit, FormatDuration(every), most)
 	}
 	r.Nudges, r.NudgedAt = r.Nudges+1, now
 	return r, nil
@@ -147,7 +146,8 @@ func (r *Request) EscalatedTo(team TeamID) bool {
 	return slices.ContainsFunc(r.Escalations, func(e Escalation) bool { return e.Team == team })
 }
 
-// Escalate lets one more team answer.
+// Escalate lets one more team answer in the stages of team e.Of, by default the
+// first stage that is open.
 func (r Request) Escalate(e Escalation, now time.Time) (Request, error) {
 	if err := r.inQueue(now); err != nil {
 		return r, err
@@ -155,10 +155,15 @@ func (r Request) Escalate(e Escalation, now time.Time) (Request, error) {
 	if err := CheckText("reason", e.Why, MaxComment); err != nil {
 		return r, err
 	}
+	for i, s := range r.Need.Stages {
+		if e.Of == "" && r.StageOpen(i) {
+			e.Of = s.Team
+		}
+	}
 	switch {
-	case e.Team == "" || e.By.Kind == "":
+	case e.Team == "" || e.Of == "" || e.By.Kind == "":
 		return r, fmt.Errorf("%w: no team to escalate to", ErrInvalid)
-	case r.EscalatedTo(e.Team) || slices.ContainsFunc(r.Need.Stages, func(s Stage) bool { return s.Team == e.Team }):
+	case e.Team == e.Of || slices.ContainsFunc(r.Escalations, func(x Escalation) bool { return x.Of == e.Of && x.Team == e.Team }):
 		return r, fmt.Errorf("%w: %s answers it already", ErrConflict, e.Name)
 	}
 	e.At = now

@@ -150,20 +150,21 @@ func TestTakeUp(t *testing.T) {
 }
 
 func TestNudge(t *testing.T) {
+	const every, most = 15 * time.Minute, 4
 	r, now := pending(t), t0
 	var err error
-	for i := range MaxNudges {
-		if r, err = r.Nudge(now); err != nil {
+	for i := range most {
+		if r, err = r.Nudge(every, most, now); err != nil {
 			t.Fatalf("%d: %v", i, err)
 		}
-		_, err = r.Nudge(now.Add(NudgeEvery - 1))
+		_, err = r.Nudge(every, most, now.Add(every-1))
 		is(t, "too soon", err, ErrLimit)
-		now = now.Add(NudgeEvery)
+		now = now.Add(every)
 	}
-	_, err = r.Nudge(now)
+	_, err = r.Nudge(every, most, now)
 	is(t, "one more", err, ErrLimit)
-	if !r.NextNudge(now).Equal(r.ExpiresAt) {
-		t.Error(r.NextNudge(now))
+	if !r.NextNudge(every, most, now).Equal(r.ExpiresAt) {
+		t.Error(r.NextNudge(every, most, now))
 	}
 }
 
