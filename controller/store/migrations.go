@@ -5,8 +5,9 @@ package store
 //
 // 2026-11-21: the first step.
 // 2026-11-22: schemaHistory, what was asked before; schemaFile, lasting answers and capabilities.
+// 2026-11-22: schemaDesk, what requests are grouped by.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk}
 }
 
 const schema1 = `

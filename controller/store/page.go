@@ -2,13 +2,13 @@ package store
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 )
@@ -30,14 +30,18 @@ const (
 type RequestFilter struct {
 	States      []elevation.State
 	AccessTypes []elevation.AccessType
-	Endpoint    string // id or name
-	User        string // name or uid on the endpoint
-	Login       string // name on the endpoint without regard to case: the weak link
+	Endpoint    string            // id or name
+	User        string            // name or uid on the endpoint
+	Links       []delegation.Link // strong links of one account; see Own
+	Own         bool              // only what Links say is the account's own; without it they add to Scope
 	Team        elevation.TeamID
 	Since       time.Time
 	Scope       map[string]string // labels that the endpoint must have
 	Text        string            // anywhere in the words of a request, ignoring case
 	Program     string
+	Escalated   bool   // only what went up the ladder
+	ReviewOpen  bool   // only what is over and waits for its review
+	Group       Group  // By and Key: only this group
 	List        string // ListTeam or ListRequester: without what was removed from it; "" = everything
 
 	Sort   string // "queue", "newest", or one of [sortColumns]; a leading "-" turns a column around
@@ -119,11 +123,8 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	if f.Limit < 0 || f.Limit > MaxLimit {
-		return Page{}, fmt.Errorf("%w: the limit is outside 1 to %d", elevation.ErrInvalid, MaxLimit)
-	}
-	if f.Limit == 0 {
-		f.Limit = defaultLimit
+	if f.Limit, err = pageLimit(f.Limit); err != nil {
+		return Page{}, err
 	}
 	q, err := f.where()
 	if err != nil {
@@ -148,11 +149,9 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 	}
 	if last != nil {
 		last.Query = hash
-		raw, err := sign.Encode(last)
-		if err != nil {
+		if page.Next, err = last.seal(); err != nil {
 			return Page{}, err
 		}
-		page.Next = base64.RawURLEncoding.EncodeToString(raw)
 	}
 	return page, nil
 }
@@ -255,7 +254,7 @@ func (tx *Tx) countStates(f RequestFilter) (map[elevation.State]int, error) {
 
 // plain reports whether the counters have the numbers of this list.
 func (f RequestFilter) plain() bool {
-	return f.List == ListTeam && len(f.AccessTypes) == 0 && f.Endpoint == "" && f.User == "" && f.Login == "" && f.Team == "" &&
+	return f.List == ListTeam && len(f.AccessTypes) == 0 && f.Endpoint == "" && f.User == "" && !f.Own && !f.Escalated && !f.ReviewOpen && f.Group.By == "" && f.Team == "" &&
 		f.Since.IsZero() && len(f.Scope) == 0 && f.Text == "" && f.Program == "" && !slices.Contains(f.States, elevation.StateDraft)
 }
 
@@ -286,24 +285,32 @@ func (f RequestFilter) where() (where, error) {
 	if f.User != "" {
 		q.and("(user = ? OR uid = ?)", f.User, f.User)
 	}
-	if f.Login != "" {
-		q.and("lower(user) = ?", strings.ToLower(f.Login))
-	}
 	if f.Team != "" {
 		q.and("team = ?", string(f.Team))
 	}
 	if !f.Since.IsZero() {
 		q.and("submitted_ms >= ?", f.Since.UnixMilli())
 	}
-	for _, k := range slices.Sorted(maps.Keys(f.Scope)) {
-		q.and("endpoint IN (SELECT l.endpoint FROM endpoint_labels l WHERE l.key = ? AND l.value = ?)", k, f.Scope[k])
-	}
+	f.whose(&q)
 	if f.Text != "" {
 		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Text)) + "%"
 		q.and(`(search LIKE ? ESCAPE '\' OR endpoint IN (SELECT e.id FROM endpoints e WHERE lower(e.name) LIKE ? ESCAPE '\'))`, like, like)
 	}
 	if f.Program != "" {
 		q.and("program = ?", f.Program)
+	}
+	if f.Escalated {
+		q.and("escalated = 1")
+	}
+	if f.ReviewOpen {
+		q.and("id IN (SELECT request FROM open_reviews)")
+	}
+	if f.Group.By != "" {
+		column, err := groupColumn(f.Group.By)
+		if err != nil {
+			return q, err
+		}
+		q.and(column+" = ?", f.Group.Key)
 	}
 	switch f.List {
 	case "":
@@ -353,13 +360,9 @@ func (w where) sql() string {
 
 // after lets only rows behind the cursor through.
 func (w *where) after(text string, hash []byte, order sortOrder) error {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) > 1024 {
-		return ErrCursor
-	}
-	var c cursor
-	if err := sign.Decode(raw, &c); err != nil || len(hash) == 0 || string(c.Query) != string(hash) {
-		return ErrCursor
+	c, err := openCursor(text, hash)
+	if err != nil {
+		return err
 	}
 	key := any(c.Int)
 	if order.text {

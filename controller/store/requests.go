@@ -105,12 +105,12 @@ func (tx *Tx) InsertGranted(r *elevation.Request, g GrantRow, now time.Time) err
 	}
 	a := r.Attempt
 	_, err = tx.exec(`INSERT INTO requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
-submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw, publisher)
+VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
 		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS, row.nextDue, row.deniedMS,
 		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), sameKey(r.Endpoint, a), row.search, row.body,
-		int64(g.FrameSeq), g.Raw)
+		int64(g.FrameSeq), g.Raw, a.Subject.Publisher.Name)
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
 	}
@@ -148,10 +148,10 @@ func (tx *Tx) putRequest(r *elevation.Request, now time.Time) error {
 		return err
 	}
 	n, err := tx.exec(`UPDATE requests SET version=?, team=?, state=?, waiting=?, priority=?, submitted_ms=?, sort_key=?, expires_ms=?,
-next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=? WHERE id=? AND version=?`,
+next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=?, escalated=? WHERE id=? AND version=?`,
 		r.Version, string(row.team), string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS,
 		row.nextDue, row.deniedMS, row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), row.search, row.body,
-		string(r.ID), was)
+		len(r.Escalations) > 0, string(r.ID), was)
 	if err == nil && n == 0 {
 		err = ErrStale
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/google/go-cmp/cmp"
 )
@@ -144,7 +145,13 @@ func TestFilters(t *testing.T) {
 		{"endpoint by name", RequestFilter{Endpoint: "web-1"}, []string{"a"}},
 		{"user", RequestFilter{User: "cy"}, []string{"a"}},
 		{"uid", RequestFilter{User: "1001"}, []string{"b"}},
-		{"login", RequestFilter{Login: "dee"}, []string{"b"}},
+		{"own by a link", RequestFilter{Own: true, Links: []delegation.Link{{User: "usr_1", Name: "dee"}}}, []string{"b"}},
+		{"own by a link of one endpoint", RequestFilter{Own: true, Links: []delegation.Link{{User: "usr_1", Endpoint: "ep_1", UID: "1000"}}}, []string{"a"}},
+		{"own without a link", RequestFilter{Own: true}, nil},
+		{"own by an empty link", RequestFilter{Own: true, Links: []delegation.Link{{User: "usr_1"}}}, nil},
+		{"in scope or own", RequestFilter{Scope: map[string]string{"role": "db"}, Links: []delegation.Link{{User: "usr_1", UID: "1000"}}}, []string{"b", "a"}},
+		{"one group", RequestFilter{Group: Group{By: ByUser, Key: "Dee"}}, []string{"b"}},
+		{"group without publisher", RequestFilter{Group: Group{By: ByPublisher}}, []string{"b", "a"}},
 		{"team", RequestFilter{Team: "team_approvers"}, []string{"b", "a"}},
 		{"other team", RequestFilter{Team: "team_x"}, nil},
 		{"since", RequestFilter{Since: day.Add(time.Second)}, []string{"b"}},
