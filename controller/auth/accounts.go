@@ -26,6 +26,9 @@ type Account struct {
 	PasswordHash string            // argon2id in the PHC format, "" = no password
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero = may sign in
+	// HeldBy is who made the account or set its password last, until its owner has
+	// set another one: that person could sign in as them. Zero = nobody else.
+	HeldBy elevation.Actor
 }
 
 // Token is an API token as it is stored: its hash, never itself.

@@ -170,6 +170,7 @@ type userRow struct {
 	PasswordHash string
 	CreatedAt    int64 `gorm:"autoCreateTime:false"`
 	DisabledAt   int64
+	HeldBy       []byte // nil = nobody
 }
 
 func (userRow) TableName() string { return "users" }
@@ -178,6 +179,9 @@ func newUserRow(u User) (userRow, error) {
 	r := userRow{ID: string(u.ID), Login: u.Login, Name: u.Name, Email: u.Email, PasswordHash: u.PasswordHash,
 		CreatedAt: ms(u.CreatedAt), DisabledAt: ms(u.DisabledAt)}
 	err := pack([]packing{{&r.Roles, u.Roles}, {&r.Scope, u.Scope}})
+	if err == nil && u.HeldBy.Kind != "" {
+		err = pack([]packing{{&r.HeldBy, u.HeldBy}})
+	}
 	return r, err
 }
 
@@ -185,13 +189,16 @@ func (r userRow) user() (User, error) {
 	u := User{ID: elevation.UserID(r.ID), Login: r.Login, Name: r.Name, Email: r.Email, PasswordHash: r.PasswordHash,
 		CreatedAt: at(r.CreatedAt), DisabledAt: at(r.DisabledAt)}
 	err := unpack([]packing{{&r.Roles, &u.Roles}, {&r.Scope, &u.Scope}})
+	if err == nil && len(r.HeldBy) > 0 {
+		err = unpack([]packing{{&r.HeldBy, &u.HeldBy}})
+	}
 	return u, err
 }
 
 // InsertUser stores a new account. [ErrExists] when the login is taken; logins
 // differ by more than case.
 func (tx *Tx) InsertUser(u User) error {
-	tx.audited("user " + string(u.ID))
+	tx.staffed("user " + string(u.ID))
 	r, err := newUserRow(u)
 	if err == nil {
 		err = tx.create(&r)
@@ -204,7 +211,7 @@ func (tx *Tx) InsertUser(u User) error {
 
 // PutUser writes all of an account that must exist.
 func (tx *Tx) PutUser(u User) error {
-	tx.audited("user " + string(u.ID))
+	tx.staffed("user " + string(u.ID))
 	r, err := newUserRow(u)
 	if err == nil {
 		err = tx.change(&r)
@@ -217,14 +224,19 @@ func (tx *Tx) PutUser(u User) error {
 
 // DeleteUser deletes an account with its tokens, sessions and links.
 func (tx *Tx) DeleteUser(id elevation.UserID) error {
-	tx.audited("user " + string(id))
+	tx.staffed("user " + string(id))
 	if _, err := tx.drop(&apiTokenRow{}, "owner = ?", string(id)); err != nil {
 		return err
 	}
 	if err := tx.DeleteWebSessionsOf(id); err != nil {
 		return err
 	}
-	if _, err := tx.drop(&signInLinkRow{}, "user = ?", string(id)); err != nil {
+	for _, table := range []any{&signInLinkRow{}, &linkRow{}} {
+		if _, err := tx.drop(table, "user = ?", string(id)); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.drop(&awayRow{}, "user = ? OR delegate = ?", string(id), string(id)); err != nil {
 		return err
 	}
 	return tx.dropOne(&userRow{}, "user", string(id))

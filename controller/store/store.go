@@ -68,6 +68,7 @@ type Store struct {
 	settings  atomic.Pointer[Settings]
 	counts    counters
 	endpoints endpointCache
+	staff     staffCache
 	follow    atomic.Pointer[func(elevation.EndpointID, Frame)]
 
 	mu       sync.Mutex // guards the fields below
@@ -178,10 +179,11 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (s *Store) view(ctx context.Context, c *conn, fn func(*Tx) error) error {
+	_, staffAt := s.staff.get()
 	if err := c.exec(context.Background(), "BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	tx := &Tx{s: s, c: c, ctx: ctx}
+	tx := &Tx{s: s, c: c, ctx: ctx, staffAt: staffAt}
 	defer func() {
 		tx.over = true
 		if err := c.exec(context.Background(), "ROLLBACK"); err != nil {
@@ -236,6 +238,8 @@ type Tx struct {
 	settings *Settings               // written by this call
 	frames   []newFrame              // told to the follower after the commit
 	touched  []elevation.EndpointID  // endpoints written by this call
+	people   bool                    // the staff was written by this call
+	staffAt  uint64                  // changes of the staff before it began
 }
 
 // audited notes a change that must not commit without an event.

@@ -296,6 +296,9 @@ func (w *writer) publish(jobs []*job) {
 		}
 		w.s.counts.add(j.tx.moved)
 		w.s.endpoints.forget(j.tx.touched)
+		if j.tx.people {
+			w.s.staff.forget()
+		}
 		w.s.tellFrames(j.tx.frames)
 	}
 }

@@ -22,6 +22,8 @@ type (
 	EventID    string // ev_…: audit events
 	AccessID   string // acc_…: lasting answers
 	LinkID     string // link_…: accounts tied to users of endpoints
+	// DelegationID is dlg_…: who stands in for whom, and when.
+	DelegationID string
 )
 
 // ErrID is returned for text that is not an id of the wanted kind.
@@ -38,6 +40,7 @@ const (
 	EventPrefix    = "ev_"
 	AccessPrefix   = "acc_"
 	LinkPrefix     = "link_"
+	AwayPrefix     = "dlg_"
 )
 
 // NewID makes an id: prefix and a UUIDv7 of the given time. The random part is

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// Link is a strong link as it is stored.
+type Link struct {
+	delegation.Link
+	ID     elevation.LinkID
+	By     elevation.Actor
+	MadeAt time.Time
+}
+
+type linkRow struct {
+	ID        string `gorm:"primaryKey"`
+	User      string
+	Endpoint  string
+	Directory string
+	UID       string `gorm:"column:uid"`
+	Name      string
+	MadeBy    []byte
+	MadeAt    int64
+}
+
+func (linkRow) TableName() string { return "links" }
+
+func (r linkRow) link() (Link, error) {
+	l := Link{ID: elevation.LinkID(r.ID), MadeAt: at(r.MadeAt), Link: delegation.Link{User: elevation.UserID(r.User),
+		Endpoint: elevation.EndpointID(r.Endpoint), Directory: r.Directory, UID: r.UID, Name: r.Name}}
+	err := unpack([]packing{{&r.MadeBy, &l.By}})
+	return l, err
+}
+
+// PutLink writes all of a link, new or not.
+func (tx *Tx) PutLink(l Link) error {
+	tx.staffed("link " + string(l.ID))
+	r := linkRow{ID: string(l.ID), User: string(l.User), Endpoint: string(l.Endpoint), Directory: l.Directory, UID: l.UID, Name: l.Name, MadeAt: ms(l.MadeAt)}
+	if err := pack([]packing{{&r.MadeBy, l.By}}); err != nil {
+		return err
+	}
+	if _, err := tx.drop(&linkRow{}, "id = ?", r.ID); err != nil {
+		return err
+	}
+	if err := tx.create(&r); err != nil {
+		return fmt.Errorf("write link %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+// DeleteLink deletes a link; [elevation.ErrNotFound] when there is none.
+func (tx *Tx) DeleteLink(id elevation.LinkID) error {
+	tx.staffed("link " + string(id))
+	return tx.dropOne(&linkRow{}, "link", string(id))
+}
+
+// Links lists all strong links, the newest first.
+func (tx *Tx) Links() ([]Link, error) { return list(tx, "id DESC", linkRow.link) }
+
+// SeenUser is a user of an endpoint as its last request named them, by name or
+// by uid; [elevation.ErrNotFound] when none came from there.
+func (tx *Tx) SeenUser(ep elevation.EndpointID, name, uid string) (elevation.User, error) {
+	var u elevation.User
+	err := tx.row([]any{&u.Name, &u.UID}, `SELECT user, uid FROM requests
+WHERE endpoint = ? AND (? = '' OR user = ?) AND (? = '' OR uid = ?) ORDER BY pos DESC LIMIT 1`, string(ep), name, name, uid, uid)
+	return u, err
+}
+
+// Staff is everything that says who may answer and who is who. Its readers
+// change nothing in it.
+type Staff struct {
+	Users []User
+	Teams []Team
+	Links []Link
+	Away  []Away
+}
+
+// staffCache keeps the staff, which every decision reads. A commit that changes
+// any of it makes it forget.
+type staffCache struct {
+	mu      sync.Mutex // guards the fields below
+	changes uint64     // commits that wrote any of it
+	staff   *Staff
+}
+
+func (c *staffCache) get() (*Staff, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.staff, c.changes
+}
+
+// put keeps what was read in a transaction that began after so many changes.
+func (c *staffCache) put(s *Staff, changes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes {
+		c.staff = s
+	}
+}
+
+func (c *staffCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.staff = nil
+}
+
+// staffed notes a change of the staff.
+func (tx *Tx) staffed(what string) {
+	tx.audited(what)
+	tx.people = true
+}
+
+// Staff is the staff as it is now, from memory where it can be.
+func (tx *Tx) Staff() (*Staff, error) {
+	if !tx.people {
+		if s, _ := tx.s.staff.get(); s != nil {
+			return s, nil
+		}
+	}
+	s := &Staff{}
+	var err error
+	if s.Users, err = tx.Users(); err != nil {
+		return nil, err
+	}
+	if s.Teams, err = tx.Teams(); err != nil {
+		return nil, err
+	}
+	if s.Links, err = tx.Links(); err != nil {
+		return nil, err
+	}
+	if s.Away, err = tx.AllAway(); err != nil {
+		return nil, err
+	}
+	if !tx.write {
+		tx.s.staff.put(s, tx.staffAt)
+	}
+	return s, nil
+}
