@@ -23,11 +23,17 @@ func (l *loader) lint() {
 		}
 		names[d.Name] = d.Line
 		l.lintParts(d)
+		l.lintImpossible(d)
 		if d.Then == ThenApprove {
 			l.lintApprove(d)
+		} else {
+			l.lintPatterns(d, nil)
 		}
-		l.lintConflict(d, anchors)
+		if !d.broken { // what is missing in a match with faults says nothing
+			l.lintConflict(d, anchors)
+		}
 	}
+	l.lintShadowed()
 	l.lintFixtures(names)
 }
 
@@ -62,10 +68,12 @@ func (l *loader) lintApprove(d draft) {
 		}
 		l.fail(n, code, format, args...)
 	}
+	l.lintPatterns(d, refuse)
+	l.lintFiles(d, refuse)
 	m := d.Match
 	hashed := len(m.SHA256) > 0
 	switch {
-	case hashed:
+	case hashed || d.broken:
 	case m.Publisher != "" && m.Product.absent() && m.Path.absent():
 		refuse(d.match, "publisher_only", "this approves everything that the publisher ever signs: add a product or a path")
 	case m.Publisher == "" && m.Path.absent():
@@ -91,11 +99,12 @@ func (l *loader) lintArgs(d draft, refuse func(n *yaml.Node, code, format string
 		at = d.args
 	}
 	switch {
+	case elevation.Unbounded(path) && !fixed(m.Args) && d.broken:
 	case elevation.Unbounded(path) && !fixed(m.Args):
 		refuse(at, "unbounded", "%s can start any other program or change any file: give every argument as plain text (args: [...], at least one, no any, regex or rest)", printable(path))
 	case elevation.Unbounded(path):
 		l.lintFixed(d, refuse)
-	case m.Args == nil:
+	case m.Args == nil && !d.broken, len(m.Args) == 1 && m.Args[0].Rest:
 		l.fault(at, Warning, "any_args", "this approves the program with any arguments: say them in args (args: [] for none)")
 	}
 }

@@ -84,6 +84,7 @@ type loader struct {
 	faults   []Fault
 	drafts   []draft
 	fixtures []Fixture
+	unsaid   int // faults that were not added
 	regexes  int // size of all regular expressions so far
 }
 
@@ -97,6 +98,7 @@ type draft struct {
 
 func (l *loader) fault(n *yaml.Node, s Severity, code, format string, args ...any) {
 	if len(l.faults) == maxFaults || n.Tag == hidden {
+		l.unsaid++
 		return
 	}
 	line, col := max(n.Line, 1), max(n.Column, 1)

@@ -215,7 +215,22 @@ func TestParseFaults(t *testing.T) {
 		{"same match in other order", "rules:\n- {name: a, match: {user: [x, y]}, then: deny}\n- {name: b, match: {user: [y, x]}, then: require}\n", "3:3: error … [conflict]"},
 		{"same match, same answer", "rules:\n- {name: a, match: {user: [x]}, then: deny}\n- {name: b, match: {user: [x]}, then: deny}\n", "3:3: warning … [same_match]"},
 		{"same match, one observes", "rules:\n- {name: a, match: {user: [x]}, then: deny}\n- {name: b, match: {user: [x]}, then: require, mode: observe}\n", ""},
-		{"any arguments are not none", approveID + "- name: b\n  match: {path: /usr/bin/id}\n  then: deny\n", ""},
+		{"any arguments are not none", approveID + "- name: b\n  match: {path: /usr/bin/id}\n  then: deny\n", "2:3: warning …\"b\" in line 5… [shadowed]"},
+		{"shadowed by a rule for everybody", "rules:\n- {name: a, match: {path: /usr/bin/id, args: [], user: [bo]}, then: approve}\n- {name: b, match: {user: [bo, cy]}, then: require}\n", "2:3: warning …require… [shadowed]"},
+		{"a narrower denial shadows nothing", approveID + "- name: b\n  match: {path: /usr/bin/id, user: [bo]}\n  then: deny\n", ""},
+		{"a denial at times shadows nothing", approveID + "- name: b\n  match: {path: /usr/bin/id}\n  then: deny\n  limits: {hours: '08:00-09:00'}\n", ""},
+		{"a pattern for everything", approve("{path: /usr/bin/id, args: [{regex: '.*'}]}"), "3:37: error …{any: true}… [matches_all]"},
+		{"another pattern for everything", approve("{path: /usr/bin/id, args: [{regex: '(a|.+)'}]}"), "3:37: error … [matches_all]"},
+		{"a pattern for every ticket", approveID + "  require: {ticket: '.+'}\n", "5:12: warning …ticket… [matches_all]"},
+		{"a pattern that climbs", approve("{path: /usr/bin/id, args: [{regex: '/var/log/.*'}]}"), "3:37: warning …/../… [path_climbs]"},
+		{"a file beside the user", approve("{path: /usr/bin/dpkg, args: ['-i', ./x.deb]}"), "3:45: error …whole path… [relative_file]"},
+		{"a file without a folder", approve("{path: /usr/bin/dpkg, args: ['-i', x.deb]}"), "3:45: warning …whole path… [relative_file]"},
+		{"a file of a user", approve("{path: /usr/bin/dpkg, args: ['-i', /home/bo/x.deb]}"), "3:45: error …/home/bo/x.deb… [user_writable]"},
+		{"any package", approve("{path: /usr/bin/apt, args: [install, {any: true}]}"), "3:47: error …any file… [any_package]"},
+		{"any package by a pattern", approve("{path: /usr/bin/apt, args: [install, {regex: '[^ ]+'}]}"), "3:47: error …any file… [any_package]"},
+		{"a package by its name", approve("{path: /usr/bin/apt, args: [install, {regex: '[a-z0-9][a-z0-9.+-]*'}]}"), ""},
+		{"a session of a program", deny("{path: /usr/bin/id, access_type: [session]}"), "3:10: warning …never match… [never]"},
+		{"a broken path is no missing anchor", approve("{path: /usr/bin/*, args: []}"), "3:17: error …wildcards… [bad_value]"},
 
 		{"test without expect", "rules: []\ntests:\n- {attempt: {path: /a}}\n", "3:3: error …\"expect\"… [missing]"},
 		{"test expects nonsense", "rules: []\ntests:\n- {attempt: {path: /a}, expect: maybe}\n", "3:33: error … [bad_value]"},
@@ -254,6 +269,45 @@ func like(got, want string) bool {
 		got = got[at+len(part):]
 	}
 	return true
+}
+
+// A file with forty different faults gets a message of its own for each, at its
+// line, however many came before.
+func TestFortyFaults(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "faults.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, faults := Parse(raw, WithConditions(words{}), WithTeams("Approvers"))
+	if s != nil {
+		t.Error("it was taken")
+	}
+	want := map[string]bool{} // "LINE CODE"
+	for i, line := range strings.Split(string(raw), "\n") {
+		if _, codes, ok := strings.Cut(line, "# FAULT "); ok {
+			for _, code := range strings.Fields(codes) {
+				want[fmt.Sprintf("%d %s", i+1, code)] = true
+			}
+		}
+	}
+	texts := map[string]int{}
+	for _, f := range faults {
+		key := fmt.Sprintf("%d %s", f.Line, f.Code)
+		if !want[key] {
+			t.Errorf("not expected: %s", f.Format("faults.yaml"))
+		}
+		delete(want, key)
+		if at := texts[f.Text]; at != 0 || f.Col < 1 || len(f.Text) < 20 {
+			t.Errorf("line %d says what line %d says, or nothing: %q", f.Line, at, f.Text)
+		}
+		texts[f.Text] = f.Line
+	}
+	for key := range want {
+		t.Errorf("nothing was said of line %s", key)
+	}
+	if len(faults) < 40 {
+		t.Errorf("only %d faults", len(faults))
+	}
 }
 
 func TestParseLimits(t *testing.T) {

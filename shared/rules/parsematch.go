@@ -12,8 +12,8 @@ import (
 
 func (l *loader) match(n *yaml.Node, d *draft) {
 	m, t := &d.Match, &d.text
-	before := len(l.faults)
-	defer func() { d.broken = len(l.faults) > before }()
+	before := len(l.faults) + l.unsaid
+	defer func() { d.broken = len(l.faults)+l.unsaid > before }()
 	l.mapping(n, "match", fields{
 		"sha256":      func(n *yaml.Node) { m.SHA256 = l.hashes(n) },
 		"publisher":   func(n *yaml.Node) { m.Publisher = l.publisher(n) },

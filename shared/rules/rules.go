@@ -190,12 +190,12 @@ type Outcome struct {
 	Need elevation.Need
 	// ByRule is true when only the ticket of Need is missing: evaluated again
 	// with a ticket that matches, the outcome is an approval without a person.
-	ByRule       bool
-	Limits       Given
-	Children     Children
-	SetPriority  elevation.Priority // "" = no rule sets it
-	Trace        []elevation.TraceLine
-	Sentence     string // one plain sentence for people
+	ByRule      bool
+	Limits      Given
+	Children    Children
+	SetPriority elevation.Priority // "" = no rule sets it
+	Trace       []elevation.TraceLine
+	Sentence    string // one plain sentence for people
 
 	cost uint64 // of the conditions
 }
