@@ -31,6 +31,10 @@ type Deadline struct {
 	BootID string        `cbor:"boot_id"`
 }
 
+func (d Deadline) plus(more time.Duration) Deadline {
+	return Deadline{Wall: d.Wall.Add(more), Boot: d.Boot + more, BootID: d.BootID}
+}
+
 // IsZero reports whether no deadline was set.
 func (d Deadline) IsZero() bool { return d == Deadline{} }
 

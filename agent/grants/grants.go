@@ -51,6 +51,14 @@ type Entry struct {
 	Effect   Effect              `cbor:"effect"`
 	Used     bool                `cbor:"used"` // its one use is taken; never goes back
 
+	// Opens is the start of a window in the future, zero = from receipt. Such an
+	// entry outlives restarts of the machine until it is used, see [Ledger.Carry].
+	Opens time.Time `cbor:"opens,omitzero"`
+	// Total is how long it may be in force, counted from first use. Only an
+	// amendment makes it more, and each of them counts once; see [Ledger.Extend].
+	Total      time.Duration         `cbor:"total,omitempty"`
+	Amendments []elevation.RequestID `cbor:"amendments,omitempty"`
+
 	EndReason elevation.EndReason `cbor:"end_reason"`
 	EndedAt   time.Time           `cbor:"ended_at"`
 	Exit      *int                `cbor:"exit"`
@@ -64,6 +72,7 @@ var (
 	ErrDamaged  = errors.New("the ledger entry is damaged")
 	ErrBackward = errors.New("a grant can not go back")
 	ErrNotEnded = errors.New("the grant has not ended")
+	ErrEnded    = errors.New("the grant is over")
 	ErrInvalid  = errors.New("not a valid ledger entry")
 )
 
@@ -76,7 +85,7 @@ func (e Entry) Due(now Moment) bool {
 	}
 	switch e.State {
 	case Held:
-		return e.UseBy.Due(now)
+		return e.overUnused(now)
 	case Armed:
 		return e.UseBy.Due(now) || e.EndBy.Due(now)
 	case Active:
@@ -87,5 +96,25 @@ func (e Entry) Due(now Moment) bool {
 
 // Usable reports whether the entry may still be used for the first time.
 func (e Entry) Usable(now Moment) bool {
-	return e.State == Held && !e.Used && !e.UseBy.Due(now)
+	return e.State == Held && !e.Used && !e.UseBy.Due(now) && e.Opened(now)
+}
+
+// Opened reports whether the window has begun, by the wall clock and, within
+// one boot, by the boot clock too: setting the clock forward opens nothing.
+func (e Entry) Opened(now Moment) bool {
+	if e.Opens.IsZero() {
+		return true
+	}
+	elapsed := now.Boot - e.Received.Boot
+	return !now.Wall.Before(e.Opens) && e.Received.BootID == now.BootID && elapsed >= e.Opens.Sub(e.Received.Wall)
+}
+
+// overUnused is Due for an entry without effect. A window in the future waits
+// through restarts of the machine by the wall clock alone, unless that was set
+// back before the moment at which the grant came.
+func (e Entry) overUnused(now Moment) bool {
+	if e.Opens.IsZero() || e.UseBy.BootID == now.BootID {
+		return e.UseBy.Due(now)
+	}
+	return now.BootID == "" || now.Boot <= 0 || now.Wall.Before(e.Received.Wall) || !now.Wall.Before(e.UseBy.Wall)
 }

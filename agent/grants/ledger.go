@@ -189,7 +189,9 @@ func (e Entry) follows(was Entry) error {
 		return fmt.Errorf("%w: it was used", ErrBackward)
 	case e.Request != was.Request || e.UID != was.UID || e.UserName != was.UserName || !bytes.Equal(e.Grant, was.Grant):
 		return fmt.Errorf("%w: it is another grant", ErrBackward)
-	case later(e.UseBy, was.UseBy) || !was.EndBy.IsZero() && later(e.EndBy, was.EndBy):
+	case e.Total < was.Total || e.Total > was.Total && (was.State == Ended || len(e.Amendments) != len(was.Amendments)+1):
+		return fmt.Errorf("%w: it lasts %v, not %v", ErrBackward, was.Total, e.Total)
+	case !e.Opens.Equal(was.Opens) || e.later(was):
 		return fmt.Errorf("%w: its time can not be made longer", ErrBackward)
 	case was.State == Ended && e.EndReason != was.EndReason && was.EndReason != elevation.Abandoned:
 		return fmt.Errorf("%w: it ended as %s", ErrBackward, was.EndReason)
@@ -197,12 +199,34 @@ func (e Entry) follows(was Entry) error {
 	return nil
 }
 
+// later reports whether e lasts longer than was by more than an amendment gave.
+func (e Entry) later(was Entry) bool {
+	grown := e.Total - was.Total
+	if !was.EndBy.IsZero() && later(e.EndBy, was.EndBy.plus(grown)) {
+		return true
+	}
+	if was.State == Held && e.State == Held && !was.Opens.IsZero() && e.UseBy.BootID == e.Received.BootID {
+		return e.UseBy.Wall.After(was.UseBy.Wall) // carried into another boot
+	}
+	return later(e.UseBy, was.UseBy)
+}
+
 func later(d, was Deadline) bool {
 	return d.BootID != was.BootID || d.Wall.After(was.Wall) || d.Boot > was.Boot
 }
 
-// Put stores e durably. An entry only moves forward; see [ErrBackward].
+// Put stores e durably. An entry only moves forward; see [ErrBackward]. Whoever
+// looked before an amendment came does not undo it.
 func (l *Ledger) Put(e Entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if was, ok := l.all[e.ID]; ok {
+		e = e.amendedAs(was)
+	}
+	return l.putLocked(e)
+}
+
+func (l *Ledger) putLocked(e Entry) error {
 	if err := e.valid(); err != nil {
 		return fmt.Errorf("store grant %s: %w", e.ID, err)
 	}
@@ -210,8 +234,6 @@ func (l *Ledger) Put(e Entry) error {
 	if err != nil {
 		return fmt.Errorf("store grant %s: %w", e.ID, err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if _, bad := l.damaged[e.ID]; bad {
 		return fmt.Errorf("store grant %s: %w", e.ID, ErrDamaged)
 	}

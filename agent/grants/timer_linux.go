@@ -31,6 +31,9 @@ func (t Timers) Schedule(ctx context.Context, e Entry) error {
 	}
 	defer conn.Close()
 	name := "assent-end-" + t.Realm + "-" + string(e.ID)
+	if n := len(e.Amendments); n > 0 { // the timers of before stay: they find nothing due
+		name += "-" + strconv.Itoa(n)
+	}
 	done := make(chan string, 1)
 	if _, err := conn.StartTransientUnitAux(ctx, name+".timer", "replace", t.timer(e), []sd.PropertyCollection{
 		{Name: name + ".service", Properties: t.service(e)},

@@ -110,6 +110,18 @@ func (t *Trees) put(ctx context.Context, name string, uid uint32, pid int, ttl t
 	return ref, nil
 }
 
+// Extend lets a tree live for ttl, counted from when it was made, in place of
+// what Put or Start was told. An error means that the old end may still hold.
+func (t *Trees) Extend(ctx context.Context, ref TreeRef, ttl time.Duration) error {
+	if !ref.Planned() || ttl <= 0 {
+		return fmt.Errorf("extend %s: %w", ref.Name, ErrNotContained)
+	}
+	if err := t.os.extend(ctx, ref, ttl); err != nil {
+		return fmt.Errorf("extend %s: %w", ref.Name, err)
+	}
+	return nil
+}
+
 // Alive reports whether any process of the tree lives. A tree that was planned
 // and never made is not alive.
 func (t *Trees) Alive(ref TreeRef) (bool, error) {

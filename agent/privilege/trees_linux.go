@@ -163,7 +163,7 @@ func (o osTrees) remove(ref TreeRef) error {
 	case TreeCgroup2, TreeCgroup1:
 		return o.cg.remove(ref.Dir)
 	case TreeScope:
-		return o.systemd.stopScope(ref, o.cg)
+		return errors.Join(o.systemd.stopScope(ref, o.cg), dropSettings(ref))
 	case TreeSessions:
 		return nil
 	}

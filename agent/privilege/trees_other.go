@@ -30,3 +30,4 @@ func (treeWatch) wait(context.Context) error        { return errors.ErrUnsupport
 func (osTrees) put(context.Context, TreeRef, uint32, time.Duration) (TreeRef, error) {
 	return TreeRef{}, errors.ErrUnsupported
 }
+func (osTrees) extend(context.Context, TreeRef, time.Duration) error { return errors.ErrUnsupported }
