@@ -145,3 +145,30 @@ func TestQueueKeyNeverChangesOrder(t *testing.T) {
 		t.Error("a low request that waited eleven minutes longer must come first")
 	}
 }
+
+// What the endpoint uses while the controller takes it for unused can be revoked
+// again as soon as the endpoint says so, swept or not.
+func TestLateStartIsInUse(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, swept := range []bool{true, false} {
+		r := Request{SubmittedAt: now, ExpiresAt: now.Add(time.Hour), Decision: &Decision{Verdict: Approved, At: now},
+			Granted: Window{Duration: time.Hour, UseWithin: time.Hour}, Grant: GrantFacts{ID: "gr_1"}}
+		late := now.Add(90 * time.Minute)
+		if swept {
+			r, _ = r.Sweep(late)
+		}
+		if s := r.State(late); s != StateExpired {
+			t.Fatalf("not used in time: %s", s)
+		}
+		next, _, err := r.Report(ReportStarted, "gr_1", "", nil, late, late)
+		if err != nil || next.State(late) != StateActive {
+			t.Errorf("swept %v: in use it is %s (%v)", swept, next.State(late), err)
+		}
+		if _, err := next.Revoke(Actor{Kind: ByUser, ID: "usr_1"}, "", late); err != nil {
+			t.Errorf("swept %v: %v", swept, err)
+		}
+		if s := next.State(late.Add(time.Hour)); s != StateExpired {
+			t.Errorf("swept %v: after its time it is %s", swept, s)
+		}
+	}
+}

@@ -400,6 +400,11 @@ func (r Request) Report(kind ReportKind, grant GrantID, reason EndReason, exit *
 		if r.Grant.DeliveredAt.IsZero() {
 			r.Grant.DeliveredAt = at
 		}
+		if r.Granted.Start.IsZero() {
+			// The endpoint counts from when the grant came. What was taken for not
+			// used in time is in use, and somebody must be able to end it.
+			r.WindowEndedAt = time.Time{}
+		}
 	case ReportEnded:
 		if !r.Grant.EndedAt.IsZero() {
 			return r, false, nil
