@@ -30,11 +30,14 @@ func (s *Set) Evaluate(in Input, now time.Time) Outcome {
 
 // evaluate asks every candidate; the candidates are sorted by rank.
 func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
-	v := verdict{in: in, version: s.version}
+	v := verdict{in: in, refs: s.refs}
 	for _, r := range candidates {
 		if r.anchored(in.Attempt.Subject) {
 			a := r.holds(in, now, v.cost)
 			v.cost += a.cost
+			if v.trace == nil {
+				v.trace = make([]elevation.TraceLine, 0, len(candidates))
+			}
 			v.hear(r, a)
 		}
 	}
@@ -44,7 +47,7 @@ func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
 // verdict collects what the rules say.
 type verdict struct {
 	in                        Input
-	version                   int64
+	refs                      []string
 	denies, requires, approve []*rule
 	unsure                    *rule // a denying or requiring rule that could not be evaluated
 	trace                     []elevation.TraceLine
@@ -63,7 +66,7 @@ func (v *verdict) hear(r *rule, a answer) {
 	switch {
 	case r.Mode != Enforce && matched:
 		why = "it observes only: it would " + string(r.Then)
-		v.observed = append(v.observed, elevation.WouldBe{Rule: r.ref(v.version), Then: string(r.Then)})
+		v.observed = append(v.observed, elevation.WouldBe{Rule: v.refs[r.rank], Then: string(r.Then)})
 	case r.Mode != Enforce:
 	case a.err != nil && r.Then != ThenApprove:
 		v.unsure = r
@@ -75,7 +78,7 @@ func (v *verdict) hear(r *rule, a answer) {
 	case r.Then == ThenApprove:
 		v.approve = append(v.approve, r)
 	}
-	v.trace = append(v.trace, elevation.TraceLine{Rule: r.ref(v.version), Matched: matched, Why: why})
+	v.trace = append(v.trace, elevation.TraceLine{Rule: v.refs[r.rank], Matched: matched, Why: why})
 }
 
 func (v *verdict) outcome() Outcome {
@@ -107,7 +110,7 @@ func (v *verdict) outcome() Outcome {
 }
 
 func (v *verdict) answer(o *Outcome, k Kind, r *rule, does string) {
-	o.Kind, o.Rule, o.Name, o.Message = k, r.ref(v.version), r.Name, r.Message
+	o.Kind, o.Rule, o.Name, o.Message = k, v.refs[r.rank], r.Name, r.Message
 	o.Sentence = fmt.Sprintf("Rule %q %s.", r.Name, does)
 	if k == Deny && len(v.approve)+len(v.requires) > 0 {
 		o.Sentence = fmt.Sprintf("Rule %q %s; a denial is stronger than the other rules that match.", r.Name, does)
@@ -129,7 +132,7 @@ func (v *verdict) limit(o *Outcome) {
 		if o.SetPriority == "" {
 			o.SetPriority = r.SetPriority
 		}
-		o.Need.Rules = append(o.Need.Rules, r.ref(v.version))
+		o.Need.Rules = append(o.Need.Rules, v.refs[r.rank])
 	}
 	o.Need.MaxDuration = o.Limits.Duration
 }

@@ -188,7 +188,7 @@ func (d draft) shadow(by map[string][]draft) (draft, bool) {
 		}
 		list := by[k]
 		for _, other := range list[:min(len(list), maxShadows)] {
-			if other.place != d.place && strength(other.Then) > strength(d.Then) && other.covers(d) {
+			if other.place != d.place && strength(other.Then) > strength(d.Then) && other.covers(d) && !d.covers(other) { // else it is a conflict
 				return other, true
 			}
 		}

@@ -23,11 +23,35 @@ type rule struct {
 	args  []*regexp.Regexp // nil where the element is no regular expression
 	cond  Condition        // nil = none
 	hours elevation.Hours
+	said  said
 }
 
-// ref is the rule as decisions and audit events name it.
-func (r *rule) ref(version int64) string {
-	return string(r.Name) + "@" + strconv.FormatInt(version, 10)
+// said is what a rule says when something differs, written once.
+type said struct {
+	accessTypes, product, version, parent, users, groups, count string
+	args                                                        []string
+}
+
+// prepare writes what the rule will say.
+func (r *rule) prepare() {
+	m := r.Match
+	r.said = said{
+		accessTypes: "the access type differs: the rule wants " + oneOf(m.AccessTypes),
+		product:     "the product differs: the rule wants " + m.Product.say(),
+		version:     "the version differs: the rule wants " + m.Version.say(),
+		parent:      "the parent program differs: the rule wants " + m.Parent.say(),
+		users:       "the user differs: the rule is for " + oneOf(m.Users),
+		groups:      "the user is in none of its groups: " + oneOf(m.Groups),
+		args:        make([]string, len(m.Args)),
+	}
+	n, least := len(m.Args), ""
+	if n > 0 && m.Args[n-1].Rest {
+		n, least = n-1, " at least"
+	}
+	r.said.count = fmt.Sprintf("the number of arguments differs: the rule wants %d%s", n, least)
+	for i, w := range m.Args {
+		r.said.args[i] = "argument " + strconv.Itoa(i+1) + " differs: the rule wants " + Text{Literal: w.Literal, Regex: w.Regex}.say()
+	}
 }
 
 // specificity orders rules that say the same: hash, publisher with product,
@@ -134,17 +158,17 @@ func (r *rule) differs(in Input) string {
 	m, s, u := r.Match, in.Attempt.Subject, in.Attempt.User
 	switch {
 	case len(m.AccessTypes) > 0 && !slices.Contains(m.AccessTypes, in.Attempt.AccessType):
-		return "the access type differs: the rule wants " + oneOf(m.AccessTypes)
+		return r.said.accessTypes
 	case !m.Product.holds(r.text.product, s.Product):
-		return "the product differs: the rule wants " + m.Product.say()
+		return r.said.product
 	case !m.Version.holds(r.text.version, s.Version):
-		return "the version differs: the rule wants " + m.Version.say()
+		return r.said.version
 	case !m.Parent.holds(r.text.parent, s.Parent):
-		return "the parent program differs: the rule wants " + m.Parent.say()
+		return r.said.parent
 	case len(m.Users) > 0 && !slices.Contains(m.Users, u.Name):
-		return "the user differs: the rule is for " + oneOf(m.Users)
+		return r.said.users
 	case len(m.Groups) > 0 && !slices.ContainsFunc(m.Groups, func(g string) bool { return slices.Contains(u.Groups, g) }):
-		return "the user is in none of its groups: " + oneOf(m.Groups)
+		return r.said.groups
 	}
 	for k, v := range m.Labels {
 		if got, ok := in.Endpoint.Labels[k]; !ok || got != v {
@@ -222,15 +246,11 @@ func (r *rule) argsDiffer(args []string) string {
 		want = want[:len(want)-1]
 	}
 	if len(args) < len(want) || !rest && len(args) > len(want) {
-		least := ""
-		if rest {
-			least = " at least"
-		}
-		return fmt.Sprintf("the number of arguments differs: the rule wants %d%s", len(want), least)
+		return r.said.count
 	}
 	for i, w := range want {
 		if !w.holds(r.args[i], args[i]) {
-			return "argument " + strconv.Itoa(i+1) + " differs: the rule wants " + Text{Literal: w.Literal, Regex: w.Regex}.say()
+			return r.said.args[i]
 		}
 	}
 	return ""

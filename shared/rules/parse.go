@@ -16,7 +16,7 @@ import (
 
 // Limits of a file of rules; each is refused with a fault when exceeded.
 const (
-	MaxYAML    = 1 << 20 // bytes
+	MaxYAML    = 2 << 20 // bytes
 	MaxRules   = 20_000
 	MaxTests   = 2000
 	MaxWhen    = 8 << 10 // bytes of one condition
@@ -70,8 +70,18 @@ func (s *Set) arrange() {
 	slices.SortStableFunc(s.rules, answering)
 	for i, r := range s.rules {
 		r.rank = i
+		r.prepare()
 	}
 	s.index = newIndex(s.rules)
+	s.name()
+}
+
+// name writes the references of all rules for the present version.
+func (s *Set) name() {
+	s.refs = make([]string, len(s.rules))
+	for i, r := range s.rules {
+		s.refs[i] = string(r.Name) + "@" + strconv.FormatInt(s.version, 10)
+	}
 }
 
 // loader reads one file. Its methods return zero values after a fault; the set

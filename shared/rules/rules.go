@@ -237,7 +237,8 @@ type Condition interface {
 // use. A nil Set has no rules: everything asks.
 type Set struct {
 	version  int64
-	rules    []*rule // by rank
+	rules    []*rule  // by rank
+	refs     []string // name@version of each
 	index    index
 	fixtures []Fixture
 }
@@ -258,6 +259,7 @@ func (s *Set) At(version int64) *Set {
 	}
 	t := *s
 	t.version = version
+	t.name()
 	return &t
 }
 

@@ -24,9 +24,9 @@ func (s *Set) WhyNot(name elevation.RuleID, in Input, now time.Time) (elevation.
 
 func (s *Set) whyNot(r *rule, in Input, now time.Time) elevation.TraceLine {
 	if !r.anchored(in.Attempt.Subject) {
-		return elevation.TraceLine{Rule: r.ref(s.version), Why: r.otherProgram(in.Attempt.Subject)}
+		return elevation.TraceLine{Rule: s.refs[r.rank], Why: r.otherProgram(in.Attempt.Subject)}
 	}
-	v := verdict{in: in, version: s.version}
+	v := verdict{in: in, refs: s.refs}
 	v.hear(r, r.holds(in, now, 0))
 	return v.trace[0]
 }
