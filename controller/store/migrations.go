@@ -6,9 +6,10 @@ package store
 // 2026-11-21: the first step.
 // 2026-11-22: schemaHistory, what was asked before; schemaFile, lasting answers and capabilities.
 // 2026-11-22: schemaDesk, what requests are grouped by.
+// 2026-11-22: schemaReviews, what waits for a review after use.
 // 2026-11-22: schemaTeams, who may answer.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaTeams}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams}
 }
 
 const schema1 = `

@@ -39,10 +39,11 @@ type RequestFilter struct {
 	Scope       map[string]string // labels that the endpoint must have
 	Text        string            // anywhere in the words of a request, ignoring case
 	Program     string
-	Escalated   bool   // only what went up the ladder
-	ReviewOpen  bool   // only what is over and waits for its review
-	Group       Group  // By and Key: only this group
-	List        string // ListTeam or ListRequester: without what was removed from it; "" = everything
+	Escalated   bool     // only what went up the ladder
+	ReviewOpen  bool     // only what is over and waits for its review
+	ReviewTeams []string // with ReviewOpen, only that of teams with one of these ids or names; "" is a request without one
+	Group       Group    // By and Key: only this group
+	List        string   // ListTeam or ListRequester: without what was removed from it; "" = everything
 
 	Sort   string // "queue", "newest", or one of [sortColumns]; a leading "-" turns a column around
 	Cursor string
@@ -302,7 +303,10 @@ func (f RequestFilter) where() (where, error) {
 	if f.Escalated {
 		q.and("escalated = 1")
 	}
-	if f.ReviewOpen {
+	switch {
+	case f.ReviewOpen && len(f.ReviewTeams) > 0:
+		q.and("id IN (SELECT request FROM open_reviews WHERE team IN ("+marks(len(f.ReviewTeams))+"))", strs(lower(f.ReviewTeams))...)
+	case f.ReviewOpen:
 		q.and("id IN (SELECT request FROM open_reviews)")
 	}
 	if f.Group.By != "" {

@@ -160,6 +160,9 @@ next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body
 		return fmt.Errorf("write request %s: %w", r.ID, err)
 	}
 	now2 := place{row.state, !r.RemovedByTeamAt.IsZero()}
+	if err := tx.keepReview(r); err != nil {
+		return err
+	}
 	tx.move(old, now2)
 	tx.remember(r.ID, now2)
 	return nil

@@ -25,11 +25,13 @@ type Settings struct {
 	Emergency        Emergency
 	TicketValidator  TicketValidator
 	Retention        Retention
+	FourEyesAccounts bool     // no vote by an account whose key the requester holds
 	FourEyesRules    bool     // a change of rules waits for a second person
 	BeneficiaryCheck bool     // so does a rule from which only its author gains
 	MaskPatterns     []string // of secrets in arguments, beside the built-in ones of endpoints
 	ShowApprovers    bool     // requesters see who answers
 	Nudge            Nudge
+	StepUpRisky      bool // approvals of high risk need a fresh sign-in, also where no rule says so
 }
 
 // Emergency says who may take access at once, to be looked at afterwards.
@@ -70,7 +72,7 @@ func DefaultSettings() Settings {
 	return Settings{PendingTTL: t.PendingTTL, UseWithin: t.UseWithin, Hold: 10 * time.Minute, HeadStart: elevation.DefaultHeadStarts(),
 		MaxRequesterPriority: elevation.High, Undo: t.Undo, Quota: Quota{PendingPerUser: 20, PendingPerEndpoint: 200, Cooldown: time.Minute},
 		HistoryDays: 400, MinDuration: t.MinDuration,
-		TimeZone: "UTC", Emergency: Emergency{Enabled: true, Roles: []string{"administrator"}, DailyQuota: 3},
+		TimeZone: "UTC", FourEyesAccounts: true, Emergency: Emergency{Enabled: true, Roles: []string{"administrator"}, DailyQuota: 3},
 		TicketValidator: TicketValidator{Timeout: 5 * time.Second}, ShowApprovers: true, Nudge: Nudge{Every: 15 * time.Minute, Most: 4}}
 }
 
