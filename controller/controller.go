@@ -35,11 +35,13 @@ import (
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/console"
 	"github.com/assent-epm/assent/controller/gateway"
+	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/rules/cel"
 )
 
@@ -79,6 +81,7 @@ type Controller struct {
 	accounts *auth.Accounts
 	audit    *audit.Sequencer
 	admin    *admin.Admin
+	insight  *insight.Insight
 	queue    *queue.Queue
 	gateway  *gateway.Gateway
 	api      *api.API
@@ -145,9 +148,18 @@ func (c *Controller) open(ctx context.Context) error {
 		return fmt.Errorf("prepare conditions: %w", err)
 	}
 	c.admin, err = admin.New(ctx, admin.Config{Store: c.store, Passwords: c.accounts, Conditions: conditions,
-		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log})
+		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log,
+		// Called once rules are applied, when insight is there.
+		Denied: func(ctx context.Context, set *rules.Set, days int) (int, elevation.RequestID, string, error) {
+			return c.insight.Denied(ctx, set, days)
+		}})
 	if err != nil {
 		return fmt.Errorf("open administration: %w", err)
+	}
+	c.insight, err = insight.New(insight.Config{Store: c.store, Rules: c.admin.Set, Read: c.admin.ReadRules, Text: c.admin.RulesText,
+		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Now: cfg.Now, Log: cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open insight: %w", err)
 	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
@@ -320,6 +332,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	flow, stopFlow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopFlow()
 	group.Go(func() error { c.queue.Run(flow); return nil })
+	group.Go(func() error { c.insight.Run(flow); return nil })
 	log, stopLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLog()
 	group.Go(func() error { return c.audit.Run(log) })

@@ -44,8 +44,12 @@ type Config struct {
 	Conditions    rules.Conditions // of `when`; nil refuses rules that have one
 	CAFingerprint []byte           // of the agents' CA, for enrolment tokens
 	OnRules       func(*rules.Set) // may be nil; called after a new set is in force
-	Now           func() time.Time
-	Log           *slog.Logger // nil discards
+	// Denied holds a set against what people denied in the last days: how many of
+	// that it would approve, the newest, and by which rule. Without it rules are
+	// applied only by those who acknowledge that.
+	Denied func(ctx context.Context, set *rules.Set, days int) (n int, newest elevation.RequestID, rule string, err error)
+	Now    func() time.Time
+	Log    *slog.Logger // nil discards
 }
 
 // Admin does what administrators ask. Use [New].

@@ -62,7 +62,8 @@ func (d *desk) reopen(t testing.TB) *Admin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(ctxOf(t), Config{Store: d.store, Passwords: accounts, Conditions: conditions, CAFingerprint: make([]byte, 32), Now: clock})
+	a, err := New(ctxOf(t), Config{Store: d.store, Passwords: accounts, Conditions: conditions, CAFingerprint: make([]byte, 32), Now: clock,
+		Denied: d.denied})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,19 +2,15 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
-	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
 )
 
-// How far back new rules are held against what people denied.
-const (
-	deniedDays = 30
-	deniedMost = 2000 // requests
-)
+// deniedDays is how far back new rules are held against what people denied.
+const deniedDays = 30
 
 // DeniedError says that new rules would approve what a person denied. It is an
 // [ErrConflict]; the caller may acknowledge it.
@@ -33,59 +29,38 @@ func (e *DeniedError) Error() string {
 // Unwrap makes the error an [ErrConflict].
 func (e *DeniedError) Unwrap() error { return ErrConflict }
 
-// checkDenied evaluates the set over the newest requests that people denied.
+// errNoHistory means that this program can not look at what was denied, so rules
+// may only be applied with that acknowledged.
+var errNoHistory = errors.New("what people denied can not be looked at here")
+
+// checkDenied asks the replay whether the set would approve what a person denied.
 func (a *Admin) checkDenied(ctx context.Context, set *rules.Set) error {
-	found := &DeniedError{}
-	filter := store.RequestFilter{States: []elevation.State{elevation.StateDenied}, Since: a.cfg.Now().Add(-deniedDays * 24 * time.Hour),
-		Sort: "newest", Limit: store.MaxLimit}
-	for seen := 0; seen < deniedMost; {
-		more, err := a.deniedPage(ctx, set, &filter, found)
-		if err != nil {
-			return fmt.Errorf("look at what was denied: %w", err)
-		}
-		seen += filter.Limit
-		if !more {
-			break
-		}
+	if a.cfg.Denied == nil {
+		return errNoHistory
 	}
-	if found.Count > 0 {
-		return found
+	n, newest, rule, err := a.cfg.Denied(ctx, set, deniedDays)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return &DeniedError{Count: n, Request: newest, Rule: rule}
 	}
 	return nil
 }
 
-func (a *Admin) deniedPage(ctx context.Context, set *rules.Set, f *store.RequestFilter, found *DeniedError) (more bool, err error) {
-	type denied struct {
-		in rules.Input
-		at time.Time
-		id elevation.RequestID
+// ReadRules reads a text of rules as [Admin.ApplyRules] would, without its tests
+// and for whoever may look at it already: it changes nothing. The error is a
+// *[FaultsError].
+func (a *Admin) ReadRules(text string) (*rules.Set, error) {
+	set, faults := a.read(text)
+	if set == nil {
+		return nil, &FaultsError{Faults: faults}
 	}
-	var list []denied
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		page, err := tx.RequestPage(*f)
-		if err != nil {
-			return err
-		}
-		f.Cursor, more = page.Next, page.Next != ""
-		for _, r := range page.Items {
-			if r.Decision == nil || r.Decision.By.Kind != elevation.ByUser {
-				continue
-			}
-			ep, err := tx.Endpoint(r.Endpoint)
-			if err != nil {
-				return err
-			}
-			list = append(list, denied{in: input(r, ep), at: r.SubmittedAt, id: r.ID})
-		}
-		return nil
-	})
-	for _, d := range list {
-		if o := set.Evaluate(d.in, d.at); o.Kind == rules.Approve {
-			if found.Count == 0 {
-				found.Request, found.Rule = d.id, string(o.Name)
-			}
-			found.Count++
-		}
-	}
-	return more, err
+	return set, nil
+}
+
+// RulesText is the text of the rules in force, "" when there are none.
+func (a *Admin) RulesText(ctx context.Context) (string, error) {
+	r, err := a.stored(ctx)
+	return r.YAML, err
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -209,6 +210,26 @@ func (d *desk) endpoint(t *testing.T, name string, labels map[string]string) sto
 		t.Fatal(err)
 	}
 	return e
+}
+
+// denied is the replay in small; the real one is insight's.
+func (d *desk) denied(ctx context.Context, set *rules.Set, days int) (n int, newest elevation.RequestID, rule string, err error) {
+	span := store.Span{Since: d.now.Add(-time.Duration(days) * 24 * time.Hour), Denied: true}
+	_, err = d.store.Each(ctx, span, []func(*elevation.Request) error{func(r *elevation.Request) error {
+		if o := set.Evaluate(rules.Input{Attempt: r.Attempt}, r.SubmittedAt); o.Kind == rules.Approve {
+			n, newest, rule = n+1, r.ID, string(o.Name)
+		}
+		return nil
+	}})
+	return n, newest, rule, err
+}
+
+func TestRulesNeedTheirHistory(t *testing.T) {
+	d := newDesk(t)
+	d.cfg.Denied = nil
+	if _, _, err := d.ApplyRules(ctxOf(t), d.chief, ApplyRules{YAML: idRule}); !errors.Is(err, errNoHistory) || d.Set() != nil {
+		t.Errorf("rules were applied without a look at what was denied: %v", err)
+	}
 }
 
 func TestRulesAgainstDenials(t *testing.T) {

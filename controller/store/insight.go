@@ -208,6 +208,8 @@ type Span struct {
 	Since time.Time // submitted not before
 	Until time.Time // and before this; zero = no end
 	Most  int       // the newest requests that are looked at, 0 = all
+	// Denied takes only requests that a person denied.
+	Denied bool
 }
 
 // spanPage is how many requests one read takes along.
@@ -250,7 +252,10 @@ func (s *Store) Each(ctx context.Context, span Span, workers []func(*elevation.R
 // page that is wholly older ends it.
 func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) (cut bool, err error) {
 	before, seen := int64(1<<62), 0
-	since, until := ms(span.Since), int64(1<<62)
+	since, until, only := ms(span.Since), int64(1<<62), ""
+	if span.Denied {
+		only = "AND denied_ms > 0 "
+	}
 	if !span.Until.IsZero() {
 		until = ms(span.Until)
 	}
@@ -270,7 +275,7 @@ func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) 
 					page = append(page, body)
 				}
 				return nil
-			}, "SELECT pos, submitted_ms, body FROM requests WHERE pos < ? ORDER BY pos DESC LIMIT ?", before, spanPage)
+			}, "SELECT pos, submitted_ms, body FROM requests WHERE pos < ? "+only+"ORDER BY pos DESC LIMIT ?", before, spanPage)
 		})
 		if err != nil {
 			return false, fmt.Errorf("read history: %w", err)
@@ -290,4 +295,11 @@ func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) 
 			return cut, nil
 		}
 	}
+}
+
+// EndpointsAtLeast reports whether there are n endpoints or more.
+func (tx *Tx) EndpointsAtLeast(n int) (bool, error) {
+	var have int
+	err := tx.row([]any{&have}, "SELECT count(*) FROM (SELECT 1 FROM endpoints WHERE deleted_at = 0 LIMIT ?)", n)
+	return have >= n, err
 }
