@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
 )
 
@@ -116,60 +117,98 @@ const (
 
 // matrix says for every operation who may do it: "y" or "n" for each column
 // nobody, requester, auditor, approver, administrator, token with metrics only.
-// An operation that is not here fails the test, so none comes without a thought.
+// Words after that are the other roles that may (security_admin, rule_author)
+// and the scopes with which a token of an administrator may; without a word
+// there is none, and "any" is all of them. An operation that is not here fails the test, so none comes
+// without a thought.
 func matrix() map[string]string {
 	return map[string]string{
-		"GET /api/v1/audit":                     "nnynyn",
-		"GET /api/v1/audit/checkpoint":          "nnynyn",
-		"GET /api/v1/audit/export":              "nnynyn",
-		"GET /api/v1/counts":                    "nyyyyn",
-		"GET /api/v1/endpoints":                 "nnyyyn",
-		"GET /api/v1/endpoints/{id}":            "nnyyyn",
-		"DELETE /api/v1/endpoints/{id}":         "nnnnyn",
-		"GET /api/v1/enrollment-tokens":         "nnynyn",
-		"POST /api/v1/enrollment-tokens":        "nnnnyn",
-		"DELETE /api/v1/enrollment-tokens/{id}": "nnnnyn",
-		"GET /api/v1/events":                    "nyyyyn",
-		"GET /api/v1/me":                        "nyyyyy",
-		"GET /api/v1/requests":                  "nyyyyn",
-		"POST /api/v1/requests/batch":           "nyyyyy", // each id is judged on its own
-		"GET /api/v1/requests/{id}":             "nnyyyn",
-		"GET /api/v1/requests/{id}/explain":     "nnyyyn",
-		"GET /api/v1/requests/{id}/timeline":    "nnyyyn",
-		"POST /api/v1/requests/{id}/approve":    "nnnyyn",
-		"POST /api/v1/requests/{id}/deny":       "nnnyyn",
+		"GET /api/v1/audit":                     "nnynyn audit.read",
+		"GET /api/v1/audit/checkpoint":          "nnynyn audit.read",
+		"GET /api/v1/audit/export":              "nnynyn audit.read",
+		"GET /api/v1/counts":                    "nyyyyn security_admin rule_author requests.read requests.decide",
+		"GET /api/v1/endpoints":                 "nnyyyn security_admin endpoints",
+		"GET /api/v1/endpoints/{id}":            "nnyyyn security_admin endpoints",
+		"DELETE /api/v1/endpoints/{id}":         "nnnnyn endpoints",
+		"GET /api/v1/enrollment-tokens":         "nnynyn endpoints",
+		"POST /api/v1/enrollment-tokens":        "nnnnyn endpoints",
+		"DELETE /api/v1/enrollment-tokens/{id}": "nnnnyn endpoints",
+		"GET /api/v1/events":                    "nyyyyn security_admin rule_author requests.read requests.decide audit.read",
+		"GET /api/v1/me":                        "nyyyyy any",
+		"GET /api/v1/requests":                  "nyyyyn security_admin rule_author requests.read requests.decide",
+		"POST /api/v1/requests/batch":           "nyyyyy any", // each id is judged on its own
+		"GET /api/v1/requests/{id}":             "nnyyyn security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/explain":     "nnyyyn security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/timeline":    "nnyyyn security_admin requests.read requests.decide",
+		"POST /api/v1/requests/{id}/approve":    "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/deny":       "nnnyyn requests.decide",
 		"POST /api/v1/requests/{id}/undo":       "nnnnnn", // only who answered, see TestUndo
-		"POST /api/v1/requests/{id}/revoke":     "nnnyyn",
+		"POST /api/v1/requests/{id}/revoke":     "nnnyyn requests.decide",
 		"POST /api/v1/requests/{id}/cancel":     "nnnnnn", // only the requester
 		"POST /api/v1/requests/{id}/check-in":   "nnnnnn",
-		"POST /api/v1/requests/{id}/remove":     "nnnyyn",
-		"GET /api/v1/rules":                     "nnyyyn",
-		"GET /api/v1/rules/versions":            "nnyyyn",
-		"GET /api/v1/rules/{id}":                "nnyyyn",
-		"POST /api/v1/rules/apply":              "nnnnyn",
-		"POST /api/v1/rules/check":              "nnyyyn",
-		"POST /api/v1/rules/evaluate":           "nnyyyn",
+		"POST /api/v1/requests/{id}/remove":     "nnnyyn requests.decide",
+		"GET /api/v1/rules":                     "nnyyyn rules",
+		"GET /api/v1/rules/versions":            "nnyyyn rules",
+		"GET /api/v1/rules/{id}":                "nnyyyn rules",
+		"POST /api/v1/rules/apply":              "nnnnyn rules",
+		"POST /api/v1/rules/check":              "nnyyyn rules",
+		"POST /api/v1/rules/evaluate":           "nnyyyn rules",
 		"POST /api/v1/sessions":                 "nnnnnn", // the credential decides, not the caller
-		"DELETE /api/v1/sessions":               "nyyyyy",
+		"DELETE /api/v1/sessions":               "nyyyyy any",
 		"GET /api/v1/settings":                  "nnynyn",
 		"PUT /api/v1/settings":                  "nnnnyn",
 		"GET /api/v1/tokens":                    "nnnnyn", // tokens see no tokens, except admin.token
 		"POST /api/v1/tokens":                   "nnnnyn", // tokens make no tokens, except admin.token
 		"DELETE /api/v1/tokens/{id}":            "nnnnyn",
-		"GET /api/v1/users":                     "nnynyn",
-		"POST /api/v1/users":                    "nnnnyn",
-		"GET /api/v1/users/{id}":                "nnynyn",
-		"PUT /api/v1/users/{id}":                "nnnnyn",
-		"DELETE /api/v1/users/{id}":             "nnnnyn",
+		"GET /api/v1/users":                     "nnynyn users",
+		"POST /api/v1/users":                    "nnnnyn users",
+		"GET /api/v1/users/{id}":                "nnynyn users",
+		"PUT /api/v1/users/{id}":                "nnnnyn users",
+		"DELETE /api/v1/users/{id}":             "nnnnyn users",
 	}
 }
 
+// caller is somebody who tries every operation.
+type caller struct {
+	name, token string
+	may         func(row string) bool
+}
+
+// callers are the columns of the matrix, the other roles, and one token for
+// each scope.
+func (b *bed) callers(t *testing.T) []caller {
+	t.Helper()
+	scoped := func(scope string) string {
+		return must[client.Token](t)(client.Post[client.Token](t.Context(), b.admin, "/tokens", client.NewToken{Name: "m", Scopes: []string{scope}})).Token
+	}
+	var all []caller
+	for i, token := range [columns]string{requester: b.person("req", nil, "requester").Token, auditor: b.person("aud", nil, "auditor").Token,
+		approver: b.person("app", nil, "approver").Token, administrator: b.admin.Token, narrow: scoped("metrics")} {
+		all = append(all, caller{[]string{"nobody", "requester", "auditor", "approver", "administrator", "metrics"}[i], token,
+			func(row string) bool { return row[i] == 'y' }})
+	}
+	word := func(name, token string) {
+		all = append(all, caller{name, token, func(row string) bool {
+			words := strings.Fields(row)[1:]
+			return slices.Contains(words, name) || slices.Contains(words, "any")
+		}})
+	}
+	for _, role := range []string{"security_admin", "rule_author"} {
+		word(role, b.person(role, nil, role).Token)
+	}
+	for _, scope := range auth.Scopes() {
+		if scope != auth.ScopeMetrics {
+			word(scope, scoped(scope))
+		}
+	}
+	return all
+}
+
+// TestAuthorisationMatrix tries every operation of the document as everybody.
 func TestAuthorisationMatrix(t *testing.T) {
 	b := start(t)
 	doc, _ := b.document()
-	callers := [columns]string{requester: b.person("req", nil, "requester").Token, auditor: b.person("aud", nil, "auditor").Token,
-		approver: b.person("app", nil, "approver").Token, administrator: b.admin.Token}
-	callers[narrow] = must[client.Token](t)(client.Post[client.Token](t.Context(), b.admin, "/tokens", client.NewToken{Name: "m", Scopes: []string{"metrics"}})).Token
+	callers := b.callers(t)
 	ep := b.endpoint("web-1", nil)
 	must[client.Ruleset](t)(client.Post[client.Ruleset](t.Context(), b.admin, "/rules/apply",
 		client.ApplyRules{YAML: "rules:\n  - name: x\n    match: {path: /usr/bin/x, args: []}\n    then: approve\n"}))
@@ -180,11 +219,11 @@ func TestAuthorisationMatrix(t *testing.T) {
 			name := strings.ToUpper(verb) + " " + path
 			row, ok := known[name]
 			delete(known, name)
-			if !ok || len(row) != columns {
+			if !ok || len(row) < columns || len(strings.Fields(row)[0]) != columns {
 				t.Errorf("%s is not in the matrix", name)
 				continue
 			}
-			for who, token := range callers {
+			for _, who := range callers {
 				n++
 				// Each call gets things of its own, so that no call spoils the next.
 				target := b.target(t, name, ep, n)
@@ -192,15 +231,15 @@ func TestAuthorisationMatrix(t *testing.T) {
 				if op.RequestBody != nil {
 					body = bytes.NewReader(bodyFor(name, n, op.RequestBody.Content["application/json"].Example))
 				}
-				status := b.status(strings.ToUpper(verb), target, token, body)
+				status := b.status(strings.ToUpper(verb), target, who.token, body)
 				if status >= 500 {
-					t.Errorf("%s as %d: status %d", name, who, status)
+					t.Errorf("%s by %s: status %d", name, who.name, status)
 				}
 				allowed := status < 300
-				if want := row[who] == 'y'; allowed != want {
-					t.Errorf("%s by caller %d: status %d, allowed should be %v", name, who, status, want)
+				if want := who.may(row); allowed != want {
+					t.Errorf("%s by %s: status %d, allowed should be %v", name, who.name, status, want)
 				}
-				if !allowed && token == "" && status != 401 && name != "POST /api/v1/sessions" {
+				if !allowed && who.token == "" && status != 401 && name != "POST /api/v1/sessions" {
 					t.Errorf("%s by nobody: status %d, want 401", name, status)
 				}
 			}
