@@ -33,7 +33,7 @@ func TestMask(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in, want := split(tt.in), split(tt.want)
-			if d := cmp.Diff(want, Mask(in, false)); d != "" {
+			if d := cmp.Diff(want, Masking{}.Args(in)); d != "" {
 				t.Error(d)
 			}
 		})
@@ -58,7 +58,7 @@ func TestMaskHidesNoDeed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if d := cmp.Diff(split(tt.want), Mask(split(tt.in), true)); d != "" {
+			if d := cmp.Diff(split(tt.want), Masking{Acts: true}.Args(split(tt.in))); d != "" {
 				t.Error(d)
 			}
 		})
@@ -79,7 +79,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("a\xff\x00", "TOKEN=abc")
 	f.Add("https://a:b@c", "Authorization: Basic x")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		got := append(Mask([]string{a, b}, false), Mask([]string{a, b}, true)...)
+		got := append(Masking{}.Args([]string{a, b}), Masking{Acts: true, Program: "curl"}.Args([]string{a, b})...)
 		if len(got) != 4 {
 			t.Fatalf("%d arguments", len(got))
 		}

@@ -46,6 +46,7 @@ type Raw struct {
 	Mechanism  string
 	Marks      []string // what the mechanism itself has seen, such as elevation.MarkShell
 	Salt       []byte   // of this endpoint, never sent anywhere
+	Mask       Patterns // of secrets in arguments, beside those that are known
 }
 
 // Real is what stays on the endpoint: exactly what shall run. A grant binds to
@@ -100,7 +101,7 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 		User:       real.User.elevationUser(),
 		Mechanism:  raw.Mechanism,
 		Subject: elevation.Subject{
-			Path: real.Path, Args: Mask(raw.Args, unbounded(real)), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
+			Path: real.Path, Args: masking(raw, real).Args(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
 			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
 			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
 		},
@@ -229,6 +230,10 @@ func ArgsDigest(salt []byte, called string, args []string) []byte {
 // unbounded is told by the program's own name and by the one it is called by.
 func unbounded(real Real) bool {
 	return elevation.Unbounded(real.Path) || elevation.Unbounded(real.Called)
+}
+
+func masking(raw Raw, real Real) Masking {
+	return Masking{Program: real.Called, Acts: unbounded(real), More: raw.Mask}
 }
 
 func marks(raw Raw, real Real) []string {
