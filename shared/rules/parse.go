@@ -94,8 +94,15 @@ type loader struct {
 	faults   []Fault
 	drafts   []draft
 	fixtures []Fixture
+	compiled map[compiled]Condition
 	unsaid   int // faults that were not added
 	regexes  int // size of all regular expressions so far
+}
+
+// compiled names a condition.
+type compiled struct {
+	source    string
+	approving bool
 }
 
 // draft is a rule with the places of its parts, for the linter.

@@ -201,10 +201,18 @@ func (l *loader) compile(d draft) {
 		l.fail(d.when, "when", "conditions (`when`) can not be read here: use `match`")
 		return
 	}
-	c, err := l.conditions.Compile(r.When, r.Then == ThenApprove)
-	if err != nil {
-		l.fail(d.when, "when", "the condition can not be used: %s", clean(err.Error(), 400))
-		return
+	key := compiled{r.When, r.Then == ThenApprove}
+	c, ok := l.compiled[key] // sets repeat themselves, and one of a kind is enough
+	if !ok {
+		var err error
+		if c, err = l.conditions.Compile(r.When, key.approving); err != nil {
+			l.fail(d.when, "when", "the condition can not be used: %s", clean(err.Error(), 400))
+			return
+		}
+		if l.compiled == nil {
+			l.compiled = map[compiled]Condition{}
+		}
+		l.compiled[key] = c
 	}
 	r.cond = c
 }

@@ -205,7 +205,7 @@ type condition struct {
 func (c condition) Holds(in rules.Input, now time.Time) (held bool, units uint64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
 	defer cancel()
-	out, details, err := c.program.ContextEval(ctx, c.values(in, now))
+	out, details, err := c.program.ContextEval(ctx, facts{in: &in, now: now, approving: c.approving})
 	units = MaxCost // when nobody knows
 	if details != nil && details.ActualCost() != nil {
 		units = *details.ActualCost()
@@ -220,24 +220,47 @@ func (c condition) Holds(in rules.Input, now time.Time) (held bool, units uint64
 	return held, units, nil
 }
 
-func (c condition) values(in rules.Input, now time.Time) map[string]any {
-	s, u, e := in.Attempt.Subject, in.Attempt.User, in.Endpoint
-	v := map[string]any{
-		"subject": Subject{Path: s.Path, Args: s.Args, Cwd: s.Cwd, RunAs: s.RunAs, SHA256: s.SHA256, Size: s.Size,
-			Publisher: Publisher(s.Publisher), Parent: s.Parent, Product: s.Product, Version: s.Version},
-		"user":          User{Name: u.Name, Display: u.Display, UID: u.UID, Groups: u.Groups},
-		"access_type":   string(in.Attempt.AccessType),
-		"justification": in.Justification,
-		"ticket":        in.Ticket,
-		"priority":      string(in.Priority),
-		"now":           now,
+// facts give a condition the values that it asks for, and make no others.
+type facts struct {
+	in        *rules.Input
+	now       time.Time
+	approving bool
+}
+
+// Parent implements CEL's activation; there is none.
+func (facts) Parent() cel.Activation { return nil }
+
+// ResolveName implements CEL's activation.
+func (f facts) ResolveName(name string) (any, bool) {
+	switch name {
+	case "subject":
+		s := f.in.Attempt.Subject
+		return &Subject{Path: s.Path, Args: s.Args, Cwd: s.Cwd, RunAs: s.RunAs, SHA256: s.SHA256, Size: s.Size,
+			Publisher: Publisher(s.Publisher), Parent: s.Parent, Product: s.Product, Version: s.Version}, true
+	case "user":
+		u := f.in.Attempt.User
+		return &User{Name: u.Name, Display: u.Display, UID: u.UID, Groups: u.Groups}, true
+	case "endpoint":
+		return f.endpoint(), true
+	case "access_type":
+		return string(f.in.Attempt.AccessType), true
+	case "justification":
+		return f.in.Justification, true
+	case "ticket":
+		return f.in.Ticket, true
+	case "priority":
+		return string(f.in.Priority), true
+	case "now":
+		return f.now, true
 	}
-	trusted := Endpoint{ID: string(e.ID), Name: e.Name, OS: e.OS, OSVersion: e.OSVersion, Arch: e.Arch, IP: e.IP, Labels: e.Labels}
-	if c.approving {
-		v["endpoint"] = trusted
-		return v
+	return nil, false
+}
+
+func (f facts) endpoint() any {
+	e := f.in.Endpoint
+	if f.approving {
+		return &Endpoint{ID: string(e.ID), Name: e.Name, OS: e.OS, OSVersion: e.OSVersion, Arch: e.Arch, IP: e.IP, Labels: e.Labels}
 	}
-	v["endpoint"] = ReportedEndpoint{ID: trusted.ID, Name: e.Name, OS: e.OS, OSVersion: e.OSVersion, Arch: e.Arch, IP: e.IP,
+	return &ReportedEndpoint{ID: string(e.ID), Name: e.Name, OS: e.OS, OSVersion: e.OSVersion, Arch: e.Arch, IP: e.IP,
 		Labels: e.Labels, Reported: e.Reported}
-	return v
 }
