@@ -196,6 +196,7 @@ func settingValues(s store.Settings) map[string]string {
 		"ticket_validator.timeout_seconds": seconds(s.TicketValidator.Timeout),
 		"retention.arguments_days":         strconv.Itoa(s.Retention.ArgumentsDays),
 		"retention.reasons_days":           strconv.Itoa(s.Retention.ReasonsDays),
+		"four_eyes_accounts":               strconv.FormatBool(s.FourEyesAccounts),
 		"four_eyes_rules":                  strconv.FormatBool(s.FourEyesRules),
 		"beneficiary_check":                strconv.FormatBool(s.BeneficiaryCheck),
 		"mask_patterns":                    audit.Clip(strings.Join(s.MaskPatterns, " "), 400),

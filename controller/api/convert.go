@@ -149,7 +149,7 @@ func queueOf(v queue.View) *client.Queue {
 	if v.State != elevation.StatePending && v.State != elevation.StateHeld {
 		return nil
 	}
-	q := &client.Queue{UsualWaitSeconds: seconds(v.UsualWait), CanAnswer: list(v.CanAnswer)}
+	q := &client.Queue{UsualWaitSeconds: seconds(v.UsualWait), CanAnswer: list(v.CanAnswer), CanAnswerFrom: moment(v.CanAnswerFrom)}
 	if v.Position > 0 {
 		q.Position = &v.Position
 	}

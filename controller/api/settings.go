@@ -37,7 +37,7 @@ func settingsOf(s store.Settings) client.Settings {
 		Quota: client.Quota{PendingPerUser: int64(s.Quota.PendingPerUser), PendingPerEndpoint: int64(s.Quota.PendingPerEndpoint),
 			CooldownSeconds: whole(s.Quota.Cooldown)},
 		HistoryDays: int64(s.HistoryDays), MinDurationSeconds: whole(s.MinDuration),
-		TimeZone: s.TimeZone, FourEyesRules: s.FourEyesRules, BeneficiaryCheck: s.BeneficiaryCheck, MaskPatterns: list(s.MaskPatterns),
+		TimeZone: s.TimeZone, FourEyesAccounts: s.FourEyesAccounts, FourEyesRules: s.FourEyesRules, BeneficiaryCheck: s.BeneficiaryCheck, MaskPatterns: list(s.MaskPatterns),
 		ShowApprovers:   s.ShowApprovers,
 		Emergency:       client.Emergency{Enabled: s.Emergency.Enabled, Roles: list(s.Emergency.Roles), DailyQuota: int64(s.Emergency.DailyQuota)},
 		TicketValidator: client.TicketValidator{URL: s.TicketValidator.URL, TimeoutSeconds: whole(s.TicketValidator.Timeout)},
@@ -80,6 +80,7 @@ func patch(s *store.Settings, p client.SettingsPatch) {
 // patchDesk writes the values of the request desk that are there.
 func patchDesk(s *store.Settings, p client.SettingsPatch) {
 	put(&s.TimeZone, p.TimeZone)
+	put(&s.FourEyesAccounts, p.FourEyesAccounts)
 	put(&s.FourEyesRules, p.FourEyesRules)
 	put(&s.BeneficiaryCheck, p.BeneficiaryCheck)
 	put(&s.MaskPatterns, p.MaskPatterns)

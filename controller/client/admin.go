@@ -254,6 +254,7 @@ type Settings struct {
 	Emergency        Emergency       `json:"emergency"`
 	TicketValidator  TicketValidator `json:"ticket_validator"`
 	Retention        Retention       `json:"retention"`
+	FourEyesAccounts bool            `json:"four_eyes_accounts" example:"true"`
 	FourEyesRules    bool            `json:"four_eyes_rules"`
 	BeneficiaryCheck bool            `json:"beneficiary_check"`
 	MaskPatterns     []string        `json:"mask_patterns" nullable:"false" example:"[\"key-[0-9a-f]{16}\"]"`
@@ -292,6 +293,7 @@ type SettingsPatch struct {
 	Emergency        *EmergencyPatch       `json:"emergency,omitempty"`
 	TicketValidator  *TicketValidatorPatch `json:"ticket_validator,omitempty"`
 	Retention        *RetentionPatch       `json:"retention,omitempty"`
+	FourEyesAccounts *bool                 `json:"four_eyes_accounts,omitempty" doc:"An account does not decide requests of who made it or set its password, until its owner has set another."`
 	FourEyesRules    *bool                 `json:"four_eyes_rules,omitempty" doc:"A change of rules waits for a second person."`
 	BeneficiaryCheck *bool                 `json:"beneficiary_check,omitempty" doc:"So does a rule from which only its author gains."`
 	MaskPatterns     *[]string             `json:"mask_patterns,omitempty" nullable:"false" maxItems:"64" example:"[\"key-[0-9a-f]{16}\"]" doc:"Regular expressions (RE2) of secrets in arguments."`

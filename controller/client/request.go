@@ -172,10 +172,11 @@ type Caution struct {
 
 // Queue is where a pending request stands.
 type Queue struct {
-	_                struct{} `nullable:"true"`
-	Position         *int     `json:"position" example:"3"`
-	UsualWaitSeconds *int64   `json:"usual_wait_seconds" example:"240"`
-	CanAnswer        []string `json:"can_answer" nullable:"false" example:"[\"bo\"]"`
+	_                struct{}   `nullable:"true"`
+	Position         *int       `json:"position" example:"3"`
+	UsualWaitSeconds *int64     `json:"usual_wait_seconds" example:"240"`
+	CanAnswer        []string   `json:"can_answer" nullable:"false" example:"[\"bo\"]"`
+	CanAnswerFrom    *time.Time `json:"can_answer_from" doc:"While nobody can answer: from when somebody can; null when nobody ever can."`
 }
 
 // List is one page of something.

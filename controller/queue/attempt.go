@@ -151,13 +151,13 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 	var answer Answer
 	usual := time.Duration(0)
 	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		users, err := tx.Users()
+		team, err := planFor(tx, ep.EffectiveLabels())
 		if err != nil {
 			return err
 		}
 		r.Need = q.demand(out, ep)
-		r.Need.Stages = plan(users, ep.EffectiveLabels()).Stages(r.Attempt, ep.EffectiveLabels(), out.Need.Stages)
-		usual, err = q.usualWait(tx)
+		r.Need.Stages = team.Stages(r.Attempt, ep.EffectiveLabels(), out.Need.Stages)
+		usual, err = q.usualWait(tx, asked(&r))
 		return err
 	})
 	if err != nil {
@@ -403,8 +403,8 @@ func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, 
 	if !waits(l.r, now) {
 		return p, nil
 	}
-	var err error
-	p.CanAnswer, p.UsualWait, p.Position, err = q.outlook(tx, l)
+	o, err := q.outlook(tx, l, now)
+	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who, o.from, o.usual, o.place
 	return p, err
 }
 

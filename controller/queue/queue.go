@@ -54,8 +54,7 @@ type Queue struct {
 	sweepSoon chan struct{} // 1; something falls due before the planned sweep
 
 	mu       sync.Mutex // guards the fields below
-	usual    time.Duration
-	usualAt  time.Time
+	usual    map[elevation.TeamID]usual
 	prunedAt time.Time
 	planned  time.Time // of the next sweep, zero = none
 }
@@ -114,6 +113,8 @@ type View struct {
 	Position  int // 1 = next, 101 = beyond the first hundred, 0 = it does not wait
 	UsualWait time.Duration
 	CanAnswer []string // logins, while it waits
+	// CanAnswerFrom is when somebody can, while nobody can; zero = nobody ever.
+	CanAnswerFrom time.Time
 }
 
 // Filter narrows lists and counts. Zero fields do not narrow.

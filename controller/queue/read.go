@@ -29,8 +29,7 @@ func load(tx *store.Tx, id elevation.RequestID) (loaded, error) {
 	if err != nil {
 		return l, err
 	}
-	users, err := tx.Users()
-	l.plan = plan(users, l.ep.EffectiveLabels())
+	l.plan, err = planFor(tx, l.ep.EffectiveLabels())
 	return l, err
 }
 
@@ -82,19 +81,31 @@ func (q *Queue) view(tx *store.Tx, l loaded, now time.Time) (View, error) {
 	if !waits(l.r, now) {
 		return v, nil
 	}
-	var err error
-	v.CanAnswer, v.UsualWait, v.Position, err = q.outlook(tx, l)
+	o, err := q.outlook(tx, l, now)
+	v.CanAnswer, v.CanAnswerFrom, v.UsualWait, v.Position = o.who, o.from, o.usual, o.place
 	return v, err
 }
 
-// outlook is what a waiting requester is told: who can answer, how long that
-// usually takes, and the place in the queue.
-func (q *Queue) outlook(tx *store.Tx, l loaded) (who []string, usual time.Duration, place int, err error) {
-	if usual, err = q.usualWait(tx); err != nil {
-		return nil, 0, 0, err
+// outlook is what a waiting requester is told.
+type outlook struct {
+	who   []string  // can answer now
+	from  time.Time // when somebody can, while nobody can
+	usual time.Duration
+	place int // in the queue of the team that is asked
+}
+
+func (q *Queue) outlook(tx *store.Tx, l loaded, now time.Time) (o outlook, err error) {
+	if o.usual, err = q.usualWait(tx, asked(&l.r)); err != nil {
+		return o, err
 	}
-	place, err = tx.QueuePosition(l.r.ID)
-	return canAnswer(l.plan, &l.r, q.now()), usual, place, err
+	for _, m := range l.plan.Answerers(&l.r, now) {
+		o.who = append(o.who, m.Login)
+	}
+	if len(o.who) == 0 && l.r.State(now) == elevation.StatePending {
+		o.from = l.plan.NextAnswer(&l.r, now)
+	}
+	o.place, err = tx.QueuePosition(l.r.ID)
+	return o, err
 }
 
 // Get reads one request. [elevation.ErrNotFound] also when it is outside the
@@ -125,8 +136,8 @@ func states(word string) ([]elevation.State, bool) {
 		return []elevation.State{elevation.StateAvailable, elevation.StateActive}, true
 	case "approved", "active", "ended", "expired", "revoked", "denied", "cancelled":
 		return []elevation.State{elevation.State(word)}, true
-	case "escalated":
-		return []elevation.State{}, true // nothing escalates yet
+	case "escalated": // see storeFilter
+		return []elevation.State{elevation.StatePending, elevation.StateHeld}, true
 	case "all":
 		return []elevation.State{elevation.StatePending, elevation.StateHeld, elevation.StateApproved, elevation.StateAvailable,
 			elevation.StateActive, elevation.StateEnded, elevation.StateExpired, elevation.StateRevoked, elevation.StateDenied}, true
@@ -134,30 +145,45 @@ func states(word string) ([]elevation.State, bool) {
 	return nil, false
 }
 
-// storeFilter narrows f to what the actor may see. none means that nothing can
-// be in it.
-func storeFilter(a auth.Actor, f Filter) (out store.RequestFilter, none bool, err error) {
+// storeFilter narrows f to what the actor may see, as [loaded.visible] does for
+// one request: what is inside of their scope, and what strong links say is theirs.
+func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter, err error) {
 	if err := a.Can(auth.RequestsRead); err != nil {
-		if a.Can(auth.RequestsOwn) == nil {
-			return out, true, nil // own requests come with strong links, which do not exist yet
+		if a.Can(auth.RequestsOwn) != nil {
+			return out, err
 		}
-		return out, true, err
+		f.Mine = true
+	}
+	staff, err := tx.Staff()
+	if err != nil {
+		return out, err
 	}
 	words := f.Status
 	if len(words) == 0 {
 		words = []string{"all"}
 	}
 	out = store.RequestFilter{AccessTypes: f.AccessTypes, Endpoint: f.Endpoint, User: f.User, Team: elevation.TeamID(f.Team), Program: f.Program,
-		Since: f.Since, Scope: a.Scope, Text: f.Text, Sort: f.Sort, Cursor: f.Cursor, Limit: f.Limit, List: store.ListTeam}
+		Since: f.Since, Scope: a.Scope, Links: staff.LinksOf(a.User), Text: f.Text, Sort: f.Sort, Cursor: f.Cursor, Limit: f.Limit, List: store.ListTeam}
 	for _, w := range words {
 		list, ok := states(w)
 		if !ok {
-			return out, false, fmt.Errorf("%w: no status is called %q", elevation.ErrInvalid, w)
+			return out, fmt.Errorf("%w: no status is called %q", elevation.ErrInvalid, w)
 		}
 		out.States = append(out.States, list...)
 	}
+	if slices.Contains(words, "escalated") {
+		if len(words) > 1 {
+			return out, fmt.Errorf("%w: the status escalated goes with no other: all of those are pending", elevation.ErrInvalid)
+		}
+		out.Escalated = true
+	}
 	if strings.EqualFold(f.Team, delegation.ApproversName) {
 		out.Team = delegation.ApproversID
+	}
+	for _, t := range staff.Teams {
+		if strings.EqualFold(f.Team, t.Name) {
+			out.Team = t.ID
+		}
 	}
 	if f.Mine {
 		out.List, out.Own = store.ListRequester, true
@@ -168,27 +194,23 @@ func storeFilter(a auth.Actor, f Filter) (out store.RequestFilter, none bool, er
 			out.Sort = "queue"
 		}
 	}
-	return out, len(out.States) == 0, nil
+	return out, nil
 }
 
 // List reads one page of the requests that the actor may see.
 func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) {
-	filter, none, err := storeFilter(a, f)
-	if err != nil || none {
-		return Page{}, err
-	}
 	now := q.now()
 	var page Page
-	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		filter, err := storeFilter(tx, a, f)
+		if err != nil {
+			return err
+		}
 		found, err := tx.RequestPage(filter)
 		if err != nil {
 			return err
 		}
 		page = Page{Next: found.Next, Total: found.Total, TotalIsLowerBound: found.TotalIsLowerBound}
-		users, err := tx.Users()
-		if err != nil {
-			return err
-		}
 		known := map[elevation.EndpointID]loaded{}
 		for _, r := range found.Items {
 			if !slices.Contains(filter.States, r.State(now)) {
@@ -199,7 +221,9 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 				if l.ep, err = tx.Endpoint(r.Endpoint); err != nil {
 					return err
 				}
-				l.plan = plan(users, l.ep.EffectiveLabels())
+				if l.plan, err = planFor(tx, l.ep.EffectiveLabels()); err != nil {
+					return err
+				}
 				known[r.Endpoint] = l
 			}
 			l.r = r
@@ -216,12 +240,12 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 
 // Counts are the numbers on the tabs, of what the actor may see.
 func (q *Queue) Counts(ctx context.Context, a auth.Actor, mine bool) (Counts, error) {
-	filter, none, err := storeFilter(a, Filter{Mine: mine})
-	if err != nil || none {
-		return Counts{}, err
-	}
 	var c Counts
-	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		filter, err := storeFilter(tx, a, Filter{Mine: mine})
+		if err != nil {
+			return err
+		}
 		n, err := tx.Counts(filter)
 		c = Counts{Available: n[elevation.StateAvailable] + n[elevation.StateActive], Pending: n[elevation.StatePending] + n[elevation.StateHeld],
 			Approved: n[elevation.StateApproved], Revoked: n[elevation.StateRevoked], Expired: n[elevation.StateExpired], Denied: n[elevation.StateDenied]}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,6 +79,60 @@ type Staff struct {
 	Teams []Team
 	Links []Link
 	Away  []Away
+
+	mu   sync.Mutex // guards the field below
+	memo map[string]any
+}
+
+// maxMemo bounds what is kept beside one staff.
+const maxMemo = 10_000
+
+// Memo keeps what make derives from the staff under a key, as long as nothing of
+// the staff changes.
+func (s *Staff) Memo(key string, make func() any) any {
+	s.mu.Lock()
+	v, ok := s.memo[key]
+	s.mu.Unlock()
+	if ok {
+		return v
+	}
+	v = make()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memo == nil || len(s.memo) >= maxMemo {
+		s.memo = map[string]any{}
+	}
+	s.memo[key] = v
+	return v
+}
+
+// LinksOf are the strong links of one account.
+func (s *Staff) LinksOf(id elevation.UserID) []delegation.Link {
+	var out []delegation.Link
+	for _, l := range s.Links {
+		if l.User == id && id != "" {
+			out = append(out, l.Link)
+		}
+	}
+	return out
+}
+
+// Team finds a stored team.
+func (s *Staff) Team(id elevation.TeamID) (Team, bool) {
+	i := slices.IndexFunc(s.Teams, func(t Team) bool { return t.ID == id })
+	if i < 0 {
+		return Team{}, false
+	}
+	return s.Teams[i], true
+}
+
+// User finds an account.
+func (s *Staff) User(id elevation.UserID) (User, bool) {
+	i := slices.IndexFunc(s.Users, func(u User) bool { return u.ID == id })
+	if i < 0 {
+		return User{}, false
+	}
+	return s.Users[i], true
 }
 
 // staffCache keeps the staff, which every decision reads. A commit that changes

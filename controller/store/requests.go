@@ -214,12 +214,12 @@ func (tx *Tx) SameWaiting(ep elevation.EndpointID, a elevation.Attempt) (elevati
 	return *found, nil
 }
 
-// QueuePosition is the place of a request in the queue, 1 for the next one, 101
-// for all beyond the first hundred, 0 when it does not wait.
+// QueuePosition is the place of a request in the queue of its team, 1 for the
+// next one, 101 for all beyond the first hundred, 0 when it does not wait.
 func (tx *Tx) QueuePosition(id elevation.RequestID) (int, error) {
 	var n int
 	err := tx.row([]any{&n}, `SELECT CASE WHEN r.waiting <> 2 THEN 0 ELSE 1 + (SELECT count(*) FROM
-(SELECT 1 FROM requests q WHERE q.waiting = 2 AND (q.sort_key, q.id) < (r.sort_key, r.id) ORDER BY q.sort_key, q.id LIMIT 100)) END
+(SELECT 1 FROM requests q WHERE q.waiting = 2 AND q.team = r.team AND (q.sort_key, q.id) < (r.sort_key, r.id) ORDER BY q.sort_key, q.id LIMIT 100)) END
 FROM requests r WHERE r.id = ?`, string(id))
 	if err != nil {
 		return 0, fmt.Errorf("position of request %s: %w", id, err)
@@ -267,9 +267,9 @@ func (tx *Tx) LastDenied(ep elevation.EndpointID, a elevation.Attempt) (time.Tim
 	return at(n), err
 }
 
-// RecentWaits are how long the last requests that a person answered had waited,
-// at most limit, the newest first.
-func (tx *Tx) RecentWaits(limit int) ([]time.Duration, error) {
+// RecentWaits are how long the last requests of a team that a person answered
+// had waited, at most limit, the newest first.
+func (tx *Tx) RecentWaits(team elevation.TeamID, limit int) ([]time.Duration, error) {
 	var out []time.Duration
 	err := tx.rows(func(scan func(...any) error) error {
 		var n int64
@@ -278,7 +278,7 @@ func (tx *Tx) RecentWaits(limit int) ([]time.Duration, error) {
 		}
 		out = append(out, time.Duration(max(n, 0))*time.Millisecond)
 		return nil
-	}, "SELECT decided_ms - submitted_ms FROM requests WHERE decided_ms > 0 ORDER BY decided_ms DESC LIMIT ?", limit)
+	}, "SELECT decided_ms - submitted_ms FROM requests WHERE team = ? AND decided_ms > 0 ORDER BY decided_ms DESC LIMIT ?", string(team), limit)
 	return out, err
 }
 

@@ -73,6 +73,25 @@ type Plan struct {
 	// owner has not set another one: until then that person could be the one who
 	// acts.
 	SetBy map[elevation.UserID]Person
+
+	linksOf map[elevation.UserID][]Link // made by Ready
+}
+
+// Ready returns the plan with its links in order by account, for plans that are
+// asked often. Nobody changes its links afterwards.
+func (p Plan) Ready() Plan {
+	p.linksOf = make(map[elevation.UserID][]Link, len(p.Links))
+	for _, l := range p.Links {
+		p.linksOf[l.User] = append(p.linksOf[l.User], l)
+	}
+	return p
+}
+
+func (p Plan) links(id elevation.UserID) []Link {
+	if p.linksOf != nil {
+		return p.linksOf[id]
+	}
+	return p.Links
 }
 
 // Default is the plan of an installation without teams of its own: one team

@@ -37,7 +37,7 @@ func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
 	if bareName(who.Login) == bareName(u.Name) {
 		return true
 	}
-	for _, l := range p.Links {
+	for _, l := range p.links(who.ID) {
 		if l.User != who.ID {
 			continue
 		}
@@ -54,7 +54,7 @@ func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
 // Strong reports whether a strong link says that the account is this user of
 // this endpoint. Weak links never count: strong ones give rights.
 func (p Plan) Strong(account elevation.UserID, ep elevation.EndpointID, u elevation.User) bool {
-	for _, l := range p.Links {
+	for _, l := range p.links(account) {
 		if account != "" && l.User == account && l.names(ep, u) {
 			return true
 		}

@@ -208,6 +208,9 @@ type Progress struct {
 	CanAnswer  []string            `cbor:"can_answer"`
 	ApprovHave int                 `cbor:"approvals_have"`
 	ApprovNeed int                 `cbor:"approvals_need"`
+	// CanAnswerFrom is when somebody can answer, while nobody can; zero with an
+	// empty CanAnswer: nobody is known who ever could.
+	CanAnswerFrom time.Time `cbor:"can_answer_from,omitzero"`
 }
 
 // Withdraw takes a request back: the person gave up waiting, or did not use it.
