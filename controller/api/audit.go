@@ -127,6 +127,9 @@ func (s *server) auditExport(w http.ResponseWriter, r *http.Request, act auth.Ac
 	if err := mayReadAudit(act); err != nil {
 		return err
 	}
+	if len(r.URL.Query()) > 0 {
+		return fmt.Errorf("%w: this operation has no query parameters", elevation.ErrInvalid)
+	}
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTime)); err != nil {
 		return fmt.Errorf("extend the time of an export: %w", err)
 	}
