@@ -128,7 +128,7 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 	}
 	for _, x := range r.Reviews {
 		out.Reviews = append(out.Reviews, client.Review{By: names.person(x.By), Verdict: string(x.Verdict), At: x.At.UTC(),
-			Comment: text(x.Comment), DurationSeconds: seconds(x.Duration)})
+			Comment: text(x.Comment), DurationSeconds: seconds(x.Duration), Start: moment(x.Start)})
 	}
 	for _, x := range r.Questions {
 		out.Questions = append(out.Questions, client.Question{By: names.person(x.By), At: x.At.UTC(), Text: x.Text,
@@ -142,7 +142,37 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 			EndReason: text(string(r.Grant.EndReason))}
 	}
 	out.Queue = queueOf(v)
+	desk(&out, &r, s.cfg.Now(), names)
 	return out
+}
+
+// desk adds what approvers and the requester do meanwhile and afterwards.
+func desk(out *client.Request, r *elevation.Request, now time.Time, names accounts) {
+	out.Notes, out.Escalations = []client.Note{}, []client.Escalation{}
+	if by := r.ClaimedBy(now); by.ID != "" {
+		out.Claim = &client.Claim{By: names.person(by), Until: r.Claim.Until.UTC()}
+	}
+	for _, n := range r.Notes {
+		out.Notes = append(out.Notes, client.Note{By: names.person(n.By), At: n.At.UTC(), Text: n.Text})
+	}
+	for _, e := range r.Escalations {
+		x := client.Escalation{Team: string(e.Team), Name: e.Name, At: e.At.UTC(), Comment: text(e.Why)}
+		if e.By.Kind == elevation.ByUser {
+			p := names.person(e.By)
+			x.By = &p
+		}
+		out.Escalations = append(out.Escalations, x)
+	}
+	out.Nudges = client.Nudges{Count: r.Nudges, Last: moment(r.NudgedAt)}
+	if r.Need.AfterReview == "" && !r.Emergency {
+		return
+	}
+	a := client.AfterReview{Team: string(queue.ReviewTeam(r)), CommentRequired: r.Need.AfterComment, Blocks: r.Need.AfterBlocks, DueAt: moment(r.ReviewDueAt)}
+	if r.After != nil {
+		p := names.person(r.After.By)
+		a.By, a.At, a.Comment = &p, moment(r.After.At), text(r.After.Comment)
+	}
+	out.AfterReview = &a
 }
 
 func queueOf(v queue.View) *client.Queue {

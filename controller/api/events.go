@@ -176,9 +176,12 @@ func (f *follower) live(e audit.Event) (client.LiveEvent, bool, error) {
 	l := client.LiveEvent{AuditEvent: auditEvent(e)}
 	whole := mayReadAudit(f.act) == nil
 	if e.Request != "" {
-		req, err := f.s.request(f.r.Context(), f.act, e.Request)
+		v, err := f.s.cfg.Queue.Get(f.r.Context(), f.act, e.Request)
 		switch {
+		case err == nil && e.Kind == audit.RequestNoted && !v.Notes && !whole:
+			return l, false, nil
 		case err == nil:
+			req := f.s.requestOf(v, f.s.names(f.r.Context()))
 			l.Request = &req
 		case !errors.Is(err, elevation.ErrNotFound) && !errors.Is(err, elevation.ErrNotAllowed):
 			return l, false, err

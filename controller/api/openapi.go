@@ -62,6 +62,8 @@ func (s *server) example(sc *huma.Schema, depth int) any {
 		return sc.Examples[0]
 	case len(sc.Enum) > 0:
 		return sc.Enum[0]
+	case len(sc.OneOf) > 0:
+		return s.example(sc.OneOf[0], depth)
 	case sc.Format == "date-time":
 		return "2026-11-21T10:00:00Z"
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 type requestListInput struct {
-	Status     string `query:"status" maxLength:"200" doc:"One or several, comma-separated: available pending approved active ended revoked expired denied cancelled escalated all. Available includes active." example:"pending"`
+	Status     string `query:"status" maxLength:"200" doc:"One or several, comma-separated: available pending approved active ended revoked expired denied cancelled escalated all, or pending_review for what waits for its review after use. Available includes active." example:"pending"`
+	GroupBy    string `query:"group_by" enum:"program,publisher,user,endpoint" doc:"The items are groups then, the largest first; without a status of what is pending."`
 	AccessType string `query:"access_type" maxLength:"100" doc:"run, session or admin; several with commas."`
 	Endpoint   string `query:"endpoint" maxLength:"200" doc:"Id or name."`
 	User       string `query:"user" maxLength:"200" doc:"Name or uid at the endpoint."`
@@ -34,48 +35,8 @@ type RequestInput struct {
 	ID string `path:"id" maxLength:"64" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
 }
 
-type actInput struct {
-	RequestInput
-	Body *client.Answer
-}
-
 type countsInput struct {
 	Mine bool `query:"mine" doc:"Only the caller's own."`
-}
-
-type batchInput struct{ Body client.Batch }
-
-// act is one thing that people do to requests.
-type act struct {
-	verb, summary string
-	do            func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error)
-}
-
-func acts() []act {
-	review := func(v elevation.Verdict) func(context.Context, *queue.Queue, auth.Actor, elevation.RequestID, client.Answer) (queue.View, error) {
-		return func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error) {
-			return q.Review(ctx, a, id, queue.ReviewIn{Verdict: v, Comment: in.Comment, Duration: time.Duration(in.DurationSeconds) * time.Second})
-		}
-	}
-	return []act{
-		{"approve", "Approve a request", review(elevation.Approved)},
-		{"deny", "Deny a request", review(elevation.Denied)},
-		{"undo", "Take one's own answer back while it is held", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
-			return q.Undo(ctx, a, id)
-		}},
-		{"revoke", "End what was granted", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, in client.Answer) (queue.View, error) {
-			return q.Revoke(ctx, a, id, in.Comment)
-		}},
-		{"cancel", "Withdraw one's own request", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
-			return q.Cancel(ctx, a, id)
-		}},
-		{"check-in", "Give back what is in use", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
-			return q.CheckIn(ctx, a, id)
-		}},
-		{"remove", "Take a request off a list", func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
-			return q.Remove(ctx, a, id)
-		}},
-	}
 }
 
 func (s *server) addRequests() {
@@ -90,36 +51,7 @@ func (s *server) addRequests() {
 	handle(s, get("/requests/{id}/timeline", "request-timeline", "See what happened to a request"), s.timeline)
 	handle(s, get("/requests/{id}/explain", "request-explain", "See why rules answered as they did"), s.explain)
 	handle(s, get("/counts", "counts", "Numbers of requests by status"), s.counts)
-	for _, verb := range acts() {
-		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb.verb, id: "request-" + verb.verb,
-			summary: verb.summary, tag: "requests"},
-			func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
-				body := client.Answer{}
-				if in.Body != nil {
-					body = *in.Body
-				}
-				return s.act(ctx, a, verb, in.ID, body)
-			})
-	}
-	handle(s, route{method: http.MethodPost, path: "/requests/batch", id: "request-batch", tag: "requests",
-		summary: "Do one thing to several requests, each on its own"}, s.batch)
-}
-
-func (s *server) act(ctx context.Context, a auth.Actor, verb act, id string, in client.Answer) (client.Request, error) {
-	if in.DurationSeconds != 0 && verb.verb != "approve" {
-		return client.Request{}, fmt.Errorf("%w: only an approval has a duration", elevation.ErrInvalid)
-	}
-	if in.DurationSeconds > int64(elevation.MaxDuration/time.Second) {
-		return client.Request{}, fmt.Errorf("%w: the duration is too long", elevation.ErrInvalid)
-	}
-	if err := elevation.CheckID(elevation.RequestPrefix, id); err != nil {
-		return client.Request{}, fmt.Errorf("request: %w", elevation.ErrNotFound)
-	}
-	v, err := verb.do(ctx, s.cfg.Queue, a, elevation.RequestID(id), in)
-	if err != nil {
-		return client.Request{}, err
-	}
-	return s.requestOf(v, s.names(ctx)), nil
+	s.addVerbs()
 }
 
 // request reads one request as the caller may see it.
@@ -134,8 +66,8 @@ func (s *server) request(ctx context.Context, a auth.Actor, id elevation.Request
 	return s.requestOf(v, s.names(ctx)), nil
 }
 
-func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestListInput) (client.List[client.Request], error) {
-	out := client.List[client.Request]{Items: []client.Request{}}
+func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestListInput) (listing, error) {
+	out := listing{Items: []listItem{}}
 	f := queue.Filter{Status: words(in.Status), Endpoint: in.Endpoint, User: in.User, Team: in.Team, Mine: in.Mine,
 		Text: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}
 	for _, t := range words(in.AccessType) {
@@ -153,13 +85,17 @@ func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestList
 		}
 		f.Since = t
 	}
+	if in.GroupBy != "" {
+		return s.listGroups(ctx, a, f, in.GroupBy)
+	}
 	page, err := s.cfg.Queue.List(ctx, a, f)
 	if err != nil {
 		return out, err
 	}
 	names := s.names(ctx)
 	for _, v := range page.Items {
-		out.Items = append(out.Items, s.requestOf(v, names))
+		r := s.requestOf(v, names)
+		out.Items = append(out.Items, listItem{request: &r})
 	}
 	out.NextCursor, out.Total, out.TotalIsLowerBound = page.Next, int64(page.Total), page.TotalIsLowerBound
 	return out, nil
@@ -191,35 +127,6 @@ func trace(lines []elevation.TraceLine) []client.TraceLine {
 		out = append(out, client.TraceLine{Rule: l.Rule, Matched: l.Matched, Why: l.Why})
 	}
 	return out
-}
-
-func (s *server) batch(ctx context.Context, a auth.Actor, in *batchInput) (client.BatchResults, error) {
-	out := client.BatchResults{Results: []client.BatchResult{}}
-	if a.User == "" {
-		return out, auth.ErrUnauthenticated
-	}
-	var verb act
-	for _, v := range acts() {
-		if v.verb == in.Body.Action {
-			verb = v
-		}
-	}
-	if verb.do == nil {
-		return out, fmt.Errorf("%w: no action is called %q", elevation.ErrInvalid, in.Body.Action)
-	}
-	body := client.Answer{Comment: in.Body.Comment, DurationSeconds: in.Body.DurationSeconds}
-	for _, id := range in.Body.IDs {
-		r, err := s.act(ctx, a, verb, id, body)
-		res := client.BatchResult{ID: id, OK: err == nil, State: r.State}
-		if err != nil {
-			res.Error = s.door.fail(err, http.MethodPost, "/requests/batch").Problem
-			if now, err := s.request(ctx, a, elevation.RequestID(id)); err == nil {
-				res.State = now.State
-			}
-		}
-		out.Results = append(out.Results, res)
-	}
-	return out, nil
 }
 
 // decorate adds what a special error knows to its problem.

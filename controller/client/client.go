@@ -212,8 +212,9 @@ func (c *Client) Request(ctx context.Context, id string) (Request, error) {
 	return Get[Request](ctx, c, "/requests/"+url.PathEscape(id), nil)
 }
 
-// Act does one action ("approve", "deny", "undo", "revoke", "cancel",
-// "check-in", "remove") and returns the request as it then is.
+// Act does one action ("approve", "deny", "ask", "answer", "undo", "revoke",
+// "cancel", "check-in", "remove", "claim", "nudge", "escalate", "prioritize",
+// "after-review") and returns the request as it then is.
 func (c *Client) Act(ctx context.Context, id, action string, in Answer) (Request, error) {
 	return Post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/"+action, in)
 }

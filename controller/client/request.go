@@ -32,6 +32,12 @@ type Request struct {
 	PreviousID    *string     `json:"previous_id" example:"req_019aa8d2-0000-7c41-9d10-3b1f0c5f2a77"`
 	Delivery      string      `json:"delivery" enum:"none,waiting,activating,delivered,revoking,confirmed"`
 	Emergency     bool        `json:"emergency"`
+
+	Claim       *Claim       `json:"claim" doc:"Who looks at it now. It binds nobody."`
+	Notes       []Note       `json:"notes" nullable:"false" doc:"What approvers tell each other; empty for everybody else."`
+	Escalations []Escalation `json:"escalations" nullable:"false"`
+	Nudges      Nudges       `json:"nudges"`
+	AfterReview *AfterReview `json:"after_review" doc:"The review after use; null where none is wanted."`
 }
 
 // RequestUser is the person at the endpoint.
@@ -128,11 +134,53 @@ type Stage struct {
 
 // Review is one vote.
 type Review struct {
-	By              Person    `json:"by"`
-	Verdict         string    `json:"verdict" enum:"approved,denied"`
-	At              time.Time `json:"at"`
-	Comment         *string   `json:"comment" example:"ok for today"`
-	DurationSeconds *int64    `json:"duration_seconds" example:"1800"`
+	By              Person     `json:"by"`
+	Verdict         string     `json:"verdict" enum:"approved,denied"`
+	At              time.Time  `json:"at"`
+	Comment         *string    `json:"comment" example:"ok for today"`
+	DurationSeconds *int64     `json:"duration_seconds" example:"1800"`
+	Start           *time.Time `json:"start" doc:"The start that this vote set."`
+}
+
+// Claim says who looks at a request.
+type Claim struct {
+	_     struct{}  `nullable:"true"`
+	By    Person    `json:"by"`
+	Until time.Time `json:"until"`
+}
+
+// Note is what approvers tell each other.
+type Note struct {
+	By   Person    `json:"by"`
+	At   time.Time `json:"at"`
+	Text string    `json:"text" example:"asked the team lead"`
+}
+
+// Escalation is one more team that may answer.
+type Escalation struct {
+	Team    string    `json:"team" example:"team_019aa8d2-4444-7c41-9d10-3b1f0c5f2a77"`
+	Name    string    `json:"name" example:"Platform"`
+	At      time.Time `json:"at"`
+	By      *Person   `json:"by" doc:"Null when the time did it."`
+	Comment *string   `json:"comment" example:"production is down"`
+}
+
+// Nudges are the reminders of the requester.
+type Nudges struct {
+	Count int        `json:"count" example:"1"`
+	Last  *time.Time `json:"last_at"`
+}
+
+// AfterReview is the review after use.
+type AfterReview struct {
+	_               struct{}   `nullable:"true"`
+	Team            string     `json:"team" example:"audit"`
+	CommentRequired bool       `json:"comment_required"`
+	Blocks          bool       `json:"blocks" doc:"Until it is done the same may not be asked for again."`
+	DueAt           *time.Time `json:"due_at" doc:"Since when it is due; null while the request goes on."`
+	By              *Person    `json:"by"`
+	At              *time.Time `json:"at"`
+	Comment         *string    `json:"comment" example:"as agreed"`
 }
 
 // Question is an approver's question with its answer.
@@ -198,19 +246,49 @@ type Counts struct {
 	Denied    int64 `json:"denied" example:"1"`
 }
 
-// Answer is the body of approve, deny, undo, revoke, cancel, check-in and
-// remove. A comment is read by the requester, a note by approvers only.
+// Answer is the body of the verbs of a request. The requester reads the comment
+// (for ask it is the question, for answer the answer), only approvers read the
+// note; a verb refuses fields that it has no use for.
 type Answer struct {
-	Comment         string `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
-	DurationSeconds int64  `json:"duration_seconds,omitempty" minimum:"1" example:"1800" doc:"Shortens what was asked for."`
+	Comment         string     `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
+	Note            string     `json:"note,omitempty" maxLength:"2000" example:"asked the team lead" doc:"Only approvers read it."`
+	DurationSeconds int64      `json:"duration_seconds,omitempty" minimum:"1" example:"1800" doc:"Of approve: other than what was asked for."`
+	Start           *time.Time `json:"start,omitempty" doc:"Of approve: other than what was asked for."`
+	Lasts           string     `json:"lasts,omitempty" maxLength:"16" example:"8h" doc:"Of approve: once, or how long the same is approved again: 8h, 7d."`
+	Priority        string     `json:"priority,omitempty" enum:"low,normal,high,urgent" doc:"Of prioritize."`
+	Team            string     `json:"team,omitempty" maxLength:"200" example:"platform" doc:"Of escalate: id or name; without it the next team of the ladder."`
+	Code            string     `json:"code,omitempty" maxLength:"64" example:"" doc:"Of offline-code."`
 }
 
-// Batch does one action to several requests, each on its own.
+// Batch does one action to several requests, each on its own: to those with the
+// ids, or to what waits in a group.
 type Batch struct {
-	Action          string   `json:"action" enum:"approve,deny,undo,revoke,cancel,check-in,remove"`
-	IDs             []string `json:"ids" minItems:"1" maxItems:"500" nullable:"false" example:"[\"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77\"]"`
-	Comment         string   `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
-	DurationSeconds int64    `json:"duration_seconds,omitempty" minimum:"1" example:"1800"`
+	Action          string     `json:"action" enum:"approve,deny,ask,undo,revoke,cancel,check-in,remove,claim,nudge,escalate,prioritize,after-review"`
+	IDs             []string   `json:"ids,omitempty" maxItems:"500" nullable:"false" example:"[\"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77\"]"`
+	Group           *GroupKey  `json:"group,omitempty" doc:"In place of ids: every waiting request of this group, at most 500."`
+	Comment         string     `json:"comment,omitempty" maxLength:"2000" example:"ok for today"`
+	Note            string     `json:"note,omitempty" maxLength:"2000" example:"asked the team lead"`
+	DurationSeconds int64      `json:"duration_seconds,omitempty" minimum:"1" example:"1800"`
+	Start           *time.Time `json:"start,omitempty"`
+	Lasts           string     `json:"lasts,omitempty" maxLength:"16" example:"8h"`
+	Priority        string     `json:"priority,omitempty" enum:"low,normal,high,urgent"`
+	Team            string     `json:"team,omitempty" maxLength:"200" example:"platform"`
+}
+
+// GroupKey names a group of requests.
+type GroupKey struct {
+	By  string `json:"by" enum:"program,publisher,user,endpoint"`
+	Key string `json:"key" maxLength:"4096" example:"apt" doc:"The key of the group in the list."`
+}
+
+// RequestGroup are requests that have one thing in common.
+type RequestGroup struct {
+	By       string    `json:"by" enum:"program,publisher,user,endpoint"`
+	Key      string    `json:"key" example:"apt" doc:"Name of the program, publisher or user, or id of the endpoint."`
+	Name     string    `json:"name" example:"apt" doc:"The key as people read it."`
+	Count    int64     `json:"count" example:"12"`
+	OldestAt time.Time `json:"oldest_at"`
+	Sample   Request   `json:"sample" doc:"The oldest of them."`
 }
 
 // BatchResults are in the order of the ids.

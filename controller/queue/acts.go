@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"strings"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -44,10 +45,12 @@ func (q *Queue) cancel(c *change, by elevation.Actor, tell bool) error {
 	return nil
 }
 
-// Revoke orders the end of what was approved.
-func (q *Queue) Revoke(ctx context.Context, a auth.Actor, id elevation.RequestID, comment string) (View, error) {
+// Revoke orders the end of what was approved. Until the endpoint confirms it, the
+// delivery is "revoking".
+func (q *Queue) Revoke(ctx context.Context, a auth.Actor, id elevation.RequestID, comment, note string) (View, error) {
+	comment, note = strings.TrimSpace(comment), strings.TrimSpace(note)
 	return q.act(ctx, a, id, "revoke", func(l loaded, c *change) error {
-		if err := a.Can(auth.RequestsDecide); err != nil {
+		if err := a.Can(auth.RequestsRevoke); err != nil {
 			return err
 		}
 		me := a.Elevation()
@@ -62,10 +65,13 @@ func (q *Queue) Revoke(ctx context.Context, a auth.Actor, id elevation.RequestID
 		text := map[string]string{}
 		put(text, "comment", comment)
 		c.event(audit.GrantRevoked, me, nil, text)
+		if err := c.note(me, note); err != nil {
+			return err
+		}
 		if next.Grant.ID != "" {
 			return q.takeBack(c, elevation.RevokedEnd, me, comment)
 		}
-		c.send(wire.TDecision, wire.Decision{Request: next.ID, Verdict: elevation.Denied, Text: comment, By: me.Name})
+		c.send(wire.TDecision, wire.Decision{Request: next.ID, Verdict: elevation.Denied, Text: comment, By: l.nameFor(me)})
 		return nil
 	})
 }
@@ -90,32 +96,49 @@ func (q *Queue) CheckIn(ctx context.Context, a auth.Actor, id elevation.RequestI
 }
 
 // Remove clears a request from lists: an approver's from those of approvers,
-// which closes one that waits without an answer; the requester's from their own.
+// which closes one that waits without an answer, and the endpoint is told; the
+// requester's from their own. Nobody closes their own request as an approver:
+// cancelling is the way.
 func (q *Queue) Remove(ctx context.Context, a auth.Actor, id elevation.RequestID) (View, error) {
 	return q.act(ctx, a, id, "remove", func(l loaded, c *change) error {
-		list, err := "team", error(nil)
-		switch {
-		case a.Can(auth.RequestsDecide) == nil:
-			if !l.r.RemovedByTeamAt.IsZero() {
-				return errSame
-			}
-			c.next, err = l.r.RemoveByTeam(c.now)
-		case l.linked(a):
-			list = "requester"
-			if !l.r.RemovedAt.IsZero() {
-				return errSame
-			}
-			c.next, err = l.r.Remove(c.now)
-		default:
+		if l.own(a) || l.linked(a) && a.Can(auth.RequestsDecide) != nil {
+			return c.removeOwn(a, l)
+		}
+		if err := a.Can(auth.RequestsDecide); err != nil {
 			return errOthers("remove")
 		}
+		if !l.r.RemovedByTeamAt.IsZero() {
+			return errSame
+		}
+		pending := l.r.State(c.now) == elevation.StatePending
+		if pending {
+			if err := l.impartial(a); err != nil {
+				return err
+			}
+		}
+		next, err := l.r.RemoveByTeam(c.now)
 		if err != nil {
 			return err
 		}
-		c.event(audit.RequestRemoved, a.Elevation(), map[string]string{"list": list, "was": string(l.r.State(c.now))}, nil)
-		if l.r.State(c.now) == elevation.StatePending {
-			c.send(wire.TClosed, wire.Closed{Request: id, Why: wire.ClosedRemoved, By: a.Login, Text: "closed without an answer"})
+		c.next = next
+		c.event(audit.RequestRemoved, a.Elevation(), map[string]string{"list": "team", "was": string(l.r.State(c.now))}, nil)
+		if pending {
+			c.send(wire.TClosed, wire.Closed{Request: id, Why: wire.ClosedRemoved, By: l.nameFor(a.Elevation()), Text: "closed without an answer"})
 		}
 		return nil
 	})
+}
+
+// removeOwn takes a request that is over off its requester's list.
+func (c *change) removeOwn(a auth.Actor, l loaded) error {
+	if !l.r.RemovedAt.IsZero() {
+		return errSame
+	}
+	next, err := l.r.Remove(c.now)
+	if err != nil {
+		return err
+	}
+	c.next = next
+	c.event(audit.RequestRemoved, a.Elevation(), map[string]string{"list": "requester", "was": string(l.r.State(c.now))}, nil)
+	return nil
 }

@@ -47,18 +47,18 @@ func TestRevoke(t *testing.T) {
 	b := newBed(t, "").people()
 	ctx := context.Background()
 	id := b.granted("x")
-	_, err := b.Revoke(ctx, who("audrey", auth.Auditor), id, "")
+	_, err := b.Revoke(ctx, who("audrey", auth.Auditor), id, "", "")
 	wantErr(t, "an auditor", err, elevation.ErrNotAllowed)
-	_, err = b.Revoke(ctx, who("cy"), id, strings.Repeat("a", 2001))
+	_, err = b.Revoke(ctx, who("cy"), id, strings.Repeat("a", 2001), "")
 	wantErr(t, "a long comment", err, elevation.ErrInvalid)
 	for range 2 {
-		v, err := b.Revoke(ctx, who("cy"), id, "over")
+		v, err := b.Revoke(ctx, who("cy"), id, "over", "")
 		b.must(err)
 		if v.State != elevation.StateRevoked || v.Delivery != elevation.Revoking {
 			t.Errorf("%s %s", v.State, v.Delivery)
 		}
 	}
-	_, err = b.Revoke(ctx, who("ada", auth.Administrator), id, "")
+	_, err = b.Revoke(ctx, who("ada", auth.Administrator), id, "", "")
 	wantErr(t, "somebody else again", err, elevation.ErrNotPending)
 	want := []string{"request.submitted", "request.reviewed", "request.approved", "grant.issued", "auth.refused", "grant.revoked", "auth.refused"}
 	if d := cmp.Diff(want, b.kinds(id)); d != "" {
@@ -80,7 +80,7 @@ func TestRevokeWhatIsHeld(t *testing.T) {
 	id := b.submit("x")
 	_, err := b.Review(context.Background(), session("bo"), id, ReviewIn{Verdict: elevation.Approved})
 	b.must(err)
-	_, err = b.Revoke(context.Background(), who("cy"), id, "stop")
+	_, err = b.Revoke(context.Background(), who("cy"), id, "stop", "")
 	b.must(err)
 	b.pass(time.Minute)
 	n, _, err := b.Sweep(context.Background())

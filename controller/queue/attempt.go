@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +49,9 @@ func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 		return Answer{}, err
 	}
 	locked := !ep.DeletedAt.IsZero() || ep.Locked || ep.Quarantined
+	if !elevation.Serves(ep.Capabilities, in.Attempt.AccessType) {
+		return Answer{}, fmt.Errorf("%w: this endpoint does not give access of type %s", elevation.ErrInvalid, in.Attempt.AccessType)
+	}
 	set := q.rules()
 	p := wanted(in.Attempt.Priority, q.cfg.Store.Settings())
 	out := set.Evaluate(input(ep, in.Attempt, "", "", p), now)
@@ -73,6 +76,13 @@ func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 		r.Need = out.Need
 		c := &change{now: now, next: r, insert: true}
 		if err := q.byRule(c, out); err != nil {
+			return Answer{}, err
+		}
+		return Answer{Decided: true}, q.commitUnder(ctx, set, c)
+	}
+	c := &change{now: now, next: r, insert: true}
+	if done, err := q.byAccess(ctx, set, c, out, ""); err != nil || done {
+		if err != nil {
 			return Answer{}, err
 		}
 		return Answer{Decided: true}, q.commitUnder(ctx, set, c)
@@ -116,12 +126,15 @@ func (q *Queue) byRule(c *change, out rules.Outcome) error {
 			text = out.Sentence
 		}
 	}
-	given := elevation.Window{Duration: c.next.Requested.Duration}
-	if d := out.Limits.Duration; d > 0 && (given.Duration <= 0 || d < given.Duration) {
-		given.Duration = d
+	given, times := c.next.Requested, q.cfg.Store.Settings().Times()
+	if given.Duration <= 0 {
+		given.Duration = times.Usual(c.next.Attempt.AccessType)
+	}
+	if d := out.Limits.Duration; d > 0 {
+		given.Duration = min(given.Duration, d)
 	}
 	by := elevation.Actor{Kind: elevation.ByRule, ID: out.Rule, Name: string(out.Name)}
-	next, err := c.next.DecideByRule(verdict, by, text, given, q.cfg.Store.Settings().Times(), c.now)
+	next, err := c.next.DecideByRule(verdict, by, text, given, times, c.now)
 	if err != nil {
 		return err
 	}
@@ -170,14 +183,15 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 		if q.rules() != set {
 			return store.ErrStale
 		}
-		switch same, err := tx.SameWaiting(ep.ID, r.Attempt); {
-		case err == nil && waits(same, now):
-			answer = Answer{Need: &wire.Need{Request: r.ID, Joined: same.ID}}
-			return nil
-		case err != nil && !errors.Is(err, elevation.ErrNotFound):
+		joined, err := join(tx, &r, endpointActor(ep), now)
+		if err != nil {
 			return err
 		}
-		why, err := flooded(tx, ep.ID, r.Attempt, now)
+		if joined != "" {
+			answer = Answer{Need: &wire.Need{Request: r.ID, Joined: joined}}
+			return nil
+		}
+		why, err := flooded(tx, &r, false, now)
 		if err != nil {
 			return err
 		}
@@ -224,10 +238,42 @@ func waits(r elevation.Request, now time.Time) bool {
 	return s == elevation.StatePending || s == elevation.StateHeld
 }
 
-// flooded says why no further request is taken, "" when there is room.
-func flooded(tx *store.Tx, ep elevation.EndpointID, a elevation.Attempt, now time.Time) (string, error) {
-	quota := tx.Settings().Quota
-	if quota.Cooldown > 0 {
+// maxJoined is how often it is counted that a request was asked for again.
+const maxJoined = 1000
+
+// join finds the waiting request that asks for the same thing as r for the same
+// time, notes that it was asked for again, and returns its id; "" when there is
+// none.
+func join(tx *store.Tx, r *elevation.Request, by elevation.Actor, now time.Time) (elevation.RequestID, error) {
+	if r.Extends != "" || r.Emergency {
+		return "", nil
+	}
+	same, err := tx.WaitingSame(r.Endpoint, r.Attempt)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range same {
+		if s.ID == r.ID || !waits(s, now) || s.Extends != "" || !s.Requested.Start.Equal(r.Requested.Start) {
+			continue
+		}
+		if s.Joined >= maxJoined {
+			return s.ID, nil
+		}
+		s.Joined++
+		if err := tx.PutRequest(&s, now); err != nil {
+			return "", err
+		}
+		return s.ID, tx.Append(audit.Event{At: now, Kind: audit.RequestJoined, Actor: by, Request: s.ID, Endpoint: s.Endpoint,
+			Data: map[string]string{"joined": strconv.Itoa(s.Joined)}})
+	}
+	return "", nil
+}
+
+// flooded says why no further request is taken, "" when there is room. again
+// leaves the pause after a denial out.
+func flooded(tx *store.Tx, r *elevation.Request, again bool, now time.Time) (string, error) {
+	quota, ep, a := tx.Settings().Quota, r.Endpoint, r.Attempt
+	if quota.Cooldown > 0 && !again {
 		denied, err := tx.LastDenied(ep, a)
 		if err != nil {
 			return "", err
@@ -315,31 +361,56 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 		return p, fmt.Errorf("%w: it is %s", elevation.ErrNotPending, s)
 	}
 	set := q.rules()
-	out := set.Evaluate(input(l.ep, l.r.Attempt, in.Justification, in.Ticket, l.r.Priority), now)
 	c := &change{now: now, next: l.r}
-	prioritize(&c.next, out)
-	if out.Kind == rules.Approve || out.Kind == rules.Deny {
-		if err := elevation.CheckText("reason", in.Justification, elevation.MaxJustification); err != nil {
-			return p, err
-		}
-		c.next.Need, c.next.Justification, c.next.Ticket = out.Need, in.Justification, in.Ticket
-		if err := q.byRule(c, out); err != nil {
-			return p, err
-		}
+	decided, err := q.weigh(ctx, set, l, c, endpointActor(l.ep), in.Justification, in.Ticket)
+	if err != nil {
+		return p, err
+	}
+	if decided {
 		return wire.Progress{}, q.commitUnder(ctx, set, c)
 	}
-	c.next.Need = q.demand(out, l.ep)
-	c.next.Need.Stages = l.plan.Stages(l.r.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
-	if t := c.next.Need.Ticket; t != "" && !elevation.TicketMatches(t, in.Ticket) {
-		return p, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
+	return q.enqueue(ctx, set, l, c)
+}
+
+// weigh decides the draft c.next by a rule or a lasting answer, or submits it to
+// people with its reason. It asks the ticket system where a ticket is wanted.
+func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, by elevation.Actor, reason, ticket string) (decided bool, err error) {
+	if err := errors.Join(elevation.CheckText("reason", reason, elevation.MaxJustification), elevation.CheckText("ticket", ticket, elevation.MaxTicket)); err != nil {
+		return false, err
 	}
-	if c.next, err = c.next.Submit(in.Justification, in.Ticket, l.settings.Times(), now); err != nil {
-		return p, err
+	out := set.Evaluate(input(l.ep, c.next.Attempt, reason, ticket, c.next.Priority), c.now)
+	prioritize(&c.next, out)
+	if t := out.Need.Ticket; t != "" && out.Kind != rules.Deny {
+		if !elevation.TicketMatches(t, ticket) {
+			return false, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
+		}
+		if err := q.lookUp(ctx, ticket); err != nil {
+			return false, err
+		}
+	}
+	c.next.Justification, c.next.Ticket = reason, ticket
+	switch {
+	case out.Kind == rules.Deny:
+		c.next.Need = out.Need
+		return true, q.byRule(c, out)
+	case c.next.Emergency:
+		return true, q.emergency(l, c, out)
+	case out.Kind == rules.Approve:
+		c.next.Need = out.Need
+		return true, q.byRule(c, out)
+	}
+	if done, err := q.byAccess(ctx, set, c, out, ticket); done || err != nil {
+		return done, err
+	}
+	c.next.Need = q.demand(out, l.ep)
+	c.next.Need.Stages = l.plan.Stages(c.next.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
+	if c.next, err = c.next.Submit(reason, ticket, l.settings.Times(), c.now); err != nil {
+		return false, err
 	}
 	data, text := map[string]string{}, map[string]string{}
 	describe(c.next, data, text)
-	c.event(audit.RequestSubmitted, endpointActor(l.ep), data, text)
-	return q.enqueue(ctx, set, l, c)
+	c.event(audit.RequestSubmitted, by, data, text)
+	return false, nil
 }
 
 // enqueue commits a completed draft, or joins what waits already.
@@ -349,24 +420,27 @@ func (q *Queue) enqueue(ctx context.Context, set *rules.Set, l loaded, c *change
 		if q.rules() != set {
 			return store.ErrStale
 		}
-		same, err := tx.SameWaiting(l.r.Endpoint, l.r.Attempt)
-		switch {
-		case err == nil && waits(same, c.now):
+		joined, err := join(tx, &l.r, endpointActor(l.ep), c.now)
+		if err != nil {
+			return err
+		}
+		at := l
+		if joined != "" {
 			gone := l.r
 			gone.CancelledAt = c.now
 			if err := tx.PutRequest(&gone, c.now); err != nil {
 				return err
 			}
-			l.r = same
-		case err != nil && !errors.Is(err, elevation.ErrNotFound):
-			return err
-		default:
+			if at.r, err = tx.Request(joined); err != nil {
+				return err
+			}
+		} else {
 			if err := c.write(tx); err != nil {
 				return err
 			}
-			l.r = c.next
+			at.r = c.next
 		}
-		p, err = q.progress(tx, l, c.now)
+		p, err = q.progress(tx, at, c.now)
 		return err
 	})
 	if err == nil {
@@ -426,22 +500,13 @@ func (q *Queue) Withdraw(ctx context.Context, id elevation.EndpointID, in wire.W
 	return nil
 }
 
-// Answer replies to the last open question of an approver.
+// Answer replies to the first open question of an approver.
 func (q *Queue) Answer(ctx context.Context, id elevation.EndpointID, in wire.Answer) error {
 	if err := elevation.CheckText("answer", in.Text, elevation.MaxComment); err != nil {
 		return err
 	}
 	err := q.fromEndpoint(ctx, id, in.Request, func(l loaded, c *change) error {
-		n := len(l.r.Questions) - 1
-		if !waits(l.r, c.now) || n < 0 || !l.r.Questions[n].AnsweredAt.IsZero() {
-			return fmt.Errorf("%w: no question is open", elevation.ErrNotPending)
-		}
-		c.next.Questions = slices.Clone(l.r.Questions)
-		c.next.Questions[n].Answer, c.next.Questions[n].AnsweredAt = in.Text, c.now
-		text := map[string]string{}
-		put(text, "text", in.Text)
-		c.event(audit.RequestAnswered, endpointActor(l.ep), nil, text)
-		return nil
+		return c.answer(endpointActor(l.ep), strings.TrimSpace(in.Text))
 	})
 	if err != nil {
 		return fmt.Errorf("answer a question of %s: %w", in.Request, err)

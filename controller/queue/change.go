@@ -25,7 +25,8 @@ type change struct {
 	touch  bool // only time has passed, no fact has changed
 	events []audit.Event
 	frames []message
-	grant  *store.GrantRow // goes with the first frame
+	grant  *store.GrantRow         // goes with the first frame
+	also   []func(*store.Tx) error // what else belongs to the change; may run again
 }
 
 // message is one durable frame to come.
@@ -72,11 +73,17 @@ func (c *change) write(tx *store.Tx) error {
 			return err
 		}
 	}
+	for _, do := range c.also {
+		if err := do(tx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // commit writes the change and wakes whom it concerns.
 func (q *Queue) commit(ctx context.Context, c *change) error {
+	c.settle()
 	if err := q.cfg.Store.Update(ctx, c.write); err != nil {
 		return err
 	}
@@ -132,6 +139,9 @@ func (q *Queue) conclude(c *change) error {
 		describe(c.next, data, text)
 	}
 	c.event(verdict, d.By, data, text)
+	if c.next.Extends != "" && d.Verdict == elevation.Approved {
+		return q.more(c)
+	}
 	answer := wire.Decision{Request: c.next.ID, Verdict: d.Verdict, Text: d.Comment, By: d.By.Name, Rule: d.By.Kind == elevation.ByRule}
 	if d.Verdict == elevation.Approved {
 		g, raw, err := q.grant(&c.next, c.now)
@@ -176,6 +186,18 @@ func (q *Queue) grant(r *elevation.Request, now time.Time) (elevation.Grant, []b
 		return elevation.Grant{}, nil, fmt.Errorf("sign grant of %s: %w", r.ID, err)
 	}
 	return g, raw, nil
+}
+
+// amendment makes and signs the order to give the grant of a request more time.
+func (q *Queue) amendment(of elevation.Request, by elevation.RequestID, total time.Duration, who elevation.Actor, now time.Time) ([]byte, error) {
+	a := elevation.Amendment{Cluster: q.cfg.Cluster, Endpoint: of.Endpoint, Grant: of.Grant.ID, Of: of.ID, Request: by, Duration: total,
+		By: who, At: now, Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
+	rand.Read(a.Nonce)
+	raw, err := q.cfg.Signer.SignAmendment(a)
+	if err != nil {
+		return nil, fmt.Errorf("sign amendment of %s: %w", of.ID, err)
+	}
+	return raw, nil
 }
 
 // takeBack sends the signed order to end what was granted.

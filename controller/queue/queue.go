@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 type GrantSigner interface {
 	SignGrant(elevation.Grant) ([]byte, error)
 	SignRevocation(elevation.Revocation) ([]byte, error)
+	SignAmendment(elevation.Amendment) ([]byte, error)
 	Epoch() uint64 // of the key that signs now
 }
 
@@ -44,6 +46,7 @@ type Config struct {
 	Now       func() time.Time                                // nil = time.Now
 	Wake      func(elevation.EndpointID)                      // frames wait for the endpoint; called after the commit, must not block
 	Connected func(elevation.EndpointID) bool                 // the endpoint has a live session
+	Outside   *http.Client                                    // calls ticket systems, guarded; nil = none is called
 	Log       *slog.Logger
 }
 
@@ -52,6 +55,7 @@ type Queue struct {
 	cfg Config
 
 	sweepSoon chan struct{} // 1; something falls due before the planned sweep
+	lookups   chan struct{} // one place for each ticket that is looked up
 
 	mu       sync.Mutex // guards the fields below
 	usual    map[elevation.TeamID]usual
@@ -82,7 +86,7 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1)}, nil
+	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups)}, nil
 }
 
 // DecidedError says that somebody else was first, and who. It wraps
@@ -113,6 +117,7 @@ type View struct {
 	Position  int // 1 = next, 101 = beyond the first hundred, 0 = it does not wait
 	UsualWait time.Duration
 	CanAnswer []string // logins, while it waits
+	Notes     bool     // approvers' notes are in it; false: the reader may not know of any
 	// CanAnswerFrom is when somebody can, while nobody can; zero = nobody ever.
 	CanAnswerFrom time.Time
 }
@@ -165,8 +170,11 @@ type Explanation struct {
 // ReviewIn is one person's answer.
 type ReviewIn struct {
 	Verdict  elevation.Verdict
-	Comment  string
+	Comment  string        // for the requester
+	Note     string        // for other approvers only
 	Duration time.Duration // 0 = as asked
+	Start    time.Time     // zero = as asked
+	Lasts    string        // "" or "once"; else how long the same answer is good
 }
 
 func (q *Queue) now() time.Time { return q.cfg.Now().UTC() }

@@ -31,6 +31,9 @@ func (s signer) SignGrant(g elevation.Grant) ([]byte, error) { return s.Sign(sig
 func (s signer) SignRevocation(r elevation.Revocation) ([]byte, error) {
 	return s.Sign(sign.Revocation, r)
 }
+func (s signer) SignAmendment(a elevation.Amendment) ([]byte, error) {
+	return s.Sign(sign.Amendment, a)
+}
 func (s signer) Epoch() uint64 { return 1 }
 
 // bed is a queue over a real database with a clock of its own.

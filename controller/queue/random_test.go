@@ -81,7 +81,7 @@ func (w *walk) step() error {
 	case 4:
 		_, err = w.Cancel(ctx, actor, id)
 	case 5:
-		_, err = w.Revoke(ctx, actor, id, "stop")
+		_, err = w.Revoke(ctx, actor, id, "stop", "")
 	case 6:
 		_, err = w.CheckIn(ctx, actor, id)
 	case 7:

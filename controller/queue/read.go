@@ -64,19 +64,19 @@ func (l loaded) visible(a auth.Actor) error {
 		}
 	}
 	if l.r.SubmittedAt.IsZero() && l.r.Decision == nil {
-		return elevation.ErrNotFound
+		return fmt.Errorf("request %s: %w", l.r.ID, elevation.ErrNotFound)
 	}
 	if l.own(a) {
 		return nil
 	}
 	if !a.Covers(l.ep.EffectiveLabels()) || a.Can(auth.RequestsRead) != nil {
-		return elevation.ErrNotFound
+		return fmt.Errorf("request %s: %w", l.r.ID, elevation.ErrNotFound)
 	}
 	return nil
 }
 
-func (q *Queue) view(tx *store.Tx, l loaded, now time.Time) (View, error) {
-	v := View{Request: l.r, Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
+func (q *Queue) view(tx *store.Tx, a auth.Actor, l loaded, now time.Time) (View, error) {
+	v := View{Notes: l.notes(a), Request: l.shown(a), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
 	v.Delivery = l.r.Delivery(v.Connected)
 	if !waits(l.r, now) {
 		return v, nil
@@ -121,7 +121,7 @@ func (q *Queue) Get(ctx context.Context, a auth.Actor, id elevation.RequestID) (
 		if err := l.visible(a); err != nil {
 			return err
 		}
-		v, err = q.view(tx, l, now)
+		v, err = q.view(tx, a, l, now)
 		return err
 	})
 	return v, err
@@ -136,6 +136,8 @@ func states(word string) ([]elevation.State, bool) {
 		return []elevation.State{elevation.StateAvailable, elevation.StateActive}, true
 	case "approved", "active", "ended", "expired", "revoked", "denied", "cancelled":
 		return []elevation.State{elevation.State(word)}, true
+	case pendingReview:
+		return []elevation.State{elevation.StateEnded, elevation.StateExpired, elevation.StateRevoked, elevation.StateCancelled}, true
 	case "escalated": // see storeFilter
 		return []elevation.State{elevation.StatePending, elevation.StateHeld}, true
 	case "all":
@@ -171,6 +173,12 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		}
 		out.States = append(out.States, list...)
 	}
+	if slices.Contains(words, pendingReview) {
+		if len(words) > 1 {
+			return out, fmt.Errorf("%w: the status %s goes with no other", elevation.ErrInvalid, pendingReview)
+		}
+		out.ReviewOpen = true
+	}
 	if slices.Contains(words, "escalated") {
 		if len(words) > 1 {
 			return out, fmt.Errorf("%w: the status escalated goes with no other: all of those are pending", elevation.ErrInvalid)
@@ -183,6 +191,20 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 	for _, t := range staff.Teams {
 		if strings.EqualFold(f.Team, t.Name) {
 			out.Team = t.ID
+		}
+	}
+	if out.ReviewOpen {
+		out.List = "" // what approvers have removed from their list must be looked at all the same
+		if f.Team != "" {
+			out.ReviewTeams, out.Team = []string{f.Team, string(out.Team)}, ""
+			for _, t := range staff.Teams {
+				if t.ID == elevation.TeamID(f.Team) {
+					out.ReviewTeams = append(out.ReviewTeams, t.Name)
+				}
+			}
+			if slices.Contains(out.ReviewTeams, string(delegation.ApproversID)) {
+				out.ReviewTeams = append(out.ReviewTeams, delegation.ApproversName, "") // an emergency without a rule
+			}
 		}
 	}
 	if f.Mine {
@@ -227,7 +249,7 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 				known[r.Endpoint] = l
 			}
 			l.r = r
-			v, err := q.view(tx, l, now)
+			v, err := q.view(tx, a, l, now)
 			if err != nil {
 				return err
 			}
@@ -272,7 +294,7 @@ func (q *Queue) Timeline(ctx context.Context, a auth.Actor, id elevation.Request
 		}
 		out = make([]TimelineItem, 0, len(events))
 		for _, e := range events {
-			if e.Kind == audit.AuthRefused && a.Can(auth.AuditRead) != nil {
+			if e.Kind == audit.AuthRefused && a.Can(auth.AuditRead) != nil || e.Kind == audit.RequestNoted && !l.notes(a) {
 				continue
 			}
 			out = append(out, TimelineItem{At: e.At, Kind: e.Kind.String(), By: e.Actor.Name, Text: line(e)})

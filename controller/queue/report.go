@@ -49,6 +49,9 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 	changed, why := false, error(elevation.ErrNotFound)
 	if l.r.ID != "" {
 		changed, why = reported(l, c, in)
+		if changed {
+			c.settle()
+		}
 	}
 	taken := false
 	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -51,7 +53,7 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 // actor.
 func (q *Queue) refused(ctx context.Context, a auth.Actor, l loaded, id elevation.RequestID, verb string, why error) {
 	outside := errors.Is(why, elevation.ErrNotFound) && l.r.ID != ""
-	if a.User == "" || !outside && !notPending(why) && !errors.Is(why, elevation.ErrNotAllowed) && !errors.Is(why, elevation.ErrSelfApproval) {
+	if a.User == "" || !outside && !notPending(why) && !isOneOf(why, elevation.ErrNotAllowed, elevation.ErrSelfApproval, elevation.ErrStepUp, elevation.ErrConflict) {
 		return
 	}
 	data := map[string]string{"action": verb, "why": "not_allowed"}
@@ -65,6 +67,10 @@ func (q *Queue) refused(ctx context.Context, a auth.Actor, l loaded, id elevatio
 		data["why"] = "not_pending"
 	case errors.Is(why, elevation.ErrSelfApproval):
 		data["why"] = "self_approval"
+	case errors.Is(why, elevation.ErrStepUp):
+		data["why"] = "step_up_required"
+	case errors.Is(why, elevation.ErrConflict):
+		data["why"] = "conflict"
 	}
 	put(data, "token", string(a.Token))
 	e := audit.Event{At: q.now(), Kind: audit.AuthRefused, Actor: a.Elevation(), Request: l.r.ID, Endpoint: l.r.Endpoint, Data: data}
@@ -75,10 +81,14 @@ func (q *Queue) refused(ctx context.Context, a auth.Actor, l loaded, id elevatio
 	}
 }
 
+func isOneOf(err error, list ...error) bool {
+	return slices.ContainsFunc(list, func(e error) bool { return errors.Is(err, e) })
+}
+
 // Review adds a person's answer. Approvals decide when every stage has its
 // quorum; one denial denies. The answer of a browser's session that decides is
-// held for a while, unless somebody waits at a terminal; then the grant is made
-// by [Queue.Sweep].
+// held for a while, unless somebody waits at a terminal or it is of high risk;
+// then the grant is made by [Queue.Sweep].
 //
 // The same answer of the same person again is success and changes nothing. A
 // [DecidedError] says who was first.
@@ -87,6 +97,7 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 	if in.Verdict != elevation.Approved {
 		verb = "deny"
 	}
+	in.Comment, in.Note = strings.TrimSpace(in.Comment), strings.TrimSpace(in.Note)
 	return q.act(ctx, a, id, verb, func(l loaded, c *change) error {
 		if err := a.Can(auth.RequestsDecide); err != nil {
 			return err
@@ -96,43 +107,58 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if err != nil {
 			return err
 		}
-		if maker := a.MadeBy; maker.ID != "" && l.plan.IsRequester(delegation.Person{ID: elevation.UserID(maker.ID), Login: maker.Name}, &l.r) {
-			return fmt.Errorf("%w: the requester made this token; ask another approver", elevation.ErrSelfApproval)
+		if err := l.impartial(a); err != nil {
+			return err
+		}
+		if l.raised(a, c.now) {
+			return fmt.Errorf("%w: you let this team answer; somebody else of it must", elevation.ErrNotAllowed)
 		}
 		if voted(l.r, me, in.Verdict) {
 			return errSame
 		}
-		if err := present(a, l.r, in.Verdict, c.now); err != nil {
+		if err := present(a, l, in.Verdict, c.now); err != nil {
 			return err
 		}
-		vote := elevation.Vote{By: me, Verdict: in.Verdict, Comment: in.Comment, Duration: in.Duration, Hold: hold(a, l.settings)}
+		vote := elevation.Vote{By: me, Verdict: in.Verdict, Comment: in.Comment, Duration: in.Duration, Start: in.Start, Hold: hold(a, l.settings)}
 		for _, s := range seats {
 			vote.Stages, vote.For = append(vote.Stages, s.Stage), append(vote.For, s.For)
 		}
-		c.next, err = l.r.Review(vote, l.settings.Times(), c.now)
-		switch {
-		case errors.Is(err, elevation.ErrAlreadyDecided):
-			return &DecidedError{Decision: *l.r.Decision}
-		case err != nil:
+		if c.next, err = l.r.Review(vote, l.settings.Times(), c.now); err != nil {
+			return l.late(err)
+		}
+		c.reviewed(a, in)
+		if err := c.note(me, in.Note); err != nil {
 			return err
 		}
-		data := map[string]string{"verdict": string(in.Verdict), "have": strconv.Itoa(c.next.ApprovalsHave()), "need": strconv.Itoa(c.next.ApprovalsNeeded())}
-		text := map[string]string{}
-		put(text, "comment", in.Comment)
-		put(data, "token", string(a.Token))
-		if in.Duration > 0 {
-			data["duration"] = in.Duration.String()
+		if in.Lasts != "" {
+			if err := q.lasting(a, c, in.Lasts); err != nil {
+				return err
+			}
 		}
 		d := c.next.Decision
-		if d != nil && d.HeldUntil.After(c.now) {
-			data["held_until"] = d.HeldUntil.Format(time.RFC3339Nano)
-		}
-		c.event(audit.RequestReviewed, me, data, text)
 		if d == nil || d.HeldUntil.After(c.now) {
 			return nil
 		}
 		return q.conclude(c)
 	})
+}
+
+// reviewed adds the event of one vote.
+func (c *change) reviewed(a auth.Actor, in ReviewIn) {
+	data := map[string]string{"verdict": string(in.Verdict), "have": strconv.Itoa(c.next.ApprovalsHave()), "need": strconv.Itoa(c.next.ApprovalsNeeded())}
+	text := map[string]string{}
+	put(text, "comment", in.Comment)
+	put(data, "token", string(a.Token))
+	if in.Duration > 0 {
+		data["duration"] = in.Duration.String()
+	}
+	if !in.Start.IsZero() {
+		data["start"] = in.Start.UTC().Format(time.RFC3339)
+	}
+	if d := c.next.Decision; d != nil && d.HeldUntil.After(c.now) {
+		data["held_until"] = d.HeldUntil.Format(time.RFC3339Nano)
+	}
+	c.event(audit.RequestReviewed, a.Elevation(), data, text)
 }
 
 // hold is how long a decision of the actor can be undone: only one made in a
@@ -147,16 +173,22 @@ func hold(a auth.Actor, s store.Settings) time.Duration {
 // presentFor is how long a proof of presence is good.
 const presentFor = 5 * time.Minute
 
-// present refuses an approval of somebody who has not just shown to be there,
-// where a rule wants that. So far signing in is the one proof; a token is none.
-func present(a auth.Actor, r elevation.Request, v elevation.Verdict, now time.Time) error {
-	if !r.Need.StepUp || v != elevation.Approved {
+// present refuses an approval of somebody who has not just shown to be there: of
+// what a rule wants that for, and, by the setting, of everything of high risk.
+// Signing in again is the proof; a token is none.
+func present(a auth.Actor, l loaded, v elevation.Verdict, now time.Time) error {
+	if v != elevation.Approved || !l.r.Need.StepUp && !(l.settings.StepUpRisky && l.r.HighRisk()) {
 		return nil
 	}
+	return stepUp(a, now)
+}
+
+// stepUp asks for a proof of presence that is still fresh.
+func stepUp(a auth.Actor, now time.Time) error {
 	if a.Session && a.Token == "" && now.Sub(a.SeenAt) <= presentFor && !a.SeenAt.After(now) {
 		return nil
 	}
-	return fmt.Errorf("%w: a rule wants the approver to be there; sign in to the console again and answer within %v", elevation.ErrNotAllowed, presentFor)
+	return fmt.Errorf("%w: sign in to the console again and answer within %s", elevation.ErrStepUp, elevation.FormatDuration(presentFor))
 }
 
 // voted reports whether the very same answer is there already.
@@ -179,10 +211,26 @@ func (q *Queue) Undo(ctx context.Context, a auth.Actor, id elevation.RequestID) 
 		if err != nil {
 			return err
 		}
-		verdict := l.r.Decision.Verdict
+		d := l.r.Decision
 		c.next = next
-		c.event(audit.RequestUndone, a.Elevation(), map[string]string{"verdict": string(verdict)}, nil)
+		c.event(audit.RequestUndone, a.Elevation(), map[string]string{"verdict": string(d.Verdict)}, nil)
+		if d.Access != "" {
+			c.endAccess(d.Access, a.Elevation())
+		}
 		return nil
+	})
+}
+
+// endAccess ends the lasting answer that came of a decision.
+func (c *change) endAccess(id elevation.AccessID, by elevation.Actor) {
+	c.event(audit.AccessEnded, by, map[string]string{"access": string(id)}, nil)
+	c.also = append(c.also, func(tx *store.Tx) error {
+		acc, err := tx.Access(id)
+		if err != nil || !acc.EndedAt.IsZero() {
+			return err
+		}
+		acc.EndedAt, acc.EndedBy = c.now, by
+		return tx.PutAccess(acc)
 	})
 }
 

@@ -302,10 +302,10 @@ func TestPresence(t *testing.T) {
 		in    elevation.Verdict
 		want  error
 	}{
-		{"a token", token, elevation.Approved, elevation.ErrNotAllowed},
-		{"never seen", session("bo"), elevation.Approved, elevation.ErrNotAllowed},
-		{"long ago", seen(5*time.Minute + 1), elevation.Approved, elevation.ErrNotAllowed},
-		{"in the future", seen(-time.Second), elevation.Approved, elevation.ErrNotAllowed},
+		{"a token", token, elevation.Approved, elevation.ErrStepUp},
+		{"never seen", session("bo"), elevation.Approved, elevation.ErrStepUp},
+		{"long ago", seen(5*time.Minute + 1), elevation.Approved, elevation.ErrStepUp},
+		{"in the future", seen(-time.Second), elevation.Approved, elevation.ErrStepUp},
 		{"a denial by token", token, elevation.Denied, nil},
 		{"just now", seen(5 * time.Minute), elevation.Approved, nil},
 	} {

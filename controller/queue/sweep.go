@@ -95,6 +95,7 @@ func (q *Queue) sweep(ctx context.Context, due []loaded, now time.Time) (int, er
 		if err != nil {
 			return 0, err
 		}
+		c.settle()
 		changes = append(changes, c)
 	}
 	n := 0

@@ -1,0 +1,448 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+)
+
+// FileIn is a request as somebody files it away from the endpoint.
+type FileIn struct {
+	ID            elevation.RequestID // made by the caller; "" = made here
+	AccessType    elevation.AccessType
+	Endpoint      string              // id or name
+	FromRequest   elevation.RequestID // run: the request that has the program
+	ForUser       string              // name at the endpoint; "" = the actor's own there
+	Justification string
+	Ticket        string
+	Priority      elevation.Priority
+	Start         time.Time     // zero = now
+	Duration      time.Duration // 0 = the usual
+	Emergency     bool
+}
+
+// filing is a request about to be made, with everything that judges it.
+type filing struct {
+	loaded // r is the draft
+	actor  auth.Actor
+	by     elevation.Actor
+	reason string
+	ticket string
+	given  bool // filed ahead by an approver: it counts as their vote, where they may vote
+	unwait bool // no pause after a denial
+
+	chain    string // kind of link to r.Previous or r.Extends
+	previous elevation.Request
+}
+
+// File makes a request for the actor themself, by a strong link, or by an
+// approver for somebody else. made is false when it is there already: the same
+// id with the same content, or the same thing waits and is joined.
+func (q *Queue) File(ctx context.Context, a auth.Actor, in FileIn) (v View, made bool, err error) {
+	if in.ID == "" {
+		in.ID = elevation.NewRequestID(q.now())
+	}
+	if err := elevation.CheckID(elevation.RequestPrefix, string(in.ID)); err != nil {
+		return View{}, false, fmt.Errorf("%w: %w", elevation.ErrInvalid, err)
+	}
+	return q.file(ctx, a, "file", func(tx *store.Tx, now time.Time) (filing, error) { return q.filing(tx, a, in, now) })
+}
+
+// file makes the request that draft describes and answers with it. draft reads
+// and may run again.
+func (q *Queue) file(ctx context.Context, a auth.Actor, verb string, draft func(tx *store.Tx, now time.Time) (filing, error)) (v View, made bool, err error) {
+	if err := errors.Join(a.Can(auth.RequestsOwn), mayWrite(a)); err != nil {
+		q.refused(ctx, a, loaded{}, "", verb, err)
+		return View{}, false, err
+	}
+	var f filing
+	id := elevation.RequestID("")
+	err = retry(ctx, func() error {
+		now := q.now()
+		var old *elevation.Request
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+			f = filing{}
+			if f, err = draft(tx, now); err != nil {
+				return err
+			}
+			old, err = known(tx, f)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			id, made = old.ID, false
+			return nil
+		}
+		id, made, err = q.make(ctx, &f, now)
+		return err
+	})
+	if err != nil {
+		l := f.loaded
+		l.r.ID = f.r.Previous // the new one is not there; what it came of is
+		q.refused(ctx, a, l, l.r.ID, verb, err)
+		return View{}, false, err
+	}
+	v, err = q.Get(ctx, a, id)
+	return v, made, err
+}
+
+// known finds the request that has the id of the draft already. Another content
+// under the same id is [elevation.ErrConflict].
+func known(tx *store.Tx, f filing) (*elevation.Request, error) {
+	old, err := tx.Request(f.r.ID)
+	if errors.Is(err, elevation.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := f.r
+	same := old.FiledBy.ID == r.FiledBy.ID && old.Origin == r.Origin && old.Endpoint == r.Endpoint && old.Previous == r.Previous &&
+		old.Extends == r.Extends && old.Emergency == r.Emergency && old.Justification == f.reason && old.Ticket == f.ticket &&
+		old.Attempt.Same(r.Attempt) && old.Attempt.Duration == r.Attempt.Duration && old.Attempt.Priority == r.Attempt.Priority &&
+		old.Requested.Start.Equal(r.Requested.Start)
+	if !same {
+		return nil, fmt.Errorf("%w: the id was used for another request", elevation.ErrConflict)
+	}
+	return &old, nil
+}
+
+// filing turns what was asked for into a draft, and says whether the actor may.
+func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f filing, err error) {
+	f = filing{actor: a, by: a.Elevation(), reason: strings.TrimSpace(in.Justification), ticket: strings.TrimSpace(in.Ticket)}
+	f.settings = tx.Settings()
+	if in.Priority != "" && in.Priority.Rank() < 0 {
+		return f, fmt.Errorf("%w: the priority is low, normal, high or urgent", elevation.ErrInvalid)
+	}
+	from, err := source(tx, a, in)
+	if err != nil {
+		return f, err
+	}
+	if f.ep, f.plan, err = q.reach(tx, a, in.Endpoint); err != nil {
+		return f, err
+	}
+	if from.ID != "" && from.Endpoint != f.ep.ID {
+		return f, fmt.Errorf("%w: that program was seen on another endpoint; name the endpoint of the request it is from", elevation.ErrInvalid)
+	}
+	user, origin, err := f.person(tx, in, from)
+	if err != nil {
+		return f, err
+	}
+	attempt := elevation.Attempt{AccessType: in.AccessType, User: user, Mechanism: string(origin), Duration: in.Duration, Priority: in.Priority,
+		Subject: elevation.Subject{RunAs: "root", Args: []string{}, Marks: []string{}}}
+	if in.AccessType == elevation.Run {
+		attempt.Subject = from.Attempt.Subject
+	}
+	f.r = elevation.Request{ID: in.ID, Origin: origin, Endpoint: f.ep.ID, Attempt: attempt, Priority: in.Priority, PrioritySetBy: f.by,
+		Requested: elevation.Window{Start: in.Start.UTC(), Duration: in.Duration}, Previous: from.ID, FiledBy: f.by, Emergency: in.Emergency, DraftedAt: now}
+	if in.Start.IsZero() {
+		f.r.Requested.Start = time.Time{}
+	}
+	if from.ID != "" {
+		f.chain, f.previous = store.ChainFrom, from
+	}
+	return f, f.check(now)
+}
+
+// check says whether the draft may be filed by the actor at all.
+func (f *filing) check(now time.Time) error {
+	r := &f.r
+	if f.ep.Locked || f.ep.Quarantined {
+		return fmt.Errorf("%w: this endpoint is locked; ask your administrator", elevation.ErrConflict)
+	}
+	if err := r.Attempt.Valid(); err != nil {
+		return err
+	}
+	if !elevation.Serves(f.ep.Capabilities, r.Attempt.AccessType) {
+		return fmt.Errorf("%w: this endpoint does not give access of type %s", elevation.ErrConflict, r.Attempt.AccessType)
+	}
+	if err := f.settings.Times().Period(r.Attempt.AccessType, r.Requested, now); err != nil {
+		return err
+	}
+	if r.Origin == elevation.FromBehalf {
+		if f.plan.IsRequester(delegation.Person{ID: f.actor.User, Login: f.actor.Login}, r) {
+			return fmt.Errorf("%w: nobody files for themself as an approver; leave for_user out, with a link to your user", elevation.ErrSelfApproval)
+		}
+		if err := f.impartial(f.actor); err != nil {
+			return err
+		}
+		f.given = !r.Requested.Start.IsZero()
+		r.Priority = orNormal(r.Attempt.Priority)
+	} else {
+		r.Priority = wanted(r.Attempt.Priority, f.settings)
+	}
+	if r.Emergency {
+		return f.mayEmergency(now)
+	}
+	return nil
+}
+
+func orNormal(p elevation.Priority) elevation.Priority {
+	if p == "" {
+		return elevation.Normal
+	}
+	return p
+}
+
+// source reads the request whose program is asked for again. One that the actor
+// may not see is not found.
+func source(tx *store.Tx, a auth.Actor, in FileIn) (elevation.Request, error) {
+	switch {
+	case in.AccessType == elevation.Run && in.FromRequest == "":
+		return elevation.Request{}, fmt.Errorf("%w: a program is asked for by from_request, a request of the same endpoint that has it", elevation.ErrInvalid)
+	case in.AccessType != elevation.Run && in.FromRequest != "":
+		return elevation.Request{}, fmt.Errorf("%w: from_request is for the access type run", elevation.ErrInvalid)
+	case in.FromRequest == "":
+		return elevation.Request{}, nil
+	}
+	l, err := load(tx, in.FromRequest)
+	if err == nil {
+		err = l.visible(a)
+	}
+	if err != nil {
+		return elevation.Request{}, fmt.Errorf("from_request: %w", err)
+	}
+	if l.r.Attempt.AccessType != elevation.Run {
+		return elevation.Request{}, fmt.Errorf("%w: from_request has no program", elevation.ErrInvalid)
+	}
+	return l.r, nil
+}
+
+// reach finds an endpoint by id or name that the actor may know of: it is in
+// their scope, or one of their strong links is for it.
+func (q *Queue) reach(tx *store.Tx, a auth.Actor, name string) (store.Endpoint, delegation.Plan, error) {
+	var all []store.Endpoint
+	if elevation.CheckID(elevation.EndpointPrefix, name) == nil {
+		ep, err := tx.Endpoint(elevation.EndpointID(name))
+		if err != nil && !errors.Is(err, elevation.ErrNotFound) {
+			return ep, delegation.Plan{}, err
+		}
+		if err == nil && ep.DeletedAt.IsZero() {
+			all = append(all, ep)
+		}
+	} else if name != "" {
+		var err error
+		if all, err = tx.Endpoints(store.EndpointFilter{Name: name}); err != nil {
+			return store.Endpoint{}, delegation.Plan{}, err
+		}
+	}
+	var found []store.Endpoint
+	var plans []delegation.Plan
+	for _, ep := range all {
+		p, err := planFor(tx, ep.EffectiveLabels())
+		if err != nil {
+			return ep, p, err
+		}
+		if a.Can(auth.RequestsRead) == nil && a.Covers(ep.EffectiveLabels()) || linkedTo(p, a.User, ep.ID) {
+			found, plans = append(found, ep), append(plans, p)
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("%w: several endpoints are called that; give its id", elevation.ErrInvalid)
+	case len(found) == 1:
+		return found[0], plans[0], nil
+	case a.Can(auth.RequestsRead) != nil:
+		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("%w: no administrator has linked your account to a user of such an endpoint", elevation.ErrNotAllowed)
+	}
+	return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("endpoint: %w", elevation.ErrNotFound)
+}
+
+// linkedTo reports whether a strong link of the account names an endpoint.
+func linkedTo(p delegation.Plan, u elevation.UserID, ep elevation.EndpointID) bool {
+	for _, l := range p.Links {
+		if u != "" && l.User == u && (l.Endpoint == ep || l.Endpoint == "") {
+			return true
+		}
+	}
+	return false
+}
+
+// person finds the user of the endpoint for whom it is filed. Names are known
+// from what the endpoint has asked before and from links; the endpoint compares
+// name and uid again.
+func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request) (elevation.User, elevation.Origin, error) {
+	a := f.actor
+	if in.ForUser != "" && a.Can(auth.RequestsDecide) == nil {
+		if !a.Covers(f.ep.EffectiveLabels()) {
+			return elevation.User{}, "", fmt.Errorf("endpoint: %w", elevation.ErrNotFound)
+		}
+		u, err := f.named(tx, in.ForUser)
+		return u, elevation.FromBehalf, err
+	}
+	mine, err := f.own(tx)
+	if err != nil {
+		return elevation.User{}, "", err
+	}
+	for _, u := range mine {
+		switch {
+		case in.ForUser != "" && in.ForUser != u.Name:
+		case in.ForUser == "" && from.ID != "" && len(mine) > 1 && from.Attempt.User.UID != u.UID:
+		default:
+			return u, elevation.FromPortal, nil
+		}
+	}
+	if in.ForUser == "" && a.Can(auth.RequestsDecide) == nil {
+		return elevation.User{}, "", fmt.Errorf("%w: say for whom (for_user), or have your account linked to a user of this endpoint", elevation.ErrNotAllowed)
+	}
+	return elevation.User{}, "", fmt.Errorf("%w: your account is not linked to that user of this endpoint", elevation.ErrNotAllowed)
+}
+
+// named finds a user of the endpoint by name.
+func (f *filing) named(tx *store.Tx, name string) (elevation.User, error) {
+	last, err := tx.LastOf(f.ep.ID, name)
+	if err == nil && last.Attempt.User.Name == name {
+		return last.Attempt.User, nil
+	}
+	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
+		return elevation.User{}, err
+	}
+	for _, l := range f.plan.Links {
+		if l.Name == name && l.UID != "" && (l.Endpoint == f.ep.ID || l.Endpoint == "") {
+			return elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}}, nil
+		}
+	}
+	return elevation.User{}, fmt.Errorf("%w: nothing is known of a user %q of this endpoint: they must have asked for something there once, or be linked by name and uid",
+		elevation.ErrConflict, audit.Clip(name, 64))
+}
+
+// own are the users of the endpoint that the actor is by strong links.
+func (f *filing) own(tx *store.Tx) ([]elevation.User, error) {
+	var out []elevation.User
+	add := func(u elevation.User) {
+		for _, o := range out {
+			if o.UID == u.UID {
+				return
+			}
+		}
+		if u.UID != "" && u.Name != "" && f.plan.Strong(f.actor.User, f.ep.ID, u) {
+			out = append(out, u)
+		}
+	}
+	for _, l := range f.plan.Links {
+		if f.actor.User == "" || l.User != f.actor.User || l.Endpoint != f.ep.ID && l.Endpoint != "" {
+			continue
+		}
+		for _, key := range []string{l.Name, l.UID} {
+			if key == "" {
+				continue
+			}
+			last, err := tx.LastOf(f.ep.ID, key)
+			if err != nil && !errors.Is(err, elevation.ErrNotFound) {
+				return nil, err
+			}
+			if err == nil {
+				add(last.Attempt.User)
+			}
+		}
+		add(elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}})
+	}
+	return out, nil
+}
+
+// make weighs the draft and stores what came of it. Nothing of this is inside a
+// transaction but the last step, which looks again.
+func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevation.RequestID, made bool, err error) {
+	set := q.rules()
+	c := &change{now: now, next: f.r, insert: true}
+	decided, err := q.weigh(ctx, set, f.loaded, c, f.by, f.reason, f.ticket)
+	if err != nil {
+		return "", false, err
+	}
+	if !decided && f.given {
+		if err := q.vote(f, c); err != nil {
+			return "", false, err
+		}
+	}
+	if f.chain != "" {
+		c.also = append(c.also, func(tx *store.Tx) error { return tx.Chain(f.previous.ID, c.next.ID, f.chain) })
+	}
+	id, made = c.next.ID, true
+	c.settle()
+	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		id, made = c.next.ID, true
+		if q.rules() != set {
+			return store.ErrStale
+		}
+		if err := f.room(tx, c, set, decided); err != nil {
+			return err
+		}
+		if !decided {
+			joined, err := join(tx, &c.next, f.by, now)
+			if err != nil || joined != "" {
+				id, made = joined, false
+				return err
+			}
+		}
+		return c.write(tx)
+	})
+	if err == nil && made {
+		q.committed(c)
+	}
+	return id, made, err
+}
+
+// room refuses what there is too much of. It looks inside the transaction that
+// makes the request, so that two at the same time do not both pass.
+func (f *filing) room(tx *store.Tx, c *change, _ *rules.Set, decided bool) error {
+	if f.chain == store.ChainResubmit || f.chain == store.ChainExtend {
+		others, err := tx.Chained(f.previous.ID, f.chain)
+		if err != nil {
+			return err
+		}
+		for _, o := range others {
+			if waits(o, c.now) {
+				return fmt.Errorf("%w: it was asked for again already, as %s, which waits", elevation.ErrConflict, o.ID)
+			}
+		}
+		f.unwait = f.unwait && len(others) == 0
+	}
+	if decided {
+		return nil
+	}
+	why, err := flooded(tx, &c.next, f.unwait, c.now)
+	if err == nil && why != "" {
+		err = fmt.Errorf("%w: %s", elevation.ErrLimit, why)
+	}
+	return err
+}
+
+// vote counts the filing of an approver as their approval, where they may vote.
+// Where they may not it waits for somebody else.
+func (q *Queue) vote(f *filing, c *change) error {
+	me := f.by
+	seats, err := delegation.Seats(f.plan, me, &c.next, c.now)
+	if err != nil || f.actor.Can(auth.RequestsDecide) != nil {
+		return nil
+	}
+	l := f.loaded
+	l.r = c.next
+	if present(f.actor, l, elevation.Approved, c.now) != nil {
+		return nil
+	}
+	in := elevation.Vote{By: me, Verdict: elevation.Approved, Comment: "given ahead", Hold: hold(f.actor, f.settings)}
+	for _, s := range seats {
+		in.Stages, in.For = append(in.Stages, s.Stage), append(in.For, s.For)
+	}
+	next, err := c.next.Review(in, f.settings.Times(), c.now)
+	if err != nil {
+		return err
+	}
+	c.next = next
+	c.reviewed(f.actor, ReviewIn{Verdict: elevation.Approved, Comment: in.Comment})
+	if d := next.Decision; d == nil || d.HeldUntil.After(c.now) {
+		return nil
+	}
+	return q.conclude(c)
+}

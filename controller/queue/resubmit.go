@@ -1,0 +1,233 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// AgainIn is what changes when something is asked for again, or for longer.
+// Zero fields of a resubmission stay as they were.
+type AgainIn struct {
+	ID            elevation.RequestID // of the new request, made by the caller; "" = made here
+	Justification string
+	Ticket        string
+	Priority      elevation.Priority
+	Start         time.Time
+	Duration      time.Duration // of an extension: how much more
+}
+
+// Resubmit asks for the same thing as a request that is over, as a new one that
+// is linked to it. After a denial it needs no pause once, if the reason changed.
+// While one resubmission waits another is [elevation.ErrConflict].
+func (q *Queue) Resubmit(ctx context.Context, a auth.Actor, id elevation.RequestID, in AgainIn) (View, error) {
+	id, in, err := again2(id, in, q.now())
+	if err != nil {
+		return View{}, err
+	}
+	v, _, err := q.file(ctx, a, "resubmit", func(tx *store.Tx, now time.Time) (filing, error) {
+		f, err := followUp(tx, a, id, in, "resubmit")
+		if err != nil {
+			return f, err
+		}
+		old := f.previous
+		if err := old.Again(now); err != nil {
+			return f, err
+		}
+		f.chain = store.ChainResubmit
+		f.unwait = old.State(now) != elevation.StateDenied || f.reason != "" && f.reason != old.Justification
+		if f.reason == "" {
+			f.reason = old.Justification
+		}
+		if f.ticket == "" {
+			f.ticket = old.Ticket
+		}
+		attempt := old.Attempt
+		attempt.Mechanism, attempt.Priority, attempt.Duration = string(elevation.FromPortal), orOld(in.Priority, old.Attempt.Priority), in.Duration
+		if in.Duration == 0 {
+			attempt.Duration = old.Requested.Duration
+		}
+		f.r = elevation.Request{ID: in.ID, Origin: elevation.FromResubmit, Endpoint: old.Endpoint, Attempt: attempt, PrioritySetBy: f.by,
+			Requested: elevation.Window{Start: utc(in.Start), Duration: attempt.Duration}, Previous: old.ID, FiledBy: f.by, DraftedAt: now}
+		return f, f.check(now)
+	})
+	return v, err
+}
+
+// Extend asks for more time of what is in use: a request of its own, whose
+// approval amends the grant.
+func (q *Queue) Extend(ctx context.Context, a auth.Actor, id elevation.RequestID, in AgainIn) (View, error) {
+	id, in, err := again2(id, in, q.now())
+	if err != nil {
+		return View{}, err
+	}
+	v, _, err := q.file(ctx, a, "extend", func(tx *store.Tx, now time.Time) (filing, error) {
+		f, err := followUp(tx, a, id, in, "extend")
+		if err != nil {
+			return f, err
+		}
+		return f, f.extension(in, elevation.FromPortal, now)
+	})
+	return v, err
+}
+
+// ExtendFrom is Extend by the person at the endpoint.
+func (q *Queue) ExtendFrom(ctx context.Context, id elevation.EndpointID, in wire.Extend) error {
+	if err := elevation.CheckID(elevation.RequestPrefix, string(in.New)); err != nil {
+		return fmt.Errorf("extend %s: %w: %w", in.Request, elevation.ErrInvalid, err)
+	}
+	err := retry(ctx, func() error {
+		now := q.now()
+		var f filing
+		var old *elevation.Request
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+			l, err := ownOf(tx, id, in.Request, load)
+			if err != nil {
+				return err
+			}
+			f = filing{loaded: l, by: endpointActor(l.ep), reason: strings.TrimSpace(in.Reason), ticket: l.r.Ticket, previous: l.r}
+			if err := f.extension(AgainIn{ID: in.New, Duration: in.Duration}, elevation.FromEndpoint, now); err != nil {
+				return err
+			}
+			f.r.FiledBy = elevation.Actor{}
+			old, err = known(tx, f)
+			return err
+		})
+		if err != nil || old != nil {
+			return err
+		}
+		_, _, err = q.make(ctx, &f, now)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("extend %s: %w", in.Request, err)
+	}
+	return nil
+}
+
+// extension makes f the draft of an extension of f.previous.
+func (f *filing) extension(in AgainIn, origin elevation.Origin, now time.Time) error {
+	old := f.previous
+	total, err := old.MoreTime(in.Duration, f.settings.Times(), now)
+	if err != nil {
+		return err
+	}
+	if limit := old.Need.MaxDuration; limit > 0 && total > limit {
+		return fmt.Errorf("%w: a rule gives %s at the most in all", elevation.ErrInvalid, elevation.FormatDuration(limit))
+	}
+	if f.ep.Locked || f.ep.Quarantined {
+		return fmt.Errorf("%w: this endpoint is locked; ask your administrator", elevation.ErrConflict)
+	}
+	if f.ticket == "" {
+		f.ticket = old.Ticket
+	}
+	attempt := old.Attempt
+	attempt.Mechanism, attempt.Duration, attempt.Priority = string(origin), in.Duration, in.Priority
+	f.chain = store.ChainExtend
+	f.r = elevation.Request{ID: in.ID, Origin: origin, Endpoint: old.Endpoint, Attempt: attempt, Priority: wanted(in.Priority, f.settings),
+		PrioritySetBy: f.by, Requested: elevation.Window{Duration: in.Duration}, Extends: old.ID, FiledBy: f.by, DraftedAt: now}
+	return nil
+}
+
+// followUp loads the request that something new comes of, for its requester: a
+// strong link is needed, because this gives.
+func followUp(tx *store.Tx, a auth.Actor, id elevation.RequestID, in AgainIn, what string) (filing, error) {
+	l, err := load(tx, id)
+	if err != nil {
+		return filing{}, err
+	}
+	f := filing{loaded: l, actor: a, by: a.Elevation(), reason: strings.TrimSpace(in.Justification), ticket: strings.TrimSpace(in.Ticket), previous: l.r}
+	f.r.Previous = id
+	if err := l.visible(a); err != nil {
+		return f, err
+	}
+	if !l.own(a) {
+		return f, errOthers(what)
+	}
+	if in.Priority != "" && in.Priority.Rank() < 0 {
+		return f, fmt.Errorf("%w: the priority is low, normal, high or urgent", elevation.ErrInvalid)
+	}
+	return f, nil
+}
+
+// again2 checks the ids of a request and of the one that shall come of it.
+func again2(id elevation.RequestID, in AgainIn, now time.Time) (elevation.RequestID, AgainIn, error) {
+	if elevation.CheckID(elevation.RequestPrefix, string(id)) != nil {
+		return "", in, fmt.Errorf("request: %w", elevation.ErrNotFound)
+	}
+	if in.ID == "" {
+		in.ID = elevation.NewRequestID(now)
+	}
+	if err := elevation.CheckID(elevation.RequestPrefix, string(in.ID)); err != nil {
+		return "", in, fmt.Errorf("%w: %w", elevation.ErrInvalid, err)
+	}
+	return id, in, nil
+}
+
+func orOld(p, old elevation.Priority) elevation.Priority {
+	if p == "" {
+		return old
+	}
+	return p
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// more makes the effect of an extension that was approved: the signed amendment
+// for the endpoint, and the longer time of what it extends. When that is over
+// meanwhile there is nothing to give, and the extension is over too.
+func (q *Queue) more(c *change) error {
+	var of elevation.Request
+	ctx, cancel := context.WithTimeout(context.Background(), lookBack)
+	defer cancel()
+	err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { of, err = tx.Request(c.next.Extends); return err })
+	if err != nil {
+		return err
+	}
+	times := q.cfg.Store.Settings().Times()
+	total := min(of.Granted.Duration+c.next.Granted.Duration, times.Longest(of.Attempt.AccessType))
+	if limit := of.Need.MaxDuration; limit > 0 {
+		total = min(total, limit)
+	}
+	longer, err := of.Extended(total, c.now)
+	if errors.Is(err, elevation.ErrNotPending) {
+		c.next.Grant.EndedAt, c.next.Grant.EndReason = c.now, elevation.Superseded
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	by := c.next.Decision.By
+	raw, err := q.amendment(of, c.next.ID, total, by, c.now)
+	if err != nil {
+		return err
+	}
+	c.next.Grant = elevation.GrantFacts{ID: of.Grant.ID, IssuedAt: c.now, DeliverBy: c.now.Add(times.DeliverBy)}
+	c.send(wire.TAmend, wire.Signed{Raw: raw})
+	due := longer
+	c.also = append(c.also, func(tx *store.Tx) error {
+		next := due
+		if err := tx.PutRequest(&next, c.now); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: c.now, Kind: audit.RequestExtended, Actor: by, Request: of.ID, Grant: of.Grant.ID, Endpoint: of.Endpoint,
+			Data: map[string]string{"by_request": string(c.next.ID), "duration": total.String()}})
+	})
+	return nil
+}
+
+// lookBack bounds reading what a change needs beside its own request.
+const lookBack = 10 * time.Second
