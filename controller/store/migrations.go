@@ -8,8 +8,9 @@ package store
 // 2026-11-22: schemaDesk, what requests are grouped by.
 // 2026-11-22: schemaReviews, what waits for a review after use.
 // 2026-11-22: schemaTeams, who may answer.
+// 2026-11-22: schemaRules, packs, proposals and policies.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules}
 }
 
 const schema1 = `

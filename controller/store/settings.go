@@ -138,6 +138,7 @@ func (tx *Tx) loadSettings() (Settings, error) {
 type Ruleset struct {
 	Version int64
 	YAML    string
+	Packs   map[string]string // state by name; nil = as they are at first
 	By      elevation.Actor
 	At      time.Time
 }
@@ -152,9 +153,13 @@ func (tx *Tx) PutRuleset(r Ruleset) (int64, error) {
 	if err := pack([]packing{{&by, r.By}}); err != nil {
 		return 0, err
 	}
+	packs, err := packsText(r.Packs)
+	if err != nil {
+		return 0, err
+	}
 	var v int64
-	err := tx.row([]any{&v}, `INSERT INTO rulesets(version, yaml, made_by, made_at)
-VALUES ((SELECT coalesce(max(version), 0) + 1 FROM rulesets), ?, ?, ?) RETURNING version`, r.YAML, by, ms(r.At))
+	err = tx.row([]any{&v}, `INSERT INTO rulesets(version, yaml, packs, made_by, made_at)
+VALUES ((SELECT coalesce(max(version), 0) + 1 FROM rulesets), ?, ?, ?, ?) RETURNING version`, r.YAML, packs, by, ms(r.At))
 	if err != nil {
 		return 0, fmt.Errorf("insert ruleset: %w", err)
 	}
@@ -182,13 +187,18 @@ func (tx *Tx) rulesets(tail string) ([]Ruleset, error) {
 		var r Ruleset
 		var by []byte
 		var when int64
-		if err := scan(&r.Version, &r.YAML, &by, &when); err != nil {
+		var packs string
+		if err := scan(&r.Version, &r.YAML, &packs, &by, &when); err != nil {
+			return err
+		}
+		var err error
+		if r.Packs, err = packsOf(packs); err != nil {
 			return err
 		}
 		r.At = at(when)
 		out = append(out, r)
 		return unpack([]packing{{&by, &out[len(out)-1].By}})
-	}, "SELECT version, yaml, made_by, made_at FROM rulesets "+tail)
+	}, "SELECT version, yaml, packs, made_by, made_at FROM rulesets "+tail)
 	return out, err
 }
 
