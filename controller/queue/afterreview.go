@@ -99,14 +99,17 @@ func (l loaded) teamName(id elevation.TeamID) string {
 }
 
 // reviewFirst says why the same thing may not be asked for again yet, "" when it
-// may: a rule wants the last use to be reviewed before.
-func reviewFirst(tx *store.Tx, ep elevation.EndpointID, a elevation.Attempt) (string, error) {
-	r, err := tx.BlockedByReview(ep, a)
+// may: a rule wants the last use to be reviewed before. An emergency never waits.
+func reviewFirst(tx *store.Tx, r *elevation.Request) (string, error) {
+	if r.Emergency {
+		return "", nil
+	}
+	last, err := tx.BlockedByReview(r.Endpoint, r.Attempt)
 	switch {
 	case errors.Is(err, elevation.ErrNotFound):
 		return "", nil
 	case err != nil:
 		return "", err
 	}
-	return fmt.Sprintf("the last use of this (%s) must be reviewed first", elevation.ShortID(string(r.ID))), nil
+	return fmt.Sprintf("the last use of this (%s) must be reviewed first", elevation.ShortID(string(last.ID))), nil
 }

@@ -72,6 +72,13 @@ func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 	r := elevation.Request{ID: in.Request, Origin: elevation.FromEndpoint, Endpoint: ep.ID, Attempt: in.Attempt, Priority: p,
 		PrioritySetBy: endpointActor(ep), Requested: elevation.Window{Duration: in.Attempt.Duration}, AtTerminal: in.AtTerminal, DraftedAt: now}
 	prioritize(&r, out)
+	if out.Need.AfterBlocks && out.Kind != rules.Deny { // a person is not asked, but somebody must look first
+		why := ""
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { why, err = reviewFirst(tx, &r); return err })
+		if err != nil || why != "" {
+			return refuse(in.Request, why), err
+		}
+	}
 	if decided {
 		r.Need = out.Need
 		c := &change{now: now, next: r, insert: true}
@@ -273,6 +280,9 @@ func join(tx *store.Tx, r *elevation.Request, by elevation.Actor, now time.Time)
 // leaves the pause after a denial out.
 func flooded(tx *store.Tx, r *elevation.Request, again bool, now time.Time) (string, error) {
 	quota, ep, a := tx.Settings().Quota, r.Endpoint, r.Attempt
+	if why, err := reviewFirst(tx, r); err != nil || why != "" {
+		return why, err
+	}
 	if quota.Cooldown > 0 && !again {
 		denied, err := tx.LastDenied(ep, a)
 		if err != nil {

@@ -216,6 +216,9 @@ func (q *Queue) Escalate(ctx context.Context, a auth.Actor, id elevation.Request
 		if err := l.handles(a, c.now); err != nil {
 			return err
 		}
+		if n := len(l.r.Escalations); team == "" && n > 0 && l.r.Escalations[n-1].By.ID == me.ID && c.now.Sub(l.r.Escalations[n-1].At) < sameRung {
+			return errSame // the same call again, not the rung after that
+		}
 		e, err := l.rung(a, team)
 		if err != nil {
 			return err
@@ -235,6 +238,9 @@ func (q *Queue) Escalate(ctx context.Context, a auth.Actor, id elevation.Request
 		return c.note(me, note)
 	})
 }
+
+// sameRung is how long "the next team" means the one that was just taken.
+const sameRung = time.Minute
 
 // rung finds the team to escalate to; "" takes the next one of the ladders.
 func (l loaded) rung(a auth.Actor, team string) (elevation.Escalation, error) {
