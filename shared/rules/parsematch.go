@@ -218,6 +218,7 @@ func (l *loader) fixtureAttempt(n *yaml.Node, in *Input) {
 		"groups":        func(n *yaml.Node) { a.User.Groups = l.strs(n, "groups") },
 		"marks":         func(n *yaml.Node) { s.Marks = l.marks(n) },
 		"labels":        func(n *yaml.Node) { in.Endpoint.Labels = l.labels(n) },
+		"endpoint":      func(n *yaml.Node) { in.Endpoint.ID = elevation.EndpointID(l.str(n, "endpoint", 200)) },
 		"priority":      func(n *yaml.Node) { in.Priority = l.priority(n, "priority") },
 		"access_type": func(n *yaml.Node) {
 			a.AccessType = word(l, n, "access_type", elevation.Run, elevation.Session, elevation.Admin)
