@@ -85,6 +85,11 @@ func (v *verdict) outcome() Outcome {
 	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace(), cost: v.cost}
 	o.Need.Caution = cautions(v.in.Attempt.Subject)
 	o.Need.Observed = v.observed[:min(len(v.observed), maxTrace)]
+	for _, r := range v.requires {
+		if r.warns {
+			o.Need.Caution = append(o.Need.Caution, elevation.Caution{Reason: string(r.Name), Fact: Outcome{Message: r.Message}.Text("en")})
+		}
+	}
 	v.limit(&o)
 	v.demand(&o)
 	switch {

@@ -82,14 +82,18 @@ func TestMakeRefuses(t *testing.T) {
 	session := asked("")
 	session.Attempt.AccessType = elevation.Session
 	for name, in := range map[string]rules.Input{
-		"a session":                session,
-		"a shell":                  marked(asked("/usr/bin/bash", "-i"), elevation.MarkShell),
-		"another name":             marked(asked("/usr/bin/systemctl"), "called_as:reboot"),
-		"unbounded":                asked("/usr/bin/vim"),
-		"unbounded with a secret":  asked("/usr/bin/env", "X=***", "id"),
-		"a control character":      asked("/usr/bin/id", "a\x1b[2J"),
-		"a line end in the name":   asked("/usr/bin/i\nd"),
-		"user writable, no sha256": func() rules.Input { in := marked(asked("/home/x/y"), elevation.MarkUserWritable); in.Attempt.Subject.SHA256 = ""; return in }(),
+		"a session":               session,
+		"a shell":                 marked(asked("/usr/bin/bash", "-i"), elevation.MarkShell),
+		"another name":            marked(asked("/usr/bin/systemctl"), "called_as:reboot"),
+		"unbounded":               asked("/usr/bin/vim"),
+		"unbounded with a secret": asked("/usr/bin/env", "X=***", "id"),
+		"a control character":     asked("/usr/bin/id", "a\x1b[2J"),
+		"a line end in the name":  asked("/usr/bin/i\nd"),
+		"user writable, no sha256": func() rules.Input {
+			in := marked(asked("/home/x/y"), elevation.MarkUserWritable)
+			in.Attempt.Subject.SHA256 = ""
+			return in
+		}(),
 	} {
 		if text, err := rules.Make(in, "x", 0, nil); !errors.Is(err, elevation.ErrConflict) {
 			t.Errorf("%s: %v\n%s", name, err, text)

@@ -24,6 +24,7 @@ type rule struct {
 	cond  Condition        // nil = none
 	hours elevation.Hours
 	said  said
+	warns bool // it asks where it would deny, and says why as a reason for care
 }
 
 // said is what a rule says when something differs, written once.
