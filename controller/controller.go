@@ -157,7 +157,7 @@ func (c *Controller) open(ctx context.Context) error {
 		return fmt.Errorf("open administration: %w", err)
 	}
 	c.insight, err = insight.New(insight.Config{Store: c.store, Rules: c.admin.Set, Read: c.admin.ReadRules, Text: c.admin.RulesText,
-		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Now: cfg.Now, Log: cfg.Log})
+		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Root: c.keys.Root, Now: cfg.Now, Log: cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open insight: %w", err)
 	}
@@ -256,7 +256,7 @@ func (c *Controller) openAPI() error {
 		cookie += "_" + strconv.Itoa(tcp.Port)
 	}
 	var err error
-	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Sequencer: c.audit,
+	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
 		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
 		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(),
 		Now: c.cfg.Now, Log: c.cfg.Log})

@@ -126,6 +126,7 @@ func matrix() map[string]string {
 		"GET /api/v1/audit":                     "nnynyn audit.read",
 		"GET /api/v1/audit/checkpoint":          "nnynyn audit.read",
 		"GET /api/v1/audit/export":              "nnynyn audit.read",
+		"GET /api/v1/audit/proof/{event}":       "nnynyn audit.read",
 		"GET /api/v1/counts":                    "nyyyyn security_admin rule_author requests.read requests.decide",
 		"GET /api/v1/endpoints":                 "nnyyyn security_admin endpoints",
 		"GET /api/v1/endpoints/{id}":            "nnyyyn security_admin endpoints",
@@ -139,6 +140,7 @@ func matrix() map[string]string {
 		"POST /api/v1/requests/batch":           "nyyyyy any", // each id is judged on its own
 		"GET /api/v1/requests/{id}":             "nnyyyn security_admin requests.read requests.decide",
 		"GET /api/v1/requests/{id}/explain":     "nnyyyn security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/proof":       "nnyyyn security_admin requests.read requests.decide",
 		"GET /api/v1/requests/{id}/timeline":    "nnyyyn security_admin requests.read requests.decide",
 		"POST /api/v1/requests/{id}/approve":    "nnnyyn requests.decide",
 		"POST /api/v1/requests/{id}/deny":       "nnnyyn requests.decide",
@@ -147,12 +149,16 @@ func matrix() map[string]string {
 		"POST /api/v1/requests/{id}/cancel":     "nnnnnn", // only the requester
 		"POST /api/v1/requests/{id}/check-in":   "nnnnnn",
 		"POST /api/v1/requests/{id}/remove":     "nnnyyn requests.decide",
+		"GET /api/v1/reports":                   "nnynyn audit.read",
+		"GET /api/v1/reports/{name}":            "nnynyn audit.read",
 		"GET /api/v1/rules":                     "nnyyyn rules",
 		"GET /api/v1/rules/versions":            "nnyyyn rules",
 		"GET /api/v1/rules/{id}":                "nnyyyn rules",
 		"POST /api/v1/rules/apply":              "nnnnyn rules",
 		"POST /api/v1/rules/check":              "nnyyyn rules",
 		"POST /api/v1/rules/evaluate":           "nnyyyn rules",
+		"POST /api/v1/rules/replay":             "nnyyyn", // needs rules and requests
+		"GET /api/v1/rules/suggestions":         "nnyyyn",
 		"POST /api/v1/sessions":                 "nnnnnn", // the credential decides, not the caller
 		"DELETE /api/v1/sessions":               "nyyyyy any",
 		"GET /api/v1/settings":                  "nnynyn",

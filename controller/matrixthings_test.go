@@ -14,6 +14,7 @@ import (
 func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) string {
 	t.Helper()
 	_, path, _ := strings.Cut(name, " ")
+	path = strings.NewReplacer("{name}", "waiting-times", "{event}", "1").Replace(path)
 	if !strings.Contains(path, "{id}") {
 		return path
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -40,6 +41,7 @@ type Config struct {
 	Store     *store.Store
 	Queue     *queue.Queue
 	Admin     *admin.Admin
+	Insight   *insight.Insight
 	Sequencer *audit.Sequencer
 	Connected func(elevation.EndpointID) bool
 	Removed   func(elevation.EndpointID) // an endpoint was deleted: end its session
@@ -96,6 +98,7 @@ func New(cfg Config) (*API, error) {
 	s.addPeople()
 	s.addSettings()
 	s.addAudit()
+	s.addInsight()
 	s.addEvents()
 	doc, err := s.finish()
 	if err != nil {

@@ -63,7 +63,9 @@ func (s *server) request(ctx context.Context, a auth.Actor, id elevation.Request
 	if err != nil {
 		return client.Request{}, err
 	}
-	return s.requestOf(v, s.names(ctx)), nil
+	out := s.requestOf(v, s.names(ctx))
+	out.Caution, err = s.caution(ctx, a, v.Request)
+	return out, err
 }
 
 func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestListInput) (listing, error) {
@@ -93,8 +95,13 @@ func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestList
 		return out, err
 	}
 	names := s.names(ctx)
-	for _, v := range page.Items {
+	cautions, err := s.cautions(ctx, a, page.Items)
+	if err != nil {
+		return out, err
+	}
+	for i, v := range page.Items {
 		r := s.requestOf(v, names)
+		r.Caution = cautions[i]
 		out.Items = append(out.Items, listItem{request: &r})
 	}
 	out.NextCursor, out.Total, out.TotalIsLowerBound = page.Next, int64(page.Total), page.TotalIsLowerBound

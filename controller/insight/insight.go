@@ -14,6 +14,7 @@ package insight
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,10 +40,11 @@ type Config struct {
 	// Text is the text of the rules in force.
 	Text func(context.Context) (string, error)
 	// Checkpoint and Key are of the audit log, KeySet is what endpoints verify
-	// grants with.
+	// grants with, signed by the key of Root.
 	Checkpoint func() audit.Checkpoint
 	Key        func() string
 	KeySet     func() []byte
+	Root       func() (id string, public ed25519.PublicKey)
 	Now        func() time.Time
 	Log        *slog.Logger // nil discards
 }
@@ -58,7 +60,8 @@ type Insight struct {
 
 // New makes it; it returns an error when something is missing.
 func New(cfg Config) (*Insight, error) {
-	if cfg.Store == nil || cfg.Rules == nil || cfg.Read == nil || cfg.Text == nil || cfg.Now == nil {
+	if cfg.Store == nil || cfg.Rules == nil || cfg.Read == nil || cfg.Text == nil || cfg.Now == nil ||
+		cfg.Checkpoint == nil || cfg.Key == nil || cfg.KeySet == nil || cfg.Root == nil {
 		return nil, errors.New("open insight: incomplete configuration")
 	}
 	if cfg.Log == nil {
