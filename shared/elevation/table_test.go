@@ -110,6 +110,14 @@ func TestTableOfVerbs(t *testing.T) {
 			if err != nil && next.State(t0) != before.State(t0) {
 				t.Errorf("%s while %s is refused and still changes it to %s", row.verb, state, next.State(t0))
 			}
+			then := map[string]State{"submit": StatePending, "answer by a rule": StateAvailable, "approve": StateAvailable, "deny": StateDenied,
+				"undo": StatePending, "cancel": StateCancelled, "revoke": StateRevoked}[row.verb]
+			if row.verb == "clear" && state == "pending" {
+				then = StateExpired
+			}
+			if err == nil && then != "" && next.State(t0) != then {
+				t.Errorf("%s while %s makes it %s, not %s", row.verb, state, next.State(t0), then)
+			}
 			if err == nil && before.State(t0).Final() && !next.State(t0).Final() {
 				t.Errorf("%s while %s brings it back to %s", row.verb, state, next.State(t0))
 			}
