@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -161,6 +162,9 @@ func (tx *Tx) SeenEndpoint(e Endpoint) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.seenLabels(e); err != nil {
+		return err
+	}
 	n, err := tx.exec("UPDATE endpoints SET name=?, facts=?, last_seen=?, cert_not_after=?, ratchet=?, prev_ratchet=?, capabilities=? WHERE id=?",
 		row.Name, row.Facts, row.LastSeen, row.CertNotAfter, row.Ratchet, row.PrevRatchet, row.Capabilities, row.ID)
 	if err == nil && n == 0 {
@@ -172,14 +176,28 @@ func (tx *Tx) SeenEndpoint(e Endpoint) error {
 	return nil
 }
 
+// seenLabels writes the labels of an endpoint anew when what it reports of itself
+// has changed them.
+func (tx *Tx) seenLabels(e Endpoint) error {
+	if len(e.AcceptLabels) == 0 {
+		return nil
+	}
+	old, err := tx.Endpoint(e.ID)
+	if err != nil || maps.Equal(old.EffectiveLabels(), e.EffectiveLabels()) {
+		return err
+	}
+	return tx.putLabels(e)
+}
+
 func (tx *Tx) putLabels(e Endpoint) error {
 	if _, err := tx.exec("DELETE FROM endpoint_labels WHERE endpoint = ?", string(e.ID)); err != nil {
 		return err
 	}
+	tx.labelled = true
 	if !e.DeletedAt.IsZero() {
 		return nil
 	}
-	for k, v := range e.Labels {
+	for k, v := range e.EffectiveLabels() {
 		if _, err := tx.exec("INSERT INTO endpoint_labels(key, value, endpoint) VALUES (?,?,?)", k, v, string(e.ID)); err != nil {
 			return fmt.Errorf("label endpoint %s: %w", e.ID, err)
 		}

@@ -3,12 +3,10 @@ package store
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 )
@@ -60,11 +58,12 @@ func (tx *Tx) RequestGroups(f RequestFilter, by string) (groups []Group, next st
 	}
 	f.Sort = "group:" + by
 	hash := f.hash()
-	q, err := f.where()
-	if err != nil {
+	l, err := tx.listing(f, sortOrder{column: "pos", desc: true})
+	if err != nil || l.none {
 		return nil, "", err
 	}
-	q.and("submitted_ms > 0")
+	q := l.whole()
+	q.both(l.words.row())
 	having, args := "", slices.Clone(q.args)
 	if f.Cursor != "" {
 		c, err := openCursor(f.Cursor, hash)
@@ -84,7 +83,7 @@ func (tx *Tx) RequestGroups(f RequestFilter, by string) (groups []Group, next st
 		groups = append(groups, g)
 		return nil
 	}, "SELECT s.key, s.n, s.first, r.submitted_ms, r.id FROM (SELECT "+column+" AS key, count(*) AS n, min(pos) AS first FROM requests WHERE "+
-		q.sql()+" GROUP BY "+column+having+" ORDER BY n DESC, key LIMIT ?) s JOIN requests r ON r.pos = s.first ORDER BY s.n DESC, s.key",
+		strings.ReplaceAll(q.sql(), "@", "+")+" GROUP BY "+column+having+" ORDER BY n DESC, key LIMIT ?) s JOIN requests r ON r.pos = s.first ORDER BY s.n DESC, s.key",
 		append(args, f.Limit+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("group requests: %w", err)
@@ -124,52 +123,4 @@ func openCursor(text string, hash []byte) (c cursor, err error) {
 		return c, ErrCursor
 	}
 	return c, nil
-}
-
-// whose narrows to what an account may see: its scope, and what strong links say
-// is its own.
-func (f RequestFilter) whose(q *where) {
-	var scope where
-	for _, k := range slices.Sorted(maps.Keys(f.Scope)) {
-		scope.and("endpoint IN (SELECT l.endpoint FROM endpoint_labels l WHERE l.key = ? AND l.value = ?)", k, f.Scope[k])
-	}
-	switch {
-	case !f.Own && len(f.Scope) == 0:
-		return
-	case !f.Own && len(f.Links) == 0:
-		q.and(scope.sql(), scope.args...)
-		return
-	}
-	var either []string
-	var args []any
-	if !f.Own {
-		either, args = append(either, "("+scope.sql()+")"), scope.args
-	}
-	for _, l := range f.Links {
-		if w, ok := linked(l); ok {
-			either, args = append(either, "("+w.sql()+")"), append(args, w.args...)
-		}
-	}
-	if len(either) == 0 {
-		q.and("0") // no link, nothing of their own
-		return
-	}
-	q.and("("+strings.Join(either, " OR ")+")", args...)
-}
-
-// linked are the conditions under which a request is that of a strong link.
-func linked(l delegation.Link) (q where, ok bool) {
-	if l.UID == "" && l.Name == "" {
-		return q, false
-	}
-	if l.Endpoint != "" {
-		q.and("endpoint = ?", string(l.Endpoint))
-	}
-	if l.UID != "" {
-		q.and("uid = ?", l.UID)
-	}
-	if l.Name != "" {
-		q.and("user = ? COLLATE NOCASE", l.Name)
-	}
-	return q, true
 }

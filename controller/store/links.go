@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -67,8 +68,12 @@ func (tx *Tx) Links() ([]Link, error) { return list(tx, "id DESC", linkRow.link)
 // by uid; [elevation.ErrNotFound] when none came from there.
 func (tx *Tx) SeenUser(ep elevation.EndpointID, name, uid string) (elevation.User, error) {
 	var u elevation.User
-	err := tx.row([]any{&u.Name, &u.UID}, `SELECT user, uid FROM requests
-WHERE endpoint = ? AND (? = '' OR user = ?) AND (? = '' OR uid = ?) ORDER BY pos DESC LIMIT 1`, string(ep), name, name, uid, uid)
+	const these = " AND (? = '' OR user = ?) AND (? = '' OR uid = ?) ORDER BY pos DESC LIMIT 1"
+	args := []any{string(ep), name, name, uid, uid}
+	err := tx.row([]any{&u.Name, &u.UID}, "SELECT user, uid FROM requests WHERE pos > "+headOfLists+" AND +endpoint = ?"+these, args...)
+	if errors.Is(err, elevation.ErrNotFound) {
+		err = tx.row([]any{&u.Name, &u.UID}, "SELECT user, uid FROM requests WHERE listed = 1 AND endpoint = ?"+these, args...)
+	}
 	return u, err
 }
 
@@ -171,9 +176,9 @@ func (tx *Tx) staffed(what string) {
 	tx.people = true
 }
 
-// Staff is the staff as it is now, from memory where it can be.
+// Staff is the staff as it is now; for readers from memory where it can be.
 func (tx *Tx) Staff() (*Staff, error) {
-	if !tx.people {
+	if !tx.write {
 		if s, _ := tx.s.staff.get(); s != nil {
 			return s, nil
 		}

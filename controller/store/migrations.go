@@ -9,8 +9,9 @@ package store
 // 2026-11-22: schemaReviews, what waits for a review after use.
 // 2026-11-22: schemaTeams, who may answer.
 // 2026-11-22: schemaRules, packs, proposals and policies.
+// 2026-11-22: schemaLists, how requests are found, counted and searched.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists}
 }
 
 const schema1 = `

@@ -17,7 +17,7 @@ import (
 const (
 	defaultLimit = 50
 	MaxLimit     = 500
-	countCap     = 1000 // totals of narrowed lists are counted up to here
+	countCap     = 1000 // totals that no counter has are counted up to here
 )
 
 // The lists from which a request can be removed.
@@ -31,13 +31,13 @@ type RequestFilter struct {
 	States      []elevation.State
 	AccessTypes []elevation.AccessType
 	Endpoint    string            // id or name
-	User        string            // name or uid on the endpoint
+	User        string            // name, ignoring case, or uid on the endpoint
 	Links       []delegation.Link // strong links of one account; see Own
 	Own         bool              // only what Links say is the account's own; without it they add to Scope
 	Team        elevation.TeamID
 	Since       time.Time
 	Scope       map[string]string // labels that the endpoint must have
-	Text        string            // anywhere in the words of a request, ignoring case
+	Text        string            // words of a request, by their beginning, or an id by either end
 	Program     string
 	Escalated   bool     // only what went up the ladder
 	ReviewOpen  bool     // only what is over and waits for its review
@@ -58,12 +58,74 @@ type Page struct {
 	TotalIsLowerBound bool
 }
 
-// sortOrder is one way to order requests: by a column, then by id.
+// RequestPage returns one page. A cursor of another query, or none of ours, is
+// [ErrCursor]. States are those at the last change or sweep.
+func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
+	order, err := f.order()
+	if err != nil {
+		return Page{}, err
+	}
+	if f.Limit, err = pageLimit(f.Limit); err != nil {
+		return Page{}, err
+	}
+	hash := f.hash()
+	var from *cursor
+	if f.Cursor != "" {
+		c, err := openCursor(f.Cursor, hash)
+		if err != nil {
+			return Page{}, err
+		}
+		from = &c
+	}
+	l, err := tx.listing(f, order)
+	if err != nil {
+		return Page{}, err
+	}
+	page, last, err := l.page(from)
+	if err != nil || last == nil {
+		return page, err
+	}
+	last.Query, last.Total, last.Bound = hash, page.Total, page.TotalIsLowerBound
+	page.Next, err = last.seal()
+	return page, err
+}
+
+// Counts says how many requests there are in each state, without drafts.
+func (tx *Tx) Counts(f RequestFilter) (map[elevation.State]int, error) {
+	f.States = nil
+	if f.List == "" {
+		f.List = ListTeam
+	}
+	t, ok, err := tx.tally(f)
+	if err != nil || ok {
+		return t.states(), err
+	}
+	out := map[elevation.State]int{}
+	for _, s := range listedStates() {
+		f.States = []elevation.State{s}
+		l, err := tx.listing(f, sortOrder{column: "pos", desc: true})
+		if err != nil {
+			return nil, err
+		}
+		n, _, err := l.total(nil)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			out[s] = n
+		}
+	}
+	return out, nil
+}
+
+// sortOrder is one way to order requests: by a column, then by pos.
 type sortOrder struct {
 	column string
 	desc   bool
-	text   bool
-	where  string // goes with it
+	text   bool // the column is text
+	listed bool // needs an index of the lists
+	byName bool // of endpoints
+	states bool // state by state, in each by next_due
 }
 
 // sortColumns are the names that a list can be sorted by besides queue and
@@ -72,249 +134,94 @@ func sortColumns() []string {
 	return []string{"id", "status", "type", "user", "endpoint", "application", "priority", "expires", "created", "waited"}
 }
 
-func sortBy(name string) (sortOrder, error) {
-	switch name {
-	case "", "newest":
-		return sortOrder{column: "pos", desc: true, where: "submitted_ms > 0"}, nil
-	case "queue":
+// order is how the list is sorted. Queue is the order of what waits; in other
+// lists it is the oldest first.
+func (f RequestFilter) order() (sortOrder, error) {
+	column, desc := strings.CutPrefix(f.Sort, "-")
+	o := sortOrder{desc: desc, listed: true}
+	switch {
+	case f.Sort == "" || f.Sort == "newest":
+		if f.Since.IsZero() && !f.waiting() {
+			return sortOrder{column: "pos", desc: true}, nil
+		}
+		return sortOrder{column: "submitted_ms", desc: true, listed: true}, nil
+	case f.Sort == "queue" && f.waiting():
 		return sortOrder{column: "sort_key"}, nil
-	}
-	column, desc := strings.CutPrefix(name, "-")
-	o := sortOrder{desc: desc}
-	switch column {
-	case "id":
-		o.column, o.text = "id", true
-	case "status":
-		o.column, o.text = "state", true
-	case "type":
-		o.column, o.text = "access_type", true
-	case "user":
-		o.column, o.text = "user", true
-	case "endpoint":
-		o.column, o.text = "coalesce((SELECT e.name FROM endpoints e WHERE e.id = requests.endpoint), '')", true
-	case "application":
-		o.column, o.text = "program", true
-	case "priority":
-		o.column, o.desc = "priority", !desc // the most urgent first
-	case "expires":
-		o.column = "expires_ms"
-	case "created":
+	case f.Sort == "queue", column == "created", column == "waited": // the longest first
 		o.column = "submitted_ms"
-	case "waited":
-		o.column = "submitted_ms" // the longest first
+	case column == "id":
+		o.column, o.text, o.listed = "id", true, false
+	case column == "status":
+		o.column, o.states, o.listed = "next_due", true, false
+	case column == "type":
+		o.column, o.text = "access_type", true
+	case column == "user":
+		o.column, o.text = "user COLLATE NOCASE", true
+	case column == "endpoint":
+		o.column, o.text, o.byName = "e.name", true, true
+	case column == "application":
+		o.column, o.text = "program", true
+	case column == "priority":
+		o.column, o.desc = "priority", !desc // the most urgent first
+	case column == "expires":
+		o.column = "expires_ms"
 	default:
 		return o, fmt.Errorf("%w: the list can not be sorted by %q; use queue, newest or one of %s",
-			elevation.ErrInvalid, name, strings.Join(sortColumns(), ", "))
+			elevation.ErrInvalid, f.Sort, strings.Join(sortColumns(), ", "))
 	}
 	return o, nil
 }
 
-// cursor is where the next page begins. Query binds it to its list.
+// waiting reports whether only requests in the queue are asked for: these have
+// indexes of their own.
+func (f RequestFilter) waiting() bool {
+	return len(f.States) > 0 && only(f.States, elevation.StatePending, elevation.StateHeld)
+}
+
+// cursor is where the next page begins. Query binds it to its list. The total
+// of the first page goes along.
 type cursor struct {
 	Query []byte `cbor:"q"`
 	Int   int64  `cbor:"i"`
 	Text  string `cbor:"t"`
 	ID    string `cbor:"d"`
+	Pos   int64  `cbor:"p"`
+	Row   int64  `cbor:"r"` // of the endpoint
+	Total int    `cbor:"n"`
+	Bound bool   `cbor:"b"`
 }
 
-// RequestPage returns one page. A cursor of another query, or none of ours, is
-// [ErrCursor]. States are those at the last change or sweep.
-func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
-	order, err := sortBy(f.Sort)
-	if err != nil {
-		return Page{}, err
-	}
-	if f.Limit, err = pageLimit(f.Limit); err != nil {
-		return Page{}, err
-	}
-	q, err := f.where()
-	if err != nil {
-		return Page{}, err
-	}
-	page := Page{}
-	if page.Total, page.TotalIsLowerBound, err = tx.total(f, q); err != nil {
-		return Page{}, err
-	}
-	hash := f.hash()
-	if f.Cursor != "" {
-		if err := q.after(f.Cursor, hash, order); err != nil {
-			return Page{}, err
-		}
-	}
-	if order.where != "" {
-		q.and(order.where)
-	}
-	last, err := tx.page(&page, q, order, f.Limit)
-	if err != nil {
-		return Page{}, err
-	}
-	if last != nil {
-		last.Query = hash
-		if page.Next, err = last.seal(); err != nil {
-			return Page{}, err
-		}
-	}
-	return page, nil
-}
-
-// page reads limit rows into p; the cursor is nil when there are no more. What has
-// to be sorted is sorted without the facts, which are large.
-func (tx *Tx) page(p *Page, q where, order sortOrder, limit int) (*cursor, error) {
-	dir := " ASC"
-	if order.desc {
-		dir = " DESC"
-	}
-	var last *cursor
-	more := false
-	err := tx.rows(func(scan func(...any) error) error {
-		if len(p.Items) == limit {
-			more = true
-			return nil
-		}
-		var body []byte
-		c := cursor{}
-		key := any(&c.Int)
-		if order.text {
-			key = &c.Text
-		}
-		if err := scan(&body, key, &c.ID); err != nil {
-			return err
-		}
-		r, err := decodeRequest(body)
-		if err != nil {
-			return err
-		}
-		p.Items, last = append(p.Items, r), &c
-		return nil
-	}, "SELECT r.body, s.key, r.id FROM (SELECT pos AS p, "+order.column+" AS key FROM requests WHERE "+q.sql()+
-		" ORDER BY "+order.column+dir+", id"+dir+" LIMIT ?) s JOIN requests r ON r.pos = s.p ORDER BY s.key"+dir+", r.id"+dir,
-		append(q.args, limit+1)...)
-	if err != nil || !more {
-		return nil, err
-	}
-	return last, nil
-}
-
-// total counts a list: from the counters where they have the answer, else up to
-// a cap.
-func (tx *Tx) total(f RequestFilter, q where) (int, bool, error) {
-	if f.plain() {
-		n := 0
-		for s, have := range tx.s.counts.all() {
-			if len(f.States) == 0 && s != elevation.StateDraft || slices.Contains(f.States, s) {
-				n += have
-			}
-		}
-		return n, false, nil
-	}
-	var n int
-	err := tx.row([]any{&n}, "SELECT count(*) FROM (SELECT 1 FROM requests WHERE "+q.sql()+" LIMIT ?)", append(q.args, countCap+1)...)
-	if n > countCap {
-		return countCap, true, err
-	}
-	return n, false, err
-}
-
-// Counts says how many requests there are in each state, without drafts.
-func (tx *Tx) Counts(f RequestFilter) (map[elevation.State]int, error) {
-	f.States = nil
-	var n map[elevation.State]int
-	if f.plain() {
-		n = tx.s.counts.all()
-	} else {
-		var err error
-		if n, err = tx.countStates(f); err != nil {
-			return nil, err
-		}
-	}
-	delete(n, elevation.StateDraft)
-	maps.DeleteFunc(n, func(_ elevation.State, have int) bool { return have == 0 })
-	return n, nil
-}
-
-func (tx *Tx) countStates(f RequestFilter) (map[elevation.State]int, error) {
-	if f.List == "" {
-		f.List = ListTeam
-	}
-	q, err := f.where()
-	if err != nil {
-		return nil, err
-	}
-	out := map[elevation.State]int{}
-	err = tx.rows(func(scan func(...any) error) error {
-		var s elevation.State
-		var n int
-		if err := scan(&s, &n); err != nil {
-			return err
-		}
-		out[s] = n
-		return nil
-	}, "SELECT state, count(*) FROM requests WHERE "+q.sql()+" GROUP BY state", q.args...)
-	return out, err
-}
-
-// plain reports whether the counters have the numbers of this list.
-func (f RequestFilter) plain() bool {
-	return f.List == ListTeam && len(f.AccessTypes) == 0 && f.Endpoint == "" && f.User == "" && !f.Own && !f.Escalated && !f.ReviewOpen && f.Group.By == "" && f.Team == "" &&
-		f.Since.IsZero() && len(f.Scope) == 0 && f.Text == "" && f.Program == "" && !slices.Contains(f.States, elevation.StateDraft)
-}
-
-// where builds the conditions of a filter.
-func (f RequestFilter) where() (where, error) {
+// residual are the conditions that any row must meet, without those that choose
+// whose requests are looked at. "@" stands before columns with an index.
+func (f RequestFilter) residual() (where, error) {
 	var q where
-	if len(f.States) > 0 {
-		column := "+state" // "+" keeps SQLite from an index
-		switch {
-		case only(f.States, elevation.StatePending, elevation.StateHeld):
-			q.and("waiting = 2") // has the index of the queue
-		case len(f.States) == 1 && f.States[0].Final():
-			column = "state"
-			q.and("next_due = 0") // in the index of states these are in the order of pos
-		case only(f.States, elevation.StateApproved, elevation.StateAvailable, elevation.StateActive):
-			column = "state" // few at any time
-		}
-		q.and(column+" IN ("+marks(len(f.States))+")", strs(f.States)...)
-	} else {
-		q.and("state <> 'draft'")
-	}
-	if len(f.AccessTypes) > 0 {
-		q.and("access_type IN ("+marks(len(f.AccessTypes))+")", strs(f.AccessTypes)...)
-	}
-	if f.Endpoint != "" {
-		q.and("endpoint IN (SELECT e.id FROM endpoints e WHERE e.id = ? OR e.name = ?)", f.Endpoint, f.Endpoint)
-	}
-	if f.User != "" {
-		q.and("(user = ? OR uid = ?)", f.User, f.User)
-	}
-	if f.Team != "" {
-		q.and("team = ?", string(f.Team))
-	}
 	if !f.Since.IsZero() {
-		q.and("submitted_ms >= ?", f.Since.UnixMilli())
-	}
-	f.whose(&q)
-	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Text)) + "%"
-		q.and(`(search LIKE ? ESCAPE '\' OR endpoint IN (SELECT e.id FROM endpoints e WHERE lower(e.name) LIKE ? ESCAPE '\'))`, like, like)
+		q.and("@submitted_ms >= ?", f.Since.UnixMilli())
 	}
 	if f.Program != "" {
-		q.and("program = ?", f.Program)
+		q.and("@program = ?", f.Program)
 	}
 	if f.Escalated {
 		q.and("escalated = 1")
 	}
 	switch {
 	case f.ReviewOpen && len(f.ReviewTeams) > 0:
-		q.and("id IN (SELECT request FROM open_reviews WHERE team IN ("+marks(len(f.ReviewTeams))+"))", strs(lower(f.ReviewTeams))...)
+		q.and("requests.id IN (SELECT request FROM open_reviews WHERE team IN ("+marks(len(f.ReviewTeams))+"))", strs(lower(f.ReviewTeams))...)
 	case f.ReviewOpen:
-		q.and("id IN (SELECT request FROM open_reviews)")
+		q.and("requests.id IN (SELECT request FROM open_reviews)")
 	}
 	if f.Group.By != "" {
 		column, err := groupColumn(f.Group.By)
 		if err != nil {
 			return q, err
 		}
-		q.and(column+" = ?", f.Group.Key)
+		q.and("@"+column+" = ?", f.Group.Key)
+	}
+	if f.Team != "" {
+		q.and("@team = ?", string(f.Team))
+	}
+	if len(f.AccessTypes) > 0 {
+		q.and("@access_type IN ("+marks(len(f.AccessTypes))+")", strs(f.AccessTypes)...)
 	}
 	switch f.List {
 	case "":
@@ -326,6 +233,26 @@ func (f RequestFilter) where() (where, error) {
 		return q, fmt.Errorf("%w: no list is called %q", elevation.ErrInvalid, f.List)
 	}
 	return q, nil
+}
+
+// inStates is the condition on the state.
+func (f RequestFilter) inStates() (q where) {
+	switch {
+	case len(f.States) == 0:
+		q.and("+state <> 'draft'")
+	case f.waiting():
+		q.and("waiting = 2")
+		if len(f.States) == 1 {
+			q.and("+state = ?", string(f.States[0]))
+		}
+	case len(f.States) == 1 && f.States[0].Final():
+		q.and("state = ? AND next_due = 0", string(f.States[0])) // in the index of states these are in the order of pos
+	case only(f.States, elevation.StateApproved, elevation.StateAvailable, elevation.StateActive):
+		q.and("state IN ("+marks(len(f.States))+")", strs(f.States)...) // few at any time
+	default:
+		q.and("+state IN ("+marks(len(f.States))+")", strs(f.States)...)
+	}
+	return q
 }
 
 // only reports whether states has no other than the given ones.
@@ -355,6 +282,11 @@ func (w *where) and(cond string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
+func (w *where) both(o where) {
+	w.conds = append(w.conds, o.conds...)
+	w.args = append(w.args, o.args...)
+}
+
 func (w where) sql() string {
 	if len(w.conds) == 0 {
 		return "1"
@@ -362,23 +294,58 @@ func (w where) sql() string {
 	return strings.Join(w.conds, " AND ")
 }
 
-// after lets only rows behind the cursor through.
-func (w *where) after(text string, hash []byte, order sortOrder) error {
-	c, err := openCursor(text, hash)
-	if err != nil {
-		return err
+// within are the conditions that an endpoint has all labels, for a column that
+// holds its id.
+func within(column string, labels map[string]string) where {
+	var q where
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		q.and("EXISTS (SELECT 1 FROM endpoint_labels l WHERE l.key = ? AND l.value = ? AND l.endpoint = "+column+")", k, labels[k])
 	}
-	key := any(c.Int)
-	if order.text {
-		key = c.Text
-	}
-	op := ">"
-	if order.desc {
-		op = "<"
-	}
-	w.and("("+order.column+", id) "+op+" (?, ?)", key, c.ID)
-	return nil
+	return q
 }
+
+// having is a query for the endpoints that have all labels, of which there is at
+// least one.
+func having(labels map[string]string) where {
+	first := slices.Sorted(maps.Keys(labels))[0]
+	rest := maps.Clone(labels)
+	delete(rest, first)
+	q := within("i.endpoint", rest)
+	return where{[]string{"SELECT i.endpoint FROM endpoint_labels i WHERE i.key = ? AND i.value = ? AND " + q.sql()},
+		append([]any{first, labels[first]}, q.args...)}
+}
+
+// linked are the conditions under which a request is that of a strong link; see
+// delegation.
+func linked(l delegation.Link) (q where, ok bool) {
+	if l.UID == "" && l.Name == "" {
+		return q, false
+	}
+	if l.Endpoint != "" {
+		q.and("@endpoint = ?", string(l.Endpoint))
+	}
+	if l.UID != "" {
+		q.and("@uid = ?", l.UID)
+	}
+	switch {
+	case l.Directory == "" && l.Name != "":
+		q.and("@user = ? COLLATE NOCASE", l.Name)
+	case l.Directory == "":
+	case l.Name != "":
+		bare := l.Name[strings.LastIndexByte(l.Name, '\\')+1:]
+		if i := strings.IndexByte(bare, '@'); i > 0 {
+			bare = bare[:i]
+		}
+		q.and(`@user COLLATE NOCASE IN (?,?,?)`, bare, l.Directory+`\`+bare, bare+"@"+l.Directory)
+	default:
+		q.and(`(instr(user, '\') = 0 AND instr(user, char(64)) = 0 OR lower(user) LIKE ? ESCAPE '~' OR lower(user) LIKE ? ESCAPE '~')`,
+			literal(strings.ToLower(l.Directory))+`\%`, "%@"+literal(strings.ToLower(l.Directory)))
+	}
+	return q, true
+}
+
+// literal is text as it stands in a LIKE pattern with the escape "~".
+func literal(s string) string { return strings.NewReplacer("~", "~~", "%", "~%", "_", "~_").Replace(s) }
 
 // marks is n question marks.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -22,12 +22,6 @@ const (
 	queued     = 2 // in the approvers' queue: pending or held
 )
 
-// place is where the counters have a request.
-type place struct {
-	state   elevation.State
-	removed bool
-}
-
 // requestRow is what the columns say.
 type requestRow struct {
 	r         *elevation.Request
@@ -74,9 +68,7 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 			break
 		}
 	}
-	a := r.Attempt
-	row.search = strings.ToLower(strings.Join(append([]string{string(r.ID), a.User.Name, a.User.Display, a.Subject.Path,
-		r.Justification, r.Ticket, a.Subject.RunAs}, a.Subject.Args...), "\n"))
+	row.search = tx.wordsOf(r)
 	return row, nil
 }
 
@@ -114,7 +106,8 @@ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
 	}
-	tx.move(place{}, place{row.state, !r.RemovedByTeamAt.IsZero()})
+	tx.moved = append(tx.moved, move{to: row.cell()})
+	tx.tailMoved++
 	if !neverSeen(r) {
 		tx.audited("request " + string(r.ID))
 	}
@@ -159,23 +152,23 @@ next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body
 		r.Version = was
 		return fmt.Errorf("write request %s: %w", r.ID, err)
 	}
-	now2 := place{row.state, !r.RemovedByTeamAt.IsZero()}
 	if err := tx.keepReview(r); err != nil {
 		return err
 	}
-	tx.move(old, now2)
-	tx.remember(r.ID, now2)
-	return nil
+	there := place{cell: row.cell(), pos: old.pos, words: hashWords(row.search)}
+	tx.moved = append(tx.moved, move{old.cell, there.cell})
+	tx.remember(r.ID, there)
+	return tx.relist(old, there, row.search)
 }
 
 // Request reads one request; [elevation.ErrNotFound] when there is none.
 func (tx *Tx) Request(id elevation.RequestID) (elevation.Request, error) {
 	var body []byte
-	var p place
-	if err := tx.row([]any{&body, &p.state, &p.removed}, "SELECT body, state, removed_team FROM requests WHERE id = ?", string(id)); err != nil {
+	var p placeRow
+	if err := tx.row(append(p.into(), &body), "SELECT "+placeColumns+", body FROM requests WHERE id = ?", string(id)); err != nil {
 		return elevation.Request{}, fmt.Errorf("request %s: %w", id, err)
 	}
-	tx.remember(id, p)
+	tx.remember(id, p.found())
 	return decodeRequest(body)
 }
 
@@ -286,18 +279,18 @@ func (tx *Tx) requests(tail string, args ...any) ([]elevation.Request, error) {
 	var out []elevation.Request
 	err := tx.rows(func(scan func(...any) error) error {
 		var body []byte
-		var p place
-		if err := scan(&body, &p.state, &p.removed); err != nil {
+		var p placeRow
+		if err := scan(append(p.into(), &body)...); err != nil {
 			return err
 		}
 		r, err := decodeRequest(body)
 		if err != nil {
 			return err
 		}
-		tx.remember(r.ID, p)
+		tx.remember(r.ID, p.found())
 		out = append(out, r)
 		return nil
-	}, "SELECT body, state, removed_team FROM requests "+tail, args...)
+	}, "SELECT "+placeColumns+", body FROM requests "+tail, args...)
 	return out, err
 }
 
@@ -305,9 +298,9 @@ func (tx *Tx) placeOf(id elevation.RequestID) (place, error) {
 	if p, ok := tx.seen[id]; ok {
 		return p, nil
 	}
-	var p place
-	err := tx.row([]any{&p.state, &p.removed}, "SELECT state, removed_team FROM requests WHERE id = ?", string(id))
-	return p, err
+	var p placeRow
+	err := tx.row(p.into(), "SELECT "+placeColumns+" FROM requests WHERE id = ?", string(id))
+	return p.found(), err
 }
 
 func (tx *Tx) remember(id elevation.RequestID, p place) {
@@ -320,17 +313,11 @@ func (tx *Tx) remember(id elevation.RequestID, p place) {
 	tx.seen[id] = p
 }
 
-// move keeps the counters of what approvers find.
-func (tx *Tx) move(from, to place) {
-	if tx.moved == nil {
-		tx.moved = map[elevation.State]int{}
-	}
-	if from.state != "" && !from.removed {
-		tx.moved[from.state]--
-	}
-	if !to.removed {
-		tx.moved[to.state]++
-	}
+// cell is what the request counts for.
+func (row requestRow) cell() cell {
+	r := row.r
+	return cell{endpoint: r.Endpoint, uid: r.Attempt.User.UID, user: r.Attempt.User.Name, team: row.team, state: row.state,
+		removed: removedBits(!r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero())}
 }
 
 // neverSeen reports whether nobody but the endpoint ever saw the request.

@@ -255,5 +255,5 @@ func (tx *Tx) Prune(now time.Time) error {
 			return fmt.Errorf("prune: %w", err)
 		}
 	}
-	return nil
+	return tx.fitHead()
 }

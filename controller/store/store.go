@@ -67,6 +67,8 @@ type Store struct {
 
 	settings  atomic.Pointer[Settings]
 	counts    counters
+	listed    atomic.Int64 // head of the lists, changed by the writer
+	tail      atomic.Int64 // about how many rows are behind it
 	endpoints endpointCache
 	staff     staffCache
 	follow    atomic.Pointer[func(elevation.EndpointID, Frame)]
@@ -111,6 +113,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err := migrate(ctx, c); err != nil {
 		return err
 	}
+	if err := s.fill(ctx, c); err != nil {
+		return err
+	}
 	for range s.cfg.Readers {
 		r, err := newConn(ctx, s.db)
 		if err != nil {
@@ -136,11 +141,11 @@ func (s *Store) warm(ctx context.Context) error {
 			return err
 		}
 		s.settings.Store(&set)
-		n, err := tx.countStates(RequestFilter{})
+		n, err := tx.warmCounts()
 		if err != nil {
-			return err
+			return fmt.Errorf("read the counters: %w", err)
 		}
-		s.counts.add(n)
+		s.tail.Store(int64(n))
 		return nil
 	})
 }
@@ -234,12 +239,16 @@ type Tx struct {
 	events   eventRows
 	changed  string // what was changed that needs an event
 	seen     map[elevation.RequestID]place
-	moved    map[elevation.State]int // counters, applied after the commit
-	settings *Settings               // written by this call
-	frames   []newFrame              // told to the follower after the commit
-	touched  []elevation.EndpointID  // endpoints written by this call
-	people   bool                    // the staff was written by this call
-	staffAt  uint64                  // changes of the staff before it began
+	moved    []move                 // counters, applied after the commit
+	settings *Settings              // written by this call
+	frames   []newFrame             // told to the follower after the commit
+	touched  []elevation.EndpointID // endpoints written by this call
+	labelled bool                   // it wrote labels
+
+	tailMoved int64  // requests that came into the tail or left it
+	listedTo  *int64 // new head of the lists, nil = as it was
+	people    bool   // the staff was written by this call
+	staffAt   uint64 // changes of the staff before it began
 }
 
 // audited notes a change that must not commit without an event.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/assent-epm/assent/shared/elevation"
 )
 
 // maxBatch is how many callers share one commit at most.
@@ -55,8 +53,9 @@ type writer struct {
 	c       *conn
 	jobs    chan *job
 	wg      sync.WaitGroup
-	turn    sync.Mutex   // held by who writes; guards c
-	waiting atomic.Int64 // callers that the goroutine has not answered
+	turn    sync.Mutex    // held by who writes; guards c
+	waiting atomic.Int64  // callers that the goroutine has not answered
+	idle    chan struct{} // 1; the tail is long
 
 	commits, callers, largest atomic.Int64
 
@@ -65,7 +64,7 @@ type writer struct {
 }
 
 func newWriter(s *Store, c *conn) *writer {
-	w := &writer{s: s, c: c, jobs: make(chan *job, s.cfg.Queue)}
+	w := &writer{s: s, c: c, jobs: make(chan *job, s.cfg.Queue), idle: make(chan struct{}, 1)}
 	w.wg.Go(w.run)
 	return w
 }
@@ -132,9 +131,47 @@ func (w *writer) send(j *job) error {
 
 func (w *writer) run() {
 	batch := make([]*job, 0, maxBatch)
-	for j := range w.jobs {
-		batch = w.batch(append(batch[:0], j))
-		w.waiting.Add(-int64(len(batch)))
+	for {
+		select {
+		case j, ok := <-w.jobs:
+			if !ok {
+				return
+			}
+			batch = w.batch(append(batch[:0], j))
+			w.waiting.Add(-int64(len(batch)))
+		case <-w.idle:
+			w.takeIn()
+		}
+	}
+}
+
+// takeIn takes requests of the tail into the lists, unless somebody waits and
+// the tail can still grow.
+func (w *writer) takeIn() {
+	for n := w.s.tail.Load(); n >= listFrom && (w.waiting.Load() == 0 || n >= listAtLast); n = w.s.tail.Load() {
+		if err := w.takeInSome(); err != nil {
+			w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
+			return
+		}
+	}
+}
+
+func (w *writer) takeInSome() error {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	j := &job{done: make(chan error, 1), fn: func(tx *Tx) error { _, err := tx.takeInCounted(listBatch); return err }}
+	w.commit([]*job{j})
+	return <-j.done
+}
+
+// lookAtTail tells the goroutine when the tail is long.
+func (w *writer) lookAtTail() {
+	if w.s.tail.Load() < listFrom {
+		return
+	}
+	select {
+	case w.idle <- struct{}{}:
+	default:
 	}
 }
 
@@ -181,6 +218,7 @@ func (w *writer) commit(batch []*job) {
 			j.done <- nil
 		}
 	}
+	w.lookAtTail()
 	w.callers.Add(int64(len(live)))
 	w.largest.Store(max(w.largest.Load(), int64(len(live))))
 }
@@ -294,7 +332,14 @@ func (w *writer) publish(jobs []*job) {
 		if j.tx.settings != nil {
 			w.s.settings.Store(j.tx.settings)
 		}
-		w.s.counts.add(j.tx.moved)
+		w.s.counts.apply(j.tx.moved)
+		w.s.tail.Add(j.tx.tailMoved)
+		if j.tx.listedTo != nil {
+			w.s.listed.Store(*j.tx.listedTo)
+		}
+		if j.tx.labelled {
+			w.s.counts.relabelled()
+		}
 		w.s.endpoints.forget(j.tx.touched)
 		if j.tx.people {
 			w.s.staff.forget()
@@ -308,35 +353,4 @@ func (w *writer) fail(point string) error {
 		return nil
 	}
 	return w.s.cfg.Fail(point)
-}
-
-// counters are how many requests an approver finds in each state. They follow
-// the commits, so no page counts rows.
-type counters struct {
-	mu sync.Mutex // guards the fields below
-	n  map[elevation.State]int
-}
-
-func (c *counters) add(moved map[elevation.State]int) {
-	if len(moved) == 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[elevation.State]int{}
-	}
-	for s, d := range moved {
-		c.n[s] += d
-	}
-}
-
-func (c *counters) all() map[elevation.State]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make(map[elevation.State]int, len(c.n))
-	for s, n := range c.n {
-		out[s] = n
-	}
-	return out
 }

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+const (
+	maxSearchWords = 16   // of one search; more are left out
+	maxSearchWord  = 64   // letters of one word
+	wholeUpTo      = 2    // letters: so short a word is found as a whole only
+	minEnding      = 6    // digits of an id's ending
+	sampled        = 1000 // newest requests in which is seen how common the words are
+	common         = 20   // of these: then the words are found on the way
+	maxFound       = 20_000
+)
+
+// search is what is looked for: every word must be found. What a person types
+// becomes words of letters and digits before anything else, so nothing in it is
+// syntax.
+type search []searchWord
+
+// searchWord is found at the beginning of a word; the ending of an id also at
+// its end.
+type searchWord struct {
+	text   string
+	whole  bool
+	ending bool
+}
+
+func searchFor(text string) search {
+	var out search
+	for _, field := range strings.Fields(strings.ToLower(text)) {
+		if id, ok := partOfID(field); ok {
+			out = append(out, searchWord{text: id, ending: true})
+			continue
+		}
+		for w := range strings.FieldsFuncSeq(field, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+			n := utf8.RuneCountInString(w)
+			if n > maxSearchWord {
+				w = string([]rune(w)[:maxSearchWord])
+			}
+			out = append(out, searchWord{text: w, whole: n <= wholeUpTo})
+		}
+	}
+	return out[:min(len(out), maxSearchWords)]
+}
+
+// partOfID reports whether a field may be an id or the ending of one, and gives
+// its digits.
+func partOfID(field string) (string, bool) {
+	rest, full := strings.CutPrefix(field, elevation.RequestPrefix)
+	digits := strings.ReplaceAll(rest, "-", "")
+	if len(digits) > 32 || !full && len(digits) < minEnding || digits == "" || strings.HasPrefix(rest, "-") {
+		return "", false
+	}
+	for _, r := range digits {
+		if !strings.ContainsRune("0123456789abcdef", r) {
+			return "", false
+		}
+	}
+	return digits, true
+}
+
+// row is the condition on the words of one row.
+func (s search) row() where {
+	var q where
+	for _, w := range s {
+		text := " " + w.text
+		if w.whole {
+			text += " "
+		}
+		if w.ending {
+			q.and("(instr(search, ?) > 0 OR instr(search, ?) > 0)", text, " "+backwards+reverse(w.text))
+			continue
+		}
+		q.and("instr(search, ?) > 0", text)
+	}
+	return q
+}
+
+// match is the query for the index of words.
+func (s search) match() string {
+	var parts []string
+	for _, w := range s {
+		part := `"` + w.text + `"`
+		switch {
+		case w.ending:
+			part = "(" + part + ` * OR "` + backwards + reverse(w.text) + `" *)`
+		case !w.whole:
+			part += " *"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// textPage is a page of a search. Words that many of the newest requests have
+// are found on the way along the list's own order; rare words, and all in lists
+// that are short anyway, come from the index of words.
+func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
+	if l.order.states {
+		l.order = sortOrder{column: "state", text: true, desc: l.order.desc, listed: true}
+		l.base.both(l.f.inStates())
+	}
+	few := l.narrow || l.f.waiting()
+	often := false
+	if !few {
+		if often, err = l.isCommon(); err != nil {
+			return page, nil, err
+		}
+	}
+	var keys []key
+	most := countCap + 1
+	switch {
+	case few:
+		keys, err = l.readKeys(from, most)
+	case often:
+		most = l.f.Limit + 1
+		keys, err = l.readKeys(from, most)
+	default:
+		keys, err = l.readWords(from, most)
+	}
+	if err != nil {
+		return page, nil, err
+	}
+	found := len(keys)
+	if last, err = l.fill(&page, keys); err != nil {
+		return page, nil, err
+	}
+	if from != nil {
+		page.Total, page.TotalIsLowerBound = from.Total, from.Bound
+		return page, last, nil
+	}
+	page.Total, page.TotalIsLowerBound = min(found, most-1), found == most
+	return page, last, nil
+}
+
+// isCommon reports whether many of the newest requests have the words.
+func (l *listing) isCommon() (bool, error) {
+	w := l.words.row()
+	var n int
+	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC LIMIT ?) WHERE "+w.sql(),
+		append([]any{sampled}, w.args...)...)
+	return n >= common, err
+}
+
+// readWords finds rows by the index of words; the tail is looked through. In
+// other orders than the newest first, the newest of very many are put in order.
+func (l *listing) readWords(from *cursor, limit int) ([]key, error) {
+	w := l.whole()
+	if from != nil {
+		w.both(l.after(from))
+	}
+	tail := where{append([]string{"pos > " + headOfLists}, w.conds...), append([]any{}, w.args...)}
+	tail.both(l.words.row())
+	second, more := l.part(tail, mode{mark: "+", tail: true})
+	var first string
+	var args []any
+	if l.order.column == "pos" {
+		words := "request_words MATCH ?"
+		args = []any{l.words.match()}
+		if from != nil {
+			words += " AND request_words.rowid < ?"
+			args = append(args, from.Pos)
+		}
+		first = "SELECT pos AS p, pos AS k, 0 AS x, pos AS t FROM request_words CROSS JOIN requests ON requests.pos = request_words.rowid WHERE " + words +
+			" AND " + strings.ReplaceAll(w.sql(), "@", "+") + " ORDER BY request_words.rowid DESC LIMIT ?"
+		args = append(args, w.args...)
+	} else {
+		w.and("pos IN (SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC LIMIT ?)", l.words.match(), maxFound)
+		first, args = l.part(w, mode{mark: "+", tail: true})
+	}
+	args = append(append(append(args, limit), more...), limit, limit)
+	keys, err := l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union([]string{first, second})+") s ORDER BY "+l.outer()+" LIMIT ?", false, args...)
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	return keys, nil
+}
