@@ -51,6 +51,7 @@ func layers() []layer {
 		{"controller/cmd/webbuild", "", "the bundler is a build tool"},
 		{"controller/cmd", "controller controller/auth" + shared, "a program turns flags into a Config and runs it"},
 		{"controller/client", shared, "the REST types stand below the API, so that clients need nothing of the server"},
+		{"controller/egress", "", "calling out knows nothing of what is said"},
 		{"controller/audit", shared, "the audit log stands at the bottom of the controller"},
 		{"controller/auth", shared + "controller/audit", "auth declares the small store that it needs, store implements it"},
 		{"controller/keys", shared, "keys stand at the bottom of the controller"},

@@ -34,6 +34,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/console"
+	"github.com/assent-epm/assent/controller/egress"
 	"github.com/assent-epm/assent/controller/gateway"
 	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/keys"
@@ -62,6 +63,7 @@ type Config struct {
 	PublicURL   string // of the console, "" = derived from Listen
 	TLSCert     string // files; with both, Listen speaks TLS
 	TLSKey      string
+	NotifyAllow []string  // networks that may be called although they are not public
 	Out         io.Writer // the lines with addresses; nil discards
 	Log         *slog.Logger
 	Now         func() time.Time // nil = time.Now
@@ -161,9 +163,14 @@ func (c *Controller) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open insight: %w", err)
 	}
+	allowed, err := egress.ParseAllow(cfg.NotifyAllow)
+	if err != nil {
+		return err
+	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
 	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Now: cfg.Now, Log: cfg.Log,
+		Outside:   egress.Client(allowed),
 		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		Connected: func(ep elevation.EndpointID) bool { return c.gateway.Connected(ep) }})
 	if err != nil {

@@ -93,6 +93,7 @@ func New(cfg Config) (*API, error) {
 	s.huma = huma.NewAPI(humaConfig(), &adapter{mux: s.mux, door: s.door})
 	s.addSessions()
 	s.addRequests()
+	s.addFiling()
 	s.addRules()
 	s.addEndpoints()
 	s.addPeople()

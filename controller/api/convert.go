@@ -106,16 +106,15 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 		EndReason: text(string(r.Grant.EndReason)),
 		User: client.RequestUser{Name: a.User.Name, Display: text(a.User.Display), UID: a.User.UID,
 			Groups: list(a.User.Groups)},
-		Endpoint: client.EndpointRef{ID: string(r.Endpoint), Name: text(v.Endpoint.Name), OS: text(v.Endpoint.Facts.OS),
-			OSVersion: text(v.Endpoint.Facts.OSVersion), Arch: text(v.Endpoint.Facts.Arch), IP: text(v.Endpoint.Facts.IP),
-			Labels: v.Endpoint.EffectiveLabels(), Reported: object(maps.Clone(v.Endpoint.Facts.Reported))},
-		Subject: subjectOf(a.Subject), Justification: text(r.Justification), Ticket: text(r.Ticket),
+		Endpoint: endpointRef(v.Endpoint),
+		Subject:  subjectOf(a.Subject), Justification: text(r.Justification), Ticket: text(r.Ticket),
 		Priority:    client.Priority{Value: string(r.Priority), SetBy: text(r.PrioritySetBy.Name)},
 		SubmittedAt: moment(r.SubmittedAt), ExpiresAt: moment(r.ExpiresAt),
 		Requested: client.Window{Start: moment(r.Requested.Start), DurationSeconds: seconds(r.Requested.Duration)},
 		Approvals: approvalsOf(&r), Reviews: []client.Review{}, Questions: []client.Question{},
 		Decision: decisionOf(r.Decision, names), Rules: list(r.Need.Rules), Caution: []client.Caution{},
-		PreviousID: text(string(r.Previous)), Delivery: string(v.Delivery)}
+		PreviousID: text(string(r.Previous)), Delivery: string(v.Delivery),
+		Emergency: r.Emergency, ExtendsID: text(string(r.Extends)), Joined: int64(r.Joined), FiledBy: filedBy(r.FiledBy, names)}
 	if v.State == elevation.StateHeld {
 		out.State = string(elevation.StatePending)
 	}
@@ -173,6 +172,19 @@ func desk(out *client.Request, r *elevation.Request, now time.Time, names accoun
 		a.By, a.At, a.Comment = &p, moment(r.After.At), text(r.After.Comment)
 	}
 	out.AfterReview = &a
+}
+
+func filedBy(by elevation.Actor, names accounts) *client.Person {
+	if by.ID == "" {
+		return nil
+	}
+	p := names.person(by)
+	return &p
+}
+
+func endpointRef(e store.Endpoint) client.EndpointRef {
+	return client.EndpointRef{ID: string(e.ID), Name: text(e.Name), OS: text(e.Facts.OS), OSVersion: text(e.Facts.OSVersion), Arch: text(e.Facts.Arch),
+		IP: text(e.Facts.IP), Labels: e.EffectiveLabels(), Reported: object(maps.Clone(e.Facts.Reported))}
 }
 
 func queueOf(v queue.View) *client.Queue {

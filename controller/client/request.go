@@ -32,6 +32,9 @@ type Request struct {
 	PreviousID    *string     `json:"previous_id" example:"req_019aa8d2-0000-7c41-9d10-3b1f0c5f2a77"`
 	Delivery      string      `json:"delivery" enum:"none,waiting,activating,delivered,revoking,confirmed"`
 	Emergency     bool        `json:"emergency"`
+	ExtendsID     *string     `json:"extends_id" example:"req_019aa8d2-0000-7c41-9d10-3b1f0c5f2a77" doc:"It asks for more time of that request."`
+	Joined        int64       `json:"joined" example:"2" doc:"How often the same thing was asked for meanwhile."`
+	FiledBy       *Person     `json:"filed_by" doc:"The account that filed it; null when the person at the endpoint did."`
 
 	Claim       *Claim       `json:"claim" doc:"Who looks at it now. It binds nobody."`
 	Notes       []Note       `json:"notes" nullable:"false" doc:"What approvers tell each other; empty for everybody else."`

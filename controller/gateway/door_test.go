@@ -137,6 +137,10 @@ func (q *answers) Complete(_ context.Context, _ elevation.EndpointID, in wire.Co
 
 func (q *answers) Withdraw(context.Context, elevation.EndpointID, wire.Withdraw) error { return nil }
 
+func (q *answers) ExtendFrom(context.Context, elevation.EndpointID, wire.Extend) error {
+	return elevation.ErrNotFound
+}
+
 func (q *answers) Answer(context.Context, elevation.EndpointID, wire.Answer) error {
 	return elevation.ErrNotFound
 }

@@ -38,6 +38,7 @@ type Queue interface {
 	Complete(ctx context.Context, ep elevation.EndpointID, in wire.Complete) (wire.Progress, error)
 	Withdraw(ctx context.Context, ep elevation.EndpointID, in wire.Withdraw) error
 	Answer(ctx context.Context, ep elevation.EndpointID, in wire.Answer) error
+	ExtendFrom(ctx context.Context, ep elevation.EndpointID, in wire.Extend) error
 	Report(ctx context.Context, ep elevation.EndpointID, in wire.Report) error
 	Progress(ctx context.Context, ep elevation.EndpointID, id elevation.RequestID) (wire.Progress, error)
 }

@@ -49,7 +49,9 @@ func (s *session) handle(f wire.Frame) error {
 			}
 			return s.say(wire.TRenewed, out)
 		})
-	case wire.TExtend, wire.TPortalLink:
+	case wire.TExtend:
+		return call(s, f, func(m wire.Extend) elevation.RequestID { return m.New }, func(m wire.Extend) error { return s.extend(ctx, m) })
+	case wire.TPortalLink:
 		return s.sayError("", fmt.Errorf("%w: %s", errNotServed, f.Type))
 	case wire.THello:
 		return fmt.Errorf("%w: a second hello", errProtocol)
@@ -127,6 +129,16 @@ func (s *session) complete(ctx context.Context, m wire.Complete) error {
 	}
 	s.follow(p.Request)
 	return s.say(wire.TProgress, p)
+}
+
+// extend takes a request for more time; its place in the queue is told like that
+// of any other.
+func (s *session) extend(ctx context.Context, m wire.Extend) error {
+	if err := s.accept(m.New, s.g.cfg.Queue.ExtendFrom(ctx, s.ep, m)); err != nil {
+		return err
+	}
+	s.follow(m.New)
+	return nil
 }
 
 func (s *session) accept(id elevation.RequestID, err error) error {
@@ -223,7 +235,7 @@ func (s *session) handleAck(f wire.Frame) error {
 // gives the same answer.
 func refusal(err error) bool {
 	for _, known := range []error{elevation.ErrInvalid, elevation.ErrNotPending, elevation.ErrAlreadyDecided, elevation.ErrSelfApproval,
-		elevation.ErrNotAllowed, elevation.ErrNotFound, errOtherKey, errNotServed, keys.ErrCSR} {
+		elevation.ErrNotAllowed, elevation.ErrNotFound, elevation.ErrConflict, errOtherKey, errNotServed, keys.ErrCSR} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -126,6 +126,20 @@ func (k *Keys) SignRevocation(r elevation.Revocation) ([]byte, error) {
 	return signer.Sign(sign.Revocation, r)
 }
 
+// SignAmendment signs the order to give a grant more time, under the same
+// conditions.
+func (k *Keys) SignAmendment(a elevation.Amendment) ([]byte, error) {
+	signer, epoch := k.signer()
+	err := k.mayVouch(a.Cluster, a.Endpoint, a.Grant, a.Request, a.KeyEpoch, epoch)
+	if err == nil && (a.Duration <= 0 || elevation.CheckID(elevation.RequestPrefix, string(a.Of)) != nil) {
+		err = elevation.ErrInvalid
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sign amendment: %w", err)
+	}
+	return signer.Sign(sign.Amendment, a)
+}
+
 func (k *Keys) signer() (sign.Signer, uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

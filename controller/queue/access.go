@@ -25,7 +25,7 @@ import (
 // Standing is a lasting answer as people see it.
 type Standing struct {
 	store.Access
-	EndpointName string
+	EndpointRow store.Endpoint
 }
 
 // lasting makes an approval last, where lasts says more than "once". It is
@@ -215,7 +215,7 @@ func (q *Queue) Access(ctx context.Context, a auth.Actor, mine bool) ([]Standing
 				return err
 			}
 			if ok {
-				out = append(out, Standing{Access: acc, EndpointName: ep.Name})
+				out = append(out, Standing{Access: acc, EndpointRow: ep})
 			}
 		}
 		return nil
