@@ -2,10 +2,15 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -21,8 +26,19 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 	ctx := t.Context()
 	id := ""
 	switch {
+	case strings.Contains(path, "/access/"):
+		of := b.ask(b.endpoint(fmt.Sprintf("m-%d", n), nil), "eve", "a")
+		must[client.Request](t)(b.admin.Act(ctx, of, "approve", client.Answer{Lasts: "8h"}))
+		for _, acc := range must[client.List[client.Access]](t)(client.Get[client.List[client.Access]](ctx, b.admin, "/access", nil)).Items {
+			if acc.RequestID == of {
+				id = acc.ID
+			}
+		}
 	case strings.Contains(path, "/requests/"):
 		id = b.ask(b.endpoint(fmt.Sprintf("m-%d", n), nil), "eve", "a")
+		if strings.HasSuffix(path, "escalate") {
+			b.team(t, "Matrix")
+		}
 		if strings.HasSuffix(path, "revoke") {
 			must[client.Request](t)(b.admin.Act(ctx, id, "approve", client.Answer{}))
 		}
@@ -35,12 +51,75 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		id = must[client.EnrollToken](t)(client.Post[client.EnrollToken](ctx, b.admin, "/enrollment-tokens", client.NewEnrollToken{})).ID
 	case strings.Contains(path, "/tokens/"):
 		id = must[client.Token](t)(client.Post[client.Token](ctx, b.admin, "/tokens", client.NewToken{Name: "x"})).ID
+	case strings.Contains(path, "/teams/"):
+		id = must[client.Team](t)(client.Post[client.Team](ctx, b.admin, "/teams", client.NewTeam{Name: fmt.Sprintf("Team %d", n)})).ID
+	case strings.Contains(path, "/links/"):
+		id = must[client.Link](t)(client.Post[client.Link](ctx, b.admin, "/links", client.NewLink{Account: b.someone(t, "l", n), Endpoint: new(string(ep)), User: new("eve")})).ID
+	case strings.Contains(path, "/delegations/"):
+		id = must[client.Delegation](t)(client.Post[client.Delegation](ctx, b.admin, "/delegations", client.NewDelegation{User: b.someone(t, "a", n),
+			Delegate: b.someone(t, "b", n), Until: time.Now().Add(time.Hour)})).ID
 	case strings.Contains(path, "/users/"):
 		id = must[client.User](t)(client.Post[client.User](ctx, b.admin, "/users", client.NewUser{Login: fmt.Sprintf("u%d", n)})).ID
 	case strings.Contains(path, "/rules/"):
 		id = "x"
 	}
 	return strings.Replace(path, "{id}", id, 1)
+}
+
+// someone makes an approver and returns the login.
+func (b *bed) someone(t *testing.T, prefix string, n int) string {
+	t.Helper()
+	login := fmt.Sprintf("%s-%d", prefix, n)
+	err := b.Store().Update(t.Context(), func(tx *store.Tx) error {
+		if _, err := tx.UserByLogin(login); err == nil {
+			return nil
+		}
+		u := store.User{ID: elevation.UserID(elevation.NewID(elevation.UserPrefix, time.Now())), Login: login, Roles: []auth.Role{auth.Approver}, CreatedAt: time.Now()}
+		if err := tx.InsertUser(u); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: time.Now(), Kind: audit.UserCreated, Actor: elevation.Actor{Kind: elevation.BySystem}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login
+}
+
+// team stores a team without members.
+func (b *bed) team(t *testing.T, name string) {
+	t.Helper()
+	now := time.Now()
+	err := b.Store().Update(t.Context(), func(tx *store.Tx) error {
+		all, err := tx.Teams()
+		if err != nil || slices.ContainsFunc(all, func(x store.Team) bool { return x.Name == name }) {
+			return err
+		}
+		if err := tx.PutTeam(store.Team{ID: elevation.TeamID(elevation.NewID(elevation.TeamPrefix, now)), Name: name, MadeAt: now}); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: now, Kind: audit.TeamChanged, Actor: elevation.Actor{Kind: elevation.BySystem}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bodyOf is bodyFor with the things that the body names.
+func (b *bed) bodyOf(t *testing.T, name string, n int, example []byte) []byte {
+	t.Helper()
+	switch name {
+	case "POST /api/v1/links":
+		return fmt.Appendf(nil, `{"account":%q,"directory":"corp.example","user":"eve"}`, b.someone(t, "c", n))
+	case "POST /api/v1/delegations": // nobody is away twice at a time
+		return fmt.Appendf(nil, `{"delegate":%q,"from":%q,"until":%q}`, b.someone(t, "d", n),
+			time.Now().Add(time.Duration(2*n)*time.Hour).UTC().Format(time.RFC3339), time.Now().Add(time.Duration(2*n+1)*time.Hour).UTC().Format(time.RFC3339))
+	}
+	if name != "POST /api/v1/requests" {
+		return bodyFor(name, n, example)
+	}
+	ep := b.endpoint(fmt.Sprintf("f-%d", n), nil)
+	return fmt.Appendf(nil, `{"access_type":"run","endpoint":%q,"from_request":%q,"for_user":"eve","justification":"she is on the phone"}`, ep, b.ask(ep, "eve", "a"))
 }
 
 // bodyFor is a body that works, for operations whose example does not.
@@ -53,6 +132,16 @@ func bodyFor(name string, n int, example []byte) []byte {
 			return []byte(`{}`)
 		}
 		return []byte(`{"name":"x"}`)
+	case "POST /api/v1/teams":
+		return fmt.Appendf(nil, `{"name":"New team %d"}`, n)
+	case "PUT /api/v1/teams/{id}":
+		return []byte(`{"hours":"Mon-Fri 08:00-18:00 Europe/Berlin"}`)
+	case "PUT /api/v1/links/{id}":
+		return []byte(`{"user":"someone"}`)
+	case "PUT /api/v1/delegations/{id}":
+		return fmt.Appendf(nil, `{"until":%q}`, time.Now().Add(2*time.Hour).UTC().Format(time.RFC3339))
+	case "PATCH /api/v1/endpoints/{id}":
+		return []byte(`{"labels":{"role":"web"}}`)
 	case "PUT /api/v1/users/{id}":
 		return []byte(`{"name":"New name"}`)
 	case "POST /api/v1/rules/apply":
@@ -61,6 +150,15 @@ func bodyFor(name string, n int, example []byte) []byte {
 		return []byte(`{"attempt":{"path":"/usr/bin/x"}}`)
 	case "POST /api/v1/requests/batch":
 		return []byte(`{"action":"approve","ids":["req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"]}`)
+	}
+	_, verb, _ := strings.Cut(name, "/requests/{id}/")
+	switch verb {
+	case "ask", "answer":
+		return []byte(`{"comment":"which server?"}`)
+	case "prioritize":
+		return []byte(`{"priority":"high"}`)
+	case "escalate":
+		return []byte(`{"team":"Matrix"}`)
 	}
 	if strings.Contains(name, "/requests/{id}/") {
 		return []byte(`{}`)

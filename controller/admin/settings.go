@@ -120,6 +120,9 @@ func checkDesk(s store.Settings, within func(what string, v, low, high int64) er
 	if err := checkMasks("mask_patterns", s.MaskPatterns); err != nil {
 		return err
 	}
+	if err := checkCanned(s.Canned); err != nil {
+		return err
+	}
 	second := int64(time.Second)
 	for _, err := range []error{
 		within("emergency.daily_quota", int64(s.Emergency.DailyQuota), 0, 1000),
@@ -196,6 +199,8 @@ func settingValues(s store.Settings) map[string]string {
 		"ticket_validator.timeout_seconds": seconds(s.TicketValidator.Timeout),
 		"retention.arguments_days":         strconv.Itoa(s.Retention.ArgumentsDays),
 		"retention.reasons_days":           strconv.Itoa(s.Retention.ReasonsDays),
+		"step_up_risky":                    strconv.FormatBool(s.StepUpRisky),
+		"canned":                           cannedSum(s.Canned),
 		"four_eyes_accounts":               strconv.FormatBool(s.FourEyesAccounts),
 		"four_eyes_rules":                  strconv.FormatBool(s.FourEyesRules),
 		"beneficiary_check":                strconv.FormatBool(s.BeneficiaryCheck),

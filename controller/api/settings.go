@@ -42,7 +42,8 @@ func settingsOf(s store.Settings) client.Settings {
 		Emergency:       client.Emergency{Enabled: s.Emergency.Enabled, Roles: list(s.Emergency.Roles), DailyQuota: int64(s.Emergency.DailyQuota)},
 		TicketValidator: client.TicketValidator{URL: s.TicketValidator.URL, TimeoutSeconds: whole(s.TicketValidator.Timeout)},
 		Retention:       client.Retention{ArgumentsDays: int64(s.Retention.ArgumentsDays), ReasonsDays: int64(s.Retention.ReasonsDays)},
-		Nudge:           client.Nudge{EverySeconds: whole(s.Nudge.Every), Most: int64(s.Nudge.Most)}}
+		StepUpRisky:     s.StepUpRisky, Canned: cannedOf(s.Canned),
+		Nudge: client.Nudge{EverySeconds: whole(s.Nudge.Every), Most: int64(s.Nudge.Most)}}
 }
 
 // patch writes the values that are there. It changes no map of the old settings,
@@ -85,6 +86,13 @@ func patchDesk(s *store.Settings, p client.SettingsPatch) {
 	put(&s.BeneficiaryCheck, p.BeneficiaryCheck)
 	put(&s.MaskPatterns, p.MaskPatterns)
 	put(&s.ShowApprovers, p.ShowApprovers)
+	put(&s.StepUpRisky, p.StepUpRisky)
+	if p.Canned != nil {
+		s.Canned = nil
+		for _, c := range *p.Canned {
+			s.Canned = append(s.Canned, store.Canned{Team: c.Team, Questions: c.Questions, Denials: c.Denials})
+		}
+	}
 	if e := p.Emergency; e != nil {
 		put(&s.Emergency.Enabled, e.Enabled)
 		put(&s.Emergency.Roles, e.Roles)
@@ -102,6 +110,14 @@ func patchDesk(s *store.Settings, p client.SettingsPatch) {
 		span(&s.Nudge.Every, n.EverySeconds)
 		count(&s.Nudge.Most, n.Most)
 	}
+}
+
+func cannedOf(all []store.Canned) []client.Canned {
+	out := []client.Canned{}
+	for _, c := range all {
+		out = append(out, client.Canned{Team: c.Team, Questions: list(c.Questions), Denials: list(c.Denials)})
+	}
+	return out
 }
 
 // put writes a value that is there.

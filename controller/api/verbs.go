@@ -113,6 +113,12 @@ func answers() []act {
 }
 
 func (s *server) addVerbs() {
+	handle(s, route{method: http.MethodGet, path: "/canned", id: "canned-texts", tag: "requests",
+		summary: "Texts for questions and denials that the caller can choose from"},
+		func(ctx context.Context, a auth.Actor, _ *struct{}) (client.CannedTexts, error) {
+			questions, denials, err := s.cfg.Queue.Canned(ctx, a)
+			return client.CannedTexts{Questions: list(questions), Denials: list(denials)}, err
+		})
 	for _, verb := range acts() {
 		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb.verb, id: "request-" + verb.verb,
 			summary: verb.summary, tag: "requests"},

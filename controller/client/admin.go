@@ -260,6 +260,15 @@ type Settings struct {
 	MaskPatterns     []string        `json:"mask_patterns" nullable:"false" example:"[\"key-[0-9a-f]{16}\"]"`
 	ShowApprovers    bool            `json:"show_approvers"`
 	Nudge            Nudge           `json:"nudge"`
+	StepUpRisky      bool            `json:"step_up_risky"`
+	Canned           []Canned        `json:"canned" nullable:"false"`
+}
+
+// Canned are texts that approvers choose from.
+type Canned struct {
+	Team      string   `json:"team" maxLength:"200" example:"platform" doc:"Id or name; empty for everybody."`
+	Questions []string `json:"questions" nullable:"false" maxItems:"50" example:"[\"which server?\"]"`
+	Denials   []string `json:"denials" nullable:"false" maxItems:"50" example:"[\"please use the deployment job\"]"`
 }
 
 // HeadStarts say how far each priority is put ahead in the queue.
@@ -299,6 +308,8 @@ type SettingsPatch struct {
 	MaskPatterns     *[]string             `json:"mask_patterns,omitempty" nullable:"false" maxItems:"64" example:"[\"key-[0-9a-f]{16}\"]" doc:"Regular expressions (RE2) of secrets in arguments."`
 	ShowApprovers    *bool                 `json:"show_approvers,omitempty" doc:"Requesters see who answers."`
 	Nudge            *NudgePatch           `json:"nudge,omitempty"`
+	StepUpRisky      *bool                 `json:"step_up_risky,omitempty" doc:"Approving what gives power over the whole machine needs a sign-in of the last five minutes, also where no rule says so."`
+	Canned           *[]Canned             `json:"canned,omitempty" nullable:"false" maxItems:"100" doc:"Replaces all of them."`
 }
 
 // HeadStartPatch changes the head starts that are there.

@@ -263,6 +263,12 @@ type Answer struct {
 	Code            string     `json:"code,omitempty" maxLength:"64" example:"" doc:"Of offline-code."`
 }
 
+// CannedTexts are texts that the caller can choose from.
+type CannedTexts struct {
+	Questions []string `json:"questions" nullable:"false" example:"[\"which server?\"]"`
+	Denials   []string `json:"denials" nullable:"false" example:"[\"please use the deployment job\"]"`
+}
+
 // Batch does one action to several requests, each on its own: to those with the
 // ids, or to what waits in a group.
 type Batch struct {

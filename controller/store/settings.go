@@ -32,6 +32,14 @@ type Settings struct {
 	ShowApprovers    bool     // requesters see who answers
 	Nudge            Nudge
 	StepUpRisky      bool // approvals of high risk need a fresh sign-in, also where no rule says so
+	Canned           []Canned
+}
+
+// Canned are texts that approvers of a team choose from; Team "" is everybody.
+type Canned struct {
+	Team      string // id or name
+	Questions []string
+	Denials   []string
 }
 
 // Emergency says who may take access at once, to be looked at afterwards.
