@@ -84,7 +84,7 @@ func (a *app) approval() *cobra.Command {
 			return a.requests(ctx, q, flags)
 		})}
 	flags.add(ls)
-	c := noun("approval", "Requests as approvers see them", ls, a.approvalView(), a.action(),
+	c := noun("approval", "Requests as approvers see them", ls, a.approvalView(), a.evidence(), a.action(),
 		a.verb("approve", "approve", "Approve requests"), a.verb("deny", "deny", "Deny requests"),
 		a.verb("revoke", "revoke", "End what was granted"), a.verb("undo", "undo", "Take an answer back while it is held"))
 	return c

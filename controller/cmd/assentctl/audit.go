@@ -53,7 +53,7 @@ func (a *app) audit() *cobra.Command {
 	})
 	tail := &cobra.Command{Use: "tail", Short: "Print events as they happen", Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.tail(ctx) })}
-	return noun("audit", "The log of everything that was decided, done or refused", ls, tail, a.verify(), a.exportAudit())
+	return noun("audit", "The log of everything that was decided, done or refused", ls, tail, a.verify(), a.exportAudit(), a.checkpoint(), a.eventProof())
 }
 
 func auditRows(ctx context.Context, c *client.Client, q url.Values, after uint64, limit int) ([]client.AuditEvent, error) {
@@ -122,11 +122,21 @@ func (a *app) tail(ctx context.Context) error {
 }
 
 func (a *app) verify() *cobra.Command {
-	var dir, key string
+	var dir, key, kept, bundle string
 	c := &cobra.Command{Use: "verify", Short: "Prove that no event was changed, removed or moved", Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			if dir != "" {
-				return a.verifyOffline(dir, key)
+			note, known, err := remembered(kept)
+			if err != nil {
+				return err
+			}
+			o := audit.Options{Key: first(key, known), Remembered: note}
+			switch {
+			case dir != "" && bundle != "":
+				return usage("--offline and --evidence are two things to verify")
+			case bundle != "":
+				return a.verifyEvidence(bundle, o.Key)
+			case dir != "":
+				return a.verifyOffline(dir, o)
 			}
 			c, err := a.connect()
 			if err != nil {
@@ -140,28 +150,30 @@ func (a *app) verify() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read the exported log: %w", err)
 			}
-			return a.proven(audit.VerifyFS(files, audit.Options{Key: key}))
+			return a.proven(audit.VerifyFS(files, o))
 		})}
 	c.Flags().StringVar(&dir, "offline", "", "folder or zip that was exported; no controller is asked")
+	c.Flags().StringVar(&bundle, "evidence", "", "evidence of one request (approval proof ID); no controller is asked")
 	c.Flags().StringVar(&key, "key", "", "the key that must have signed, as an earlier checkpoint showed it")
+	c.Flags().StringVar(&kept, "checkpoint", "", "a checkpoint that was kept (audit checkpoint --output FILE): shows a log that was cut off or put back")
 	return c
 }
 
 // verifyOffline proves an exported folder or zip.
-func (a *app) verifyOffline(path, key string) error {
+func (a *app) verifyOffline(path string, o audit.Options) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return usage(err.Error())
 	}
 	if info.IsDir() {
-		return a.proven(audit.Verify(path, audit.Options{Key: key}))
+		return a.proven(audit.Verify(path, o))
 	}
 	files, err := zip.OpenReader(path)
 	if err != nil {
 		return fmt.Errorf("read the exported log: %w", err)
 	}
 	defer files.Close()
-	return a.proven(audit.VerifyFS(files, audit.Options{Key: key}))
+	return a.proven(audit.VerifyFS(files, o))
 }
 
 // proof is what was proved, as --format json prints it.
@@ -195,27 +207,45 @@ func (a *app) proven(r audit.Result, err error) error {
 }
 
 func (a *app) exportAudit() *cobra.Command {
-	return &cobra.Command{Use: "export DIR|FILE.zip", Short: "Write the whole log for audit verify --offline", Args: cobra.ExactArgs(1),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+	var as, kind string
+	var after uint64
+	c := &cobra.Command{Use: "export [DIR|FILE.zip]", Short: "Write the whole log for audit verify --offline, or events for other systems (--as)", Args: cobra.MaximumNArgs(1)}
+	c.Flags().StringVar(&as, "as", "", "json, cef, ocsf or syslog: one event a line, to --output or the screen")
+	c.Flags().StringVar(&kind, "kind", "", "with --as: only these kinds, with commas")
+	c.Flags().Uint64Var(&after, "after", 0, "with --as: only events with a greater seq")
+	c.RunE = a.run(func(ctx context.Context, args []string) error {
+		switch {
+		case as != "" && len(args) > 0:
+			return usage("--as writes to --output or the screen, not to "+args[0], "or leave --as out to write the whole log there")
+		case as != "":
+			q := url.Values{}
+			if kind != "" {
+				q.Set("kind", kind)
 			}
-			raw, err := c.Download(ctx, "/audit/export")
-			if err != nil {
-				return err
-			}
-			if strings.HasSuffix(args[0], ".zip") {
-				err = os.WriteFile(args[0], raw, 0o600)
-			} else {
-				err = unpack(raw, args[0])
-			}
-			if err != nil {
-				return fmt.Errorf("write the log: %w", err)
-			}
-			a.say("%s written", inert.Text(args[0]))
-			return nil
-		})}
+			return a.exportAs(ctx, as, q, after)
+		case len(args) == 0:
+			return usage("say where the log shall be written", "a folder, a file ending in .zip, or --as json|cef|ocsf|syslog")
+		}
+		c, err := a.connect()
+		if err != nil {
+			return err
+		}
+		raw, err := c.Download(ctx, "/audit/export")
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(args[0], ".zip") {
+			err = os.WriteFile(args[0], raw, 0o600)
+		} else {
+			err = unpack(raw, args[0])
+		}
+		if err != nil {
+			return fmt.Errorf("write the log: %w", err)
+		}
+		a.say("%s written", inert.Text(args[0]))
+		return nil
+	})
+	return c
 }
 
 // unpack writes the files of the log into a new folder. CopyFS refuses names

@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.Bool("no-color", false, "accepted for scripts; there are no colours")
 	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.enrollToken(), a.endpoint(),
-		a.user(), a.token(), a.audit(), a.version())
+		a.user(), a.token(), a.audit(), a.reports(), a.version())
 	return root
 }
 

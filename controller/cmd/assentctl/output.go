@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -222,7 +223,8 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 		case r < 0x10000:
 			fmt.Fprintf(&out, `\u%04x`, r)
 		default:
-			out.WriteRune(unicode.ReplacementChar)
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
 		}
 	}
 	_, err := io.WriteString(w, out.String())

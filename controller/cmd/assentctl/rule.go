@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +42,7 @@ func (a *app) rule() *cobra.Command {
 		})}
 	versions := &cobra.Command{Use: "versions", Short: "List earlier rules", Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.ruleVersions(ctx) })}
-	return noun("rule", "Rules that answer without a person", ls, show, check, a.applyRules(), export, versions)
+	return noun("rule", "Rules that answer without a person", ls, show, check, a.applyRules(), export, versions, a.replayRules(), a.suggestRules())
 }
 
 func (a *app) ruleset(ctx context.Context) (client.Ruleset, error) {
@@ -180,15 +179,8 @@ func (a *app) applyRules() *cobra.Command {
 			return err
 		}
 		set, err := client.Post[client.Ruleset](ctx, c, "/rules/apply", in)
-		var p *client.Problem
-		if errors.As(err, &p) && len(p.Errors) > 0 && p.Code == "invalid" {
-			for _, e := range p.Errors {
-				fmt.Fprintf(a.err, "%s: %s\n", inert.Text(e.Location), inert.Text(e.Message))
-			}
-			return &exitError{code: exitFailure, err: errors.New(p.Detail), hints: []string{"run: assentctl rule check " + args[0]}}
-		}
 		if err != nil {
-			return err
+			return a.ruleFaults(err, args[0])
 		}
 		for _, f := range set.Warnings {
 			fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", inert.Text(args[0]), f.Line, f.Col, f.Severity, inert.Text(f.Text), f.Code)
