@@ -80,6 +80,20 @@ func (p people) InsertLink(ctx context.Context, l auth.SignInLink) error {
 		func(tx *store.Tx) error { return tx.InsertSignInLink(l) })
 }
 
+func (p people) PutPassword(ctx context.Context, id elevation.UserID, hash string, n auth.Note) error {
+	return p.update(ctx, n, func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		u.PasswordHash, u.HeldBy = hash, elevation.Actor{}
+		if err := tx.PutUser(u); err != nil {
+			return err
+		}
+		return tx.DeleteWebSessionsOf(id)
+	})
+}
+
 func (p people) UseLink(ctx context.Context, hash []byte, now time.Time) (id elevation.UserID, err error) {
 	err = p.store.Update(ctx, func(tx *store.Tx) error { id, err = tx.UseSignInLink(hash, now); return err })
 	return id, err
@@ -98,7 +112,7 @@ func (p people) update(ctx context.Context, n auth.Note, change func(*store.Tx) 
 	e := audit.Event{At: p.now(), Kind: kind, Actor: elevation.Actor{Kind: elevation.BySystem}, Data: map[string]string{}}
 	if n.User != "" {
 		e.Data["user"] = string(n.User)
-		if kind == audit.AuthLogin || kind == audit.AuthLogout {
+		if kind == audit.AuthLogin || kind == audit.AuthLogout || kind == audit.UserChanged {
 			e.Actor = elevation.Actor{Kind: elevation.ByUser, ID: string(n.User), Name: n.Login}
 		}
 	}

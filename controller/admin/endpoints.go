@@ -74,3 +74,45 @@ func (a *Admin) DeleteEndpoint(ctx context.Context, act auth.Actor, id elevation
 		return ev, nil
 	})
 }
+
+// EditEndpoint changes what administrators say of an endpoint; what is nil stays.
+type EditEndpoint struct {
+	Labels *map[string]string // all that are given, anew
+}
+
+// EditEndpoint changes an endpoint. It stays inside the actor's scope.
+func (a *Admin) EditEndpoint(ctx context.Context, act auth.Actor, id elevation.EndpointID, in EditEndpoint) (e store.Endpoint, err error) {
+	if err := a.may(ctx, act, auth.EndpointsWrite, "endpoint.edit"); err != nil {
+		return e, err
+	}
+	if in.Labels != nil {
+		if err := checkLabels(*in.Labels); err != nil {
+			return e, err
+		}
+	}
+	var beyond error
+	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		beyond = nil
+		if e, err = visible(tx, act, id); err != nil {
+			return audit.Event{}, err
+		}
+		was := labelList(e.Labels)
+		if in.Labels != nil {
+			e.Labels = *in.Labels
+		}
+		if labelList(e.Labels) == was {
+			return audit.Event{}, nil
+		}
+		if !act.Covers(e.EffectiveLabels()) {
+			beyond = fmt.Errorf("%w: with these labels the endpoint would be outside of your scope", elevation.ErrNotAllowed)
+			return audit.Event{}, beyond
+		}
+		ev := a.event(act, audit.EndpointChanged, map[string]string{"name": audit.Clip(e.Name, 255), "labels": labelList(e.Labels), "labels_before": was})
+		ev.Endpoint = id
+		return ev, tx.PutEndpoint(e)
+	})
+	if beyond != nil {
+		return e, a.refuse(ctx, act, "endpoint.edit", beyond)
+	}
+	return e, err
+}

@@ -86,7 +86,7 @@ func (a *Admin) mayChange(ctx context.Context, act auth.Actor, what string, acco
 func (a *Admin) AddUser(ctx context.Context, act auth.Actor, in NewUser) (store.User, error) {
 	now := a.cfg.Now()
 	u := store.User{ID: elevation.UserID(elevation.NewID(elevation.UserPrefix, now)), Login: in.Login, Name: in.Name, Email: in.Email,
-		Roles: in.Roles, Scope: in.Scope, CreatedAt: now}
+		Roles: in.Roles, Scope: in.Scope, CreatedAt: now, HeldBy: holder(act)}
 	if len(u.Roles) == 0 {
 		u.Roles = []auth.Role{auth.Requester}
 	}
@@ -111,6 +111,18 @@ func (a *Admin) AddUser(ctx context.Context, act auth.Actor, in NewUser) (store.
 		return a.event(act, audit.UserCreated, userData(u)), err
 	})
 	return u, err
+}
+
+// holder is who could act as an account that act has made or set the password
+// of; nobody when that was done on the controller's own machine.
+func holder(act auth.Actor) elevation.Actor {
+	switch {
+	case act.User == localUser:
+		return elevation.Actor{}
+	case act.MadeBy.ID != "":
+		return act.MadeBy
+	}
+	return act.Elevation()
 }
 
 func checkLogin(login string) error {
@@ -215,6 +227,12 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
 		}
 		next = a.edited(now, in, hash)
+		if hash != "" {
+			next.HeldBy = holder(act)
+			if act.User == next.ID && act.MadeBy.ID == "" {
+				next.HeldBy = elevation.Actor{} // their own
+			}
+		}
 		if err := checkPerson(next); err != nil {
 			return audit.Event{}, err
 		}

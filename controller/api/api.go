@@ -97,6 +97,8 @@ func New(cfg Config) (*API, error) {
 	s.addRules()
 	s.addEndpoints()
 	s.addPeople()
+	s.addTeams()
+	s.addLinks()
 	s.addSettings()
 	s.addAudit()
 	s.addInsight()

@@ -17,6 +17,8 @@ import (
 
 type signInInput struct{ Body client.NewSession }
 
+type passwordInput struct{ Body client.NewPassword }
+
 func (s *server) addSessions() {
 	r := route{method: http.MethodPost, path: "/sessions", id: "sign-in", tag: "sessions", status: http.StatusCreated,
 		summary: "Sign in with a password or a one-time link", hint: hint{public: true, secret: true, limit: 16 << 10}}
@@ -36,6 +38,11 @@ func (s *server) addSessions() {
 		}
 		return &emptyCookie{SetCookie: s.cookie("", -1)}, nil
 	})
+	handleEmpty(s, route{method: http.MethodPut, path: "/me/password", id: "password", tag: "sessions",
+		summary: "Choose one's own password; sessions end", hint: hint{secret: true, limit: 16 << 10}},
+		func(ctx context.Context, act auth.Actor, in *passwordInput) error {
+			return s.cfg.Accounts.ChangePassword(ctx, act, in.Body.Current, in.Body.Password, callerOf(ctx).address)
+		})
 	handle(s, route{method: http.MethodGet, path: "/me", id: "me", tag: "sessions", summary: "Who the caller is"},
 		func(ctx context.Context, act auth.Actor, _ *struct{}) (client.Me, error) { return s.me(act) })
 }

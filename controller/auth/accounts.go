@@ -86,6 +86,9 @@ type Store interface {
 	SessionSeen(ctx context.Context, s WebSession) error
 	DeleteSession(ctx context.Context, hash []byte, n Note) error
 	InsertLink(ctx context.Context, l SignInLink) error
+	// PutPassword sets a password that its owner chose, so that nobody else holds
+	// the account any more, and ends its sessions.
+	PutPassword(ctx context.Context, id elevation.UserID, hash string, n Note) error
 	// UseLink marks the link used and returns its account, once; later calls
 	// and calls after its end return elevation.ErrNotFound.
 	UseLink(ctx context.Context, hash []byte, now time.Time) (elevation.UserID, error)
@@ -306,6 +309,49 @@ func (a *Accounts) open(ctx context.Context, u Account, address, how string) (st
 	}
 	return cookie, Actor{User: u.ID, Login: u.Login, Name: u.Name, Roles: u.Roles, Scope: u.Scope,
 		Session: true, SeenAt: now}, nil
+}
+
+// ChangePassword sets the password that the owner of an account has chosen. Only
+// somebody who signed in may, with the present password where there is one:
+// a token may be somebody else's work. Other sessions of the account end.
+func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next, address string) error {
+	switch {
+	case act.User == "":
+		return ErrUnauthenticated
+	case !act.Session || act.Token != "":
+		return fmt.Errorf("%w: a token sets no password; sign in to the console", elevation.ErrNotAllowed)
+	}
+	u, err := a.store.Account(ctx, act.User)
+	if err != nil {
+		return fmt.Errorf("look up account: %w", err)
+	}
+	now := a.now()
+	key := strings.ToLower(clip(u.Login))
+	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(address, now)); wait > 0 {
+		return &RateError{Wait: wait}
+	}
+	if u.PasswordHash != "" {
+		a.byLogin.Take(key, now)
+		right, err := a.hashes.verify(ctx, u.PasswordHash, current)
+		if err != nil {
+			return err
+		}
+		if !right {
+			return fmt.Errorf("%w: the present password is another one", elevation.ErrNotAllowed)
+		}
+		a.byLogin.GiveBack(key, now)
+		if current == next {
+			return fmt.Errorf("%w: choose another password than the present one", elevation.ErrInvalid)
+		}
+	}
+	hash, err := a.HashPassword(ctx, next)
+	if err != nil {
+		return err
+	}
+	if err := a.store.PutPassword(ctx, u.ID, hash, Note{Kind: "user.changed", User: u.ID, Login: u.Login, Address: address, Why: "own password"}); err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	return nil
 }
 
 // SignOut ends the session of this cookie; an unknown one is no error.

@@ -117,6 +117,17 @@ func (m *memory) DeleteSession(_ context.Context, hash []byte, n Note) error {
 	return nil
 }
 
+func (m *memory) PutPassword(_ context.Context, id elevation.UserID, hash string, n Note) error {
+	a, ok := m.accounts[id]
+	if !ok {
+		return elevation.ErrNotFound
+	}
+	a.PasswordHash, a.HeldBy = hash, elevation.Actor{}
+	m.accounts[id] = a
+	m.notes = append(m.notes, n)
+	return nil
+}
+
 func (m *memory) InsertLink(_ context.Context, l SignInLink) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -156,9 +167,9 @@ func bed(t *testing.T) (*Accounts, *memory, *time.Time) {
 // TestPermissionTable is the whole table, written once more by hand.
 func TestPermissionTable(t *testing.T) {
 	want := map[Role]string{
-		Administrator: "requests.own requests.read requests.decide requests.revoke requests.review rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.write audit.read settings.read settings.write metrics requests.team reports.read",
+		Administrator: "requests.own requests.read requests.decide requests.revoke requests.review rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.read links.write teams.write audit.read settings.read settings.write metrics requests.team reports.read",
 		Approver:      "requests.own requests.read requests.decide requests.revoke requests.review rules.read endpoints.read tokens.own requests.team",
-		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own audit.read settings.read metrics requests.team reports.read",
+		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own links.read audit.read settings.read metrics requests.team reports.read",
 		SecurityAdmin: "requests.own requests.read requests.revoke endpoints.read tokens.own requests.team",
 		RuleAuthor:    "requests.own tokens.own",
 		Requester:     "requests.own tokens.own",

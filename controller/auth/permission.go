@@ -34,7 +34,9 @@ const (
 	RolesWrite       Permission = "roles.write"      // give or take roles, and change accounts that have them
 	TokensOwn        Permission = "tokens.own"       // make, list and delete API tokens of one's own
 	TokensWrite      Permission = "tokens.write"     // the same for everybody's
+	LinksRead        Permission = "links.read"       // which accounts are which local users, within the scope
 	LinksWrite       Permission = "links.write"      // tie accounts to local users
+	TeamsWrite       Permission = "teams.write"      // make, edit and delete teams, and say who stands in for others
 	AuditRead        Permission = "audit.read"       // the whole audit log
 	SettingsRead     Permission = "settings.read"    // see settings
 	SettingsWrite    Permission = "settings.write"   // change settings
@@ -47,7 +49,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, RulesRead, RulesWrite, EndpointsRead,
 		EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, UsersRead, UsersWrite, RolesWrite, TokensOwn,
-		TokensWrite, LinksWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead}
+		TokensWrite, LinksRead, LinksWrite, TeamsWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead}
 }
 
 // Roles are all roles.
@@ -74,10 +76,12 @@ func rolePermissions(r Role) []Permission {
 		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, TeamRead, RulesRead, EndpointsRead, TokensOwn}
 	case Auditor:
 		return []Permission{RequestsOwn, RequestsRead, RequestsReview, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
-			UsersRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead}
+			UsersRead, LinksRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead}
 	case SecurityAdmin:
 		return []Permission{RequestsOwn, RequestsRead, RequestsRevoke, TeamRead, EndpointsRead, TokensOwn}
-	case RuleAuthor, Requester:
+	case RuleAuthor:
+		return []Permission{RequestsOwn, RequestsRead, TeamRead, RulesRead, RulesWrite, EndpointsRead, TokensOwn}
+	case Requester:
 		return []Permission{RequestsOwn, TokensOwn}
 	}
 	return nil
@@ -111,7 +115,7 @@ func scopePermissions(scope string) []Permission {
 	case ScopeEndpoints:
 		return []Permission{EndpointsRead, EndpointsWrite, EnrollTokenRead, EnrollTokenWrite}
 	case ScopeUsers:
-		return []Permission{UsersRead, UsersWrite}
+		return []Permission{UsersRead, UsersWrite, LinksRead, TeamRead, TeamsWrite}
 	case ScopeAuditRead:
 		return []Permission{AuditRead, ReportsRead}
 	case ScopeMetrics:
