@@ -421,14 +421,19 @@ func (l *listing) total(from *cursor) (n int, bound bool, err error) {
 	if from != nil {
 		return from.Total, from.Bound, nil
 	}
+	if l.none {
+		return 0, false, nil
+	}
 	t, ok, err := l.tx.tally(l.f)
 	if err != nil || ok {
 		return t.of(l.f.States), false, err
 	}
-	order := l.order
-	defer func() { l.order = order }()
-	l.order = sortOrder{column: "pos", desc: true, listed: order.listed}
-	queries, args := l.parts(nil, countCap+1)
+	whole := *l
+	whole.order = sortOrder{column: "pos", desc: true, listed: l.order.listed}
+	if l.order.states {
+		whole.base.both(l.f.inStates())
+	}
+	queries, args := whole.parts(nil, countCap+1)
 	err = l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT p FROM ("+l.union(queries)+") LIMIT ?)", append(args, countCap+1)...)
 	if n > countCap {
 		return countCap, true, err

@@ -1,0 +1,578 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/shared/delegation"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// world is a store with random requests and a plain account of them.
+type world struct {
+	t    *testing.T
+	s    *Store
+	rnd  *rand.Rand
+	eps  []Endpoint
+	list []*elevation.Request                    // in the order of their rows
+	is   map[elevation.RequestID]elevation.State // as they were written
+	now  time.Time
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{t: t, s: fresh(t), rnd: rand.New(rand.NewPCG(seed, 7)), now: day, is: map[elevation.RequestID]elevation.State{}}
+	for i := range 6 {
+		e := endpoint
+		e.ID, e.Name, e.SPKI = elevation.EndpointID(fmt.Sprintf("ep_%d", i)), fmt.Sprintf("host-%d", i/2), fmt.Append(nil, "spki", i)
+		e.Labels = map[string]string{"role": []string{"web", "db"}[i%2]}
+		e.AcceptLabels, e.Facts.Reported = []string{"site"}, map[string]string{"site": []string{"a", "b", "c"}[i%3], "role": "forged"}
+		insertEndpoint(t, w.s, e)
+		w.eps = append(w.eps, e)
+	}
+	return w
+}
+
+func pick[T any](w *world, list ...T) T { return list[w.rnd.IntN(len(list))] }
+
+// step does one random thing to the store.
+func (w *world) step() {
+	w.now = w.now.Add(time.Duration(w.rnd.IntN(90)) * time.Second)
+	switch n := w.rnd.IntN(10); {
+	case n < 5 || len(w.list) == 0:
+		r := pending(fmt.Sprintf("019aa8d2-6f3e-7c41-9d10-%012x", w.rnd.Uint64()>>16), w.now, pick(w, elevation.Low, elevation.Normal, elevation.High, elevation.Urgent))
+		r.Endpoint = pick(w, w.eps...).ID
+		r.Attempt.AccessType = pick(w, elevation.Run, elevation.Run, elevation.Admin)
+		r.Attempt.User = elevation.User{Name: pick(w, "ann", "Ann", "bob", `CORP\ann`, "bob@corp"), UID: pick(w, "1000", "1001", "ann"), Groups: []string{}}
+		r.Attempt.Subject.Path = pick(w, "/usr/bin/apt-get", "/usr/bin/id", "/opt/é/Ünit_1")
+		r.Attempt.Subject.Publisher.Name = pick(w, "", "Deb")
+		r.Attempt.Subject.Args = []string{pick(w, "install", "remove"), pick(w, "nginx", "NGINX-extras", "100%")}
+		r.Need.Stages[0].Team = pick[elevation.TeamID](w, "team_a", "team_b")
+		if w.rnd.IntN(4) == 0 { // a draft
+			r.SubmittedAt, r.ExpiresAt, r.Justification = time.Time{}, time.Time{}, ""
+		}
+		insert(w.t, w.s, r)
+		r.Version = 1
+		w.list = append(w.list, &r)
+		w.written(&r)
+	case n < 9:
+		w.change(w.list[w.rnd.IntN(len(w.list))])
+	default:
+		if _, err := w.s.TakeIn(context.Background(), 1+w.rnd.IntN(40)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) written(r *elevation.Request) {
+	w.is[r.ID] = r.State(w.now)
+	if neverSeen(r) {
+		w.is[r.ID] = elevation.StateDraft
+	}
+}
+
+func (w *world) change(r *elevation.Request) {
+	switch n := w.rnd.IntN(7); {
+	case r.SubmittedAt.IsZero():
+		r.SubmittedAt, r.ExpiresAt, r.Justification = w.now, w.now.Add(time.Hour), "the café is "+pick(w, "open", "closed")
+	case n == 0:
+		r.CancelledAt = w.now
+	case n == 1:
+		r.Decision = &elevation.Decision{Verdict: elevation.Denied, By: elevation.Actor{Kind: elevation.ByUser, ID: "usr_1"}, At: w.now}
+	case n == 2:
+		r.ExpiredAt = w.now
+	case n == 3:
+		r.RemovedAt = w.now
+	case n == 4:
+		r.RemovedByTeamAt = w.now
+	case n == 5:
+		r.Escalations = append(r.Escalations, elevation.Escalation{At: w.now, Team: "team_b"})
+	default:
+		r.Priority, r.Ticket = pick(w, elevation.Low, elevation.Urgent), pick(w, "OPS-1", "ops-22")
+	}
+	update(w.t, w.s, func(tx *Tx) error {
+		if _, err := tx.Request(r.ID); err != nil {
+			return err
+		}
+		if err := tx.PutRequest(r, w.now); err != nil {
+			return err
+		}
+		return tx.Append(event(audit.RequestCancelled, r.ID))
+	})
+	w.written(r)
+}
+
+// filter is a random filter that somebody could have.
+func (w *world) filter() RequestFilter {
+	f := RequestFilter{List: pick(w, ListTeam, ListTeam, ListRequester, "")}
+	if w.rnd.IntN(2) == 0 {
+		all := listedStates()
+		f.States = pick(w, []elevation.State{elevation.StatePending, elevation.StateHeld}, []elevation.State{elevation.StatePending},
+			[]elevation.State{elevation.StateDenied}, []elevation.State{elevation.StateExpired, elevation.StateDenied}, all[:9])
+	}
+	some := func() bool { return w.rnd.IntN(6) == 0 }
+	if some() {
+		f.AccessTypes = []elevation.AccessType{elevation.Run}
+	}
+	if some() {
+		f.Endpoint = pick(w, "ep_1", "host-0", "nowhere")
+	}
+	if some() {
+		f.User = pick(w, "ann", "1000", "bob", "nobody")
+	}
+	if some() {
+		f.Team = "team_b"
+	}
+	if some() {
+		f.Since = day.Add(time.Duration(w.rnd.IntN(200)) * time.Minute)
+	}
+	if some() {
+		f.Program = pick(w, "apt-get", "id", "none")
+	}
+	if some() {
+		f.Escalated = true
+	}
+	if some() {
+		f.Group = pick(w, Group{By: ByUser, Key: "bob"}, Group{By: ByProgram, Key: "id"}, Group{By: ByPublisher, Key: "Deb"}, Group{By: ByEndpoint, Key: "ep_2"})
+	}
+	if some() || some() {
+		f.Text = pick(w, "apt", "NGINX extra", "caf", "café", "ops-2", "usr bin", "host-1", "zzz", "id", "ünit", "100%", `"*:^(NOT`,
+			string(w.list[w.rnd.IntN(len(w.list))].ID), string(w.list[w.rnd.IntN(len(w.list))].ID)[34:])
+	}
+	if some() || some() {
+		f.Scope = pick(w, map[string]string{"role": "web"}, map[string]string{"role": "db", "site": "b"}, map[string]string{"role": "forged"})
+	}
+	if some() || some() {
+		f.Own = w.rnd.IntN(2) == 0
+		links := []delegation.Link{{User: "usr_1", Name: "ANN"}, {User: "usr_1", Endpoint: "ep_1", UID: "1000"}, {User: "usr_1", Directory: "corp", Name: "ann"},
+			{User: "usr_1", Endpoint: "ep_2", UID: "1001", Name: "bob"}, {User: "usr_1", Directory: "CORP", UID: "1001"}, {User: "usr_1"}}
+		w.rnd.Shuffle(len(links), func(i, j int) { links[i], links[j] = links[j], links[i] })
+		f.Links = links[:w.rnd.IntN(4)]
+	}
+	return f
+}
+
+func (w *world) endpoint(id elevation.EndpointID) Endpoint {
+	return w.eps[slices.IndexFunc(w.eps, func(e Endpoint) bool { return e.ID == id })]
+}
+
+// matches is the filter said again in plain words.
+func (w *world) matches(f RequestFilter, r *elevation.Request) bool {
+	state := w.is[r.ID]
+	e, a := w.endpoint(r.Endpoint), r.Attempt
+	covers := func() bool {
+		for k, v := range f.Scope {
+			if e.EffectiveLabels()[k] != v {
+				return false
+			}
+		}
+		return true
+	}
+	own := delegation.Plan{Links: f.Links}.Strong("usr_1", r.Endpoint, a.User)
+	group := map[string]string{ByUser: a.User.Name, ByProgram: program(a.Subject.Path), ByPublisher: a.Subject.Publisher.Name, ByEndpoint: string(r.Endpoint), "": ""}
+	switch {
+	case len(f.States) == 0 && state == elevation.StateDraft, len(f.States) > 0 && !slices.Contains(f.States, state),
+		len(f.AccessTypes) > 0 && !slices.Contains(f.AccessTypes, a.AccessType),
+		f.Endpoint != "" && f.Endpoint != string(e.ID) && f.Endpoint != e.Name,
+		f.User != "" && !strings.EqualFold(f.User, a.User.Name) && f.User != a.User.UID,
+		f.Team != "" && f.Team != r.Need.Stages[0].Team,
+		!f.Since.IsZero() && r.SubmittedAt.Before(f.Since),
+		f.Program != "" && f.Program != program(a.Subject.Path),
+		f.Escalated && len(r.Escalations) == 0, group[f.Group.By] != f.Group.Key,
+		f.List == ListTeam && !r.RemovedByTeamAt.IsZero(), f.List == ListRequester && !r.RemovedAt.IsZero(),
+		f.Own && !own, !f.Own && len(f.Scope) > 0 && !covers() && !own:
+		return false
+	}
+	return f.Text == "" || w.says(f.Text, r, e)
+}
+
+// says looks for the words of a search in what a request says.
+func (w *world) says(text string, r *elevation.Request, e Endpoint) bool {
+	a := r.Attempt
+	have := strings.Fields(words(append([]string{a.User.Name, a.User.Display, a.Subject.Path, r.Justification, r.Ticket, a.Subject.RunAs, e.Name}, a.Subject.Args...)...))
+	id := strings.ReplaceAll(strings.TrimPrefix(string(r.ID), "req_"), "-", "")
+	looked := false
+	for _, want := range searchFor(text) {
+		looked = true
+		ok := want.ending && (strings.HasPrefix(id, want.text) || strings.HasSuffix(id, want.text))
+		ok = ok || slices.ContainsFunc(append(have, id), func(h string) bool { return h == want.text || !want.whole && strings.HasPrefix(h, want.text) })
+		if !ok {
+			return false
+		}
+	}
+	return looked
+}
+
+// want is the list as it should be.
+func (w *world) want(f RequestFilter) []*elevation.Request {
+	var out []*elevation.Request
+	for _, r := range w.list {
+		if w.matches(f, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// by is what a sort compares, without what decides between equals.
+func (w *world) by(f RequestFilter, r *elevation.Request) string {
+	num := func(n int64) string { return fmt.Sprintf("%020d", n+1<<50) }
+	switch strings.TrimPrefix(f.Sort, "-") {
+	case "queue":
+		if f.waiting() {
+			return num(elevation.DefaultHeadStarts().SortKey(r.SubmittedAt, r.Priority)) + string(r.ID)
+		}
+		return num(ms(r.SubmittedAt))
+	case "newest":
+		return ""
+	case "id":
+		return string(r.ID)
+	case "status":
+		return string(w.is[r.ID])
+	case "type":
+		return string(r.Attempt.AccessType)
+	case "user":
+		return strings.ToLower(r.Attempt.User.Name)
+	case "endpoint":
+		return w.endpoint(r.Endpoint).Name
+	case "application":
+		return program(r.Attempt.Subject.Path)
+	case "priority":
+		return num(int64(-r.Priority.Rank()))
+	case "expires":
+		return num(ms(r.ExpiresAt))
+	}
+	return num(ms(r.SubmittedAt))
+}
+
+// read reads a list page by page.
+func (w *world) read(f RequestFilter) (ids []elevation.RequestID, total int, bound bool) {
+	for page := 0; ; page++ {
+		var p Page
+		view(w.t, w.s, func(tx *Tx) (err error) { p, err = tx.RequestPage(f); return err })
+		if page == 0 {
+			total, bound = p.Total, p.TotalIsLowerBound
+		}
+		for _, r := range p.Items {
+			ids = append(ids, r.ID)
+		}
+		if f.Cursor = p.Next; f.Cursor == "" || page > 500 {
+			return ids, total, bound
+		}
+	}
+}
+
+// Lists, totals, tabs and groups are what a plain account of the same requests
+// says, wherever the head of the lists is.
+func TestListsAreRight(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			w := newWorld(t, seed)
+			for range 12 {
+				for range 25 {
+					w.step()
+				}
+				for range 20 {
+					w.compare(w.filter())
+				}
+			}
+			w.s.Close()
+			w.s = open(t, w.s.cfg.Path) // the counters are read again
+			for range 20 {
+				w.compare(w.filter())
+			}
+		})
+	}
+}
+
+func (w *world) compare(f RequestFilter) {
+	w.t.Helper()
+	f.Sort, f.Limit = pick(w, append(sortColumns(), "queue", "newest", "-user", "-endpoint", "-status", "-priority", "-id", "-created")...), 1+w.rnd.IntN(7)
+	want := w.want(f)
+	got, total, bound := w.read(f)
+	if total != len(want) && !(bound && total <= len(want)) {
+		w.t.Errorf("%+v: total %d (lower bound %v), want %d", f, total, bound, len(want))
+	}
+	by := map[elevation.RequestID]string{}
+	var ids, wantIDs []elevation.RequestID
+	for _, r := range want {
+		by[r.ID], wantIDs = w.by(f, r), append(wantIDs, r.ID)
+	}
+	ids = slices.Clone(got)
+	slices.Sort(ids)
+	slices.Sort(wantIDs)
+	if !slices.Equal(ids, wantIDs) {
+		w.t.Fatalf("%+v:\n got %v\nwant %v", f, ids, wantIDs)
+	}
+	down := strings.HasPrefix(f.Sort, "-")
+	if !slices.IsSortedFunc(got, func(a, b elevation.RequestID) int {
+		if down {
+			a, b = b, a
+		}
+		return cmp.Compare(by[a], by[b])
+	}) {
+		w.t.Fatalf("%+v is not in order: %v", f, got)
+	}
+	w.compareCounts(f)
+}
+
+func (w *world) compareCounts(f RequestFilter) {
+	w.t.Helper()
+	f.States, f.Limit = nil, MaxLimit
+	if f.List == "" {
+		f.List = ListTeam
+	}
+	want := map[elevation.State]int{}
+	for _, r := range w.want(f) {
+		want[w.is[r.ID]]++
+	}
+	view(w.t, w.s, func(tx *Tx) error {
+		got, err := tx.Counts(f)
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			w.t.Errorf("counts of %+v: got %v, want %v", f, got, want)
+		}
+		groups, _, err2 := tx.RequestGroups(f, ByUser)
+		sum, all := 0, 0
+		for _, g := range groups {
+			sum += g.Count
+		}
+		for _, n := range want {
+			all += n
+		}
+		if sum != all {
+			w.t.Errorf("groups of %+v: %d in all, want %d", f, sum, all)
+		}
+		if err == nil {
+			err = err2
+		}
+		return err
+	})
+}
+
+// The index of words and the look along the list find the same.
+func TestWordsAreFoundEitherWay(t *testing.T) {
+	w := newWorld(t, 99)
+	for range 250 {
+		w.step()
+	}
+	if _, err := w.s.TakeIn(context.Background(), 150); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"apt", "inst ngin", "café", "ca", "1000", "usr", "ops", "019aa8d2", "req_019aa8d2-6f3e", "Host-2", "no such"} {
+		f := RequestFilter{Text: text, List: ListTeam}
+		var want []elevation.RequestID
+		for _, r := range slices.Backward(w.want(f)) {
+			want = append(want, r.ID)
+		}
+		for _, sort := range []string{"newest", "user"} {
+			f.Sort, f.Limit = sort, MaxLimit
+			view(t, w.s, func(tx *Tx) error {
+				order, err := f.order()
+				if err != nil {
+					return err
+				}
+				l, err := tx.listing(f, order)
+				if err != nil || l.none {
+					return err
+				}
+				keys, err := l.readWords(nil, MaxLimit)
+				if err != nil {
+					return err
+				}
+				var got []elevation.RequestID
+				for _, k := range keys {
+					var id elevation.RequestID
+					if err := tx.row([]any{&id}, "SELECT id FROM requests WHERE pos = ?", k.Pos); err != nil {
+						return err
+					}
+					got = append(got, id)
+				}
+				if sort == "user" {
+					slices.Sort(got)
+					slices.Sort(want)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%q by %s:\n got %v\nwant %v", text, sort, got, want)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func TestHostileSearches(t *testing.T) {
+	s := fresh(t)
+	insert(t, s, pending("1", day, elevation.Low))
+	for _, text := range []string{`"`, `""`, `*`, `a*`, `NEAR(a b)`, `a AND`, `NOT`, `words:a`, `{words}:a`, `-a`, `^a`, `a + b`, `(`, `')--`, "\x00", "%", "_",
+		strings.Repeat("a ", 5000), strings.Repeat("x", 100_000), "\xff\xfe", "𝕬"} {
+		for _, states := range [][]elevation.State{nil, {elevation.StatePending}} {
+			view(t, s, func(tx *Tx) error {
+				_, err := tx.RequestPage(RequestFilter{Text: text, States: states})
+				if err != nil {
+					t.Errorf("%.20q: %v", text, err)
+				}
+				l, err := tx.listing(RequestFilter{Text: text, Limit: 5}, sortOrder{column: "pos", desc: true})
+				if err == nil && !l.none {
+					_, err = l.readWords(nil, 5)
+				}
+				if err != nil {
+					t.Errorf("%.20q by the index: %v", text, err)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// Whatever a list is sorted by and narrowed to, no part of its query reads more
+// than its page: all rows come from an index in the order of the list.
+func TestListsUseIndexes(t *testing.T) {
+	s := fresh(t)
+	waiting := []elevation.State{elevation.StatePending, elevation.StateHeld}
+	all := listedStates()
+	for _, f := range []RequestFilter{{States: waiting}, {States: all[:9]}, {States: waiting, List: ListTeam}, {}} {
+		for _, sort := range append(sortColumns(), "queue", "newest", "-user", "-created", "-endpoint") {
+			f.Sort, f.Limit = sort, 50
+			view(t, s, func(tx *Tx) error {
+				order, err := f.order()
+				if err != nil || order.states {
+					return err // state by state, see below
+				}
+				l, err := tx.listing(f, order)
+				if err != nil {
+					return err
+				}
+				for _, from := range []*cursor{nil, {Int: 5, Text: "x", ID: "req_x", Pos: 7, Row: 1}} {
+					for _, m := range l.modes() {
+						if m.tail {
+							continue // short
+						}
+						w := where{slices.Clone(l.base.conds), slices.Clone(l.base.args)}
+						if m.cond != "" {
+							w.and(m.cond)
+						}
+						if from != nil {
+							w.both(l.after(from))
+						}
+						sql, args := l.part(w, m)
+						inOrder(t, tx, sql, append(args, 51))
+					}
+				}
+				return nil
+			})
+		}
+	}
+	for _, query := range []string{
+		"SELECT pos FROM requests WHERE listed = 1 AND user = 'x' COLLATE NOCASE AND removed_team = 0 ORDER BY pos DESC LIMIT 51",
+		"SELECT pos FROM requests WHERE listed = 1 AND uid = 'x' ORDER BY pos DESC LIMIT 51",
+		"SELECT pos FROM requests WHERE listed = 1 AND endpoint = 'x' ORDER BY pos DESC LIMIT 51",
+		"SELECT pos FROM requests WHERE listed = 1 AND program = 'x' ORDER BY pos DESC LIMIT 51",
+		"SELECT pos FROM requests WHERE listed = 1 AND team = 'x' ORDER BY pos DESC LIMIT 51",
+		"SELECT pos FROM requests WHERE state = 'denied' ORDER BY next_due, pos LIMIT 51",
+		"SELECT pos FROM requests WHERE pos > (SELECT pos FROM lists_head WHERE id = 1) AND +user = 'x' ORDER BY pos DESC LIMIT 51",
+		"SELECT endpoint, n FROM request_counts WHERE endpoint = 'x'",
+	} {
+		view(t, s, func(tx *Tx) error { inOrder(t, tx, query, nil); return nil })
+	}
+}
+
+// inOrder fails unless a query takes its rows from an index in their order.
+func inOrder(t *testing.T, tx *Tx, query string, args []any) {
+	t.Helper()
+	plan := ""
+	if err := tx.rows(func(scan func(...any) error) error {
+		var a, b, c int
+		var line string
+		err := scan(&a, &b, &c, &line)
+		plan += line + "\n"
+		return err
+	}, "EXPLAIN QUERY PLAN "+query, args...); err != nil {
+		t.Errorf("%s: %v", query, err)
+	}
+	newest := strings.Contains(query, "ORDER BY pos DESC") && strings.HasPrefix(plan, "SCAN requests\n")
+	if !newest && (strings.Contains(plan, "TEMP B-TREE") || !strings.Contains(plan, "INDEX") && !strings.Contains(plan, "PRIMARY KEY")) {
+		t.Errorf("%s\nreads\n%s", query, plan)
+	}
+}
+
+func TestAnOldDatabaseGetsItsLists(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "assent.db")
+	s := open(t, path)
+	e := endpoint
+	e.AcceptLabels = []string{"site"}
+	insertEndpoint(t, s, e)
+	insert(t, s, pending("019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77", day, elevation.Low), pending("b", day.Add(time.Minute), elevation.High))
+	// As the program before left it.
+	for _, q := range []string{"UPDATE requests SET search = 'as before', listed = 0", "DELETE FROM request_counts", "INSERT INTO request_words(request_words) VALUES('delete-all')",
+		"UPDATE lists_head SET pos = 0, redo = 2, relabel = 1", "DELETE FROM endpoint_labels"} {
+		if err := s.writer.c.exec(context.Background(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	s = open(t, path)
+	for text, want := range map[string]int{"5f2a77": 1, "because": 2, "before": 0} {
+		view(t, s, func(tx *Tx) error {
+			for _, scope := range []map[string]string{nil, {"role": "web"}, {"site": "a"}} {
+				p, err := tx.RequestPage(RequestFilter{Text: text, Scope: scope, List: ListTeam})
+				if err != nil || len(p.Items) != want {
+					t.Errorf("%q in %v: %d found, want %d: %v", text, scope, len(p.Items), want, err)
+				}
+			}
+			l, err := tx.listing(RequestFilter{Text: text, Limit: 5}, sortOrder{column: "pos", desc: true})
+			if err != nil {
+				return err
+			}
+			if keys, err := l.readWords(nil, 5); err != nil || len(keys) != want {
+				t.Errorf("%q by the index: %d found, want %d: %v", text, len(keys), want, err)
+			}
+			return nil
+		})
+	}
+	view(t, s, func(tx *Tx) error {
+		n, err := tx.Counts(RequestFilter{Scope: map[string]string{"site": "a"}, List: ListTeam})
+		if n[elevation.StatePending] != 2 {
+			t.Errorf("got %v", n)
+		}
+		return err
+	})
+}
+
+// The writer takes the tail into the lists by itself, and the row number of a
+// draft that is pruned is used again without harm.
+func TestTheTailStaysShort(t *testing.T) {
+	s := fresh(t)
+	for i := range 5 * listFrom {
+		insert(t, s, pending(fmt.Sprint(i), day.Add(time.Duration(i)*time.Second), elevation.Low))
+	}
+	for s.tail.Load() >= listFrom {
+		update(t, s, func(tx *Tx) error { return nil })
+	}
+	draft := pending("draft", day, elevation.Low)
+	draft.SubmittedAt, draft.ExpiresAt = time.Time{}, time.Time{}
+	insert(t, s, draft)
+	if _, err := s.TakeIn(context.Background(), 1000); err != nil {
+		t.Fatal(err)
+	}
+	draft.Version, draft.ExpiredAt = 1, day.Add(time.Hour)
+	update(t, s, func(tx *Tx) error { return tx.TouchRequest(&draft, day.Add(time.Hour)) })
+	update(t, s, func(tx *Tx) error { return tx.Prune(day.Add(49 * time.Hour)) })
+	again := pending("again", day.Add(time.Hour), elevation.Low)
+	insert(t, s, again)
+	for _, sort := range []string{"user", "newest"} {
+		view(t, s, func(tx *Tx) error {
+			p, err := tx.RequestPage(RequestFilter{Sort: sort, Limit: MaxLimit, List: ListTeam})
+			if len(p.Items) != 5*listFrom+1 || p.Total != 5*listFrom+1 {
+				t.Errorf("by %s: %d listed, total %d", sort, len(p.Items), p.Total)
+			}
+			return err
+		})
+	}
+}
