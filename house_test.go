@@ -57,7 +57,7 @@ func layers() []layer {
 		{"controller/keys", shared, "keys stand at the bottom of the controller"},
 		{"controller/store", base, "store implements what audit and auth declare, and knows nothing above it"},
 		{"controller/queue", base + "controller/store", "the flow writes requests and grants; the API calls it and admin apart"},
-		{"controller/admin", base + "controller/store", "admin and queue do not call each other: the API does"},
+		{"controller/admin", base + "controller/store shared/rules/packs", "admin and queue do not call each other: the API does"},
 		{"controller/insight", base + "controller/store", "insight only reads"},
 		{"controller/api", base + "controller/store controller/queue controller/admin controller/insight controller/client", "a door calls the domain, never another door"},
 		{"controller/gateway", base + "controller/store controller/queue", "a door calls the domain, never another door"},

@@ -55,9 +55,9 @@ type Config struct {
 // Admin does what administrators ask. Use [New].
 type Admin struct {
 	cfg      Config
-	set      atomic.Pointer[rules.Set]
-	applying sync.Mutex    // one set of rules is applied at a time, from reading to putting in force
-	checks   chan struct{} // slots for reading large texts of rules
+	force    atomic.Pointer[inForce] // the rules; never nil
+	applying sync.Mutex              // one set of rules is applied at a time, from reading to putting in force
+	checks   chan struct{}           // slots for reading large texts of rules
 }
 
 // New reads the rules that are in force. Stored rules that this program can not

@@ -49,14 +49,14 @@ func (a *Admin) checkDenied(ctx context.Context, set *rules.Set) error {
 }
 
 // ReadRules reads a text of rules as [Admin.ApplyRules] would, without its tests
-// and for whoever may look at it already: it changes nothing. The error is a
-// *[FaultsError].
+// and for whoever may look at it already: it changes nothing. The packs that are
+// on come along. The error is a *[FaultsError].
 func (a *Admin) ReadRules(text string) (*rules.Set, error) {
 	set, faults := a.read(text)
 	if set == nil {
 		return nil, &FaultsError{Faults: faults}
 	}
-	return set, nil
+	return a.compose(set, a.force.Load().packs)
 }
 
 // RulesText is the text of the rules in force, "" when there are none.

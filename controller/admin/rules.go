@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -46,16 +48,47 @@ func (e *FaultsError) Unwrap() error { return elevation.ErrInvalid }
 // Ruleset is a stored set of rules. Version 0 means that there is none yet.
 type Ruleset struct {
 	store.Ruleset
-	Rules []rules.Rule // in the order of the text
+	Rules    []rules.Rule    // in the order of the text, without those of packs
+	Proposal *store.Proposal // the change was not made: it waits for a second person
 }
 
-// Set is the set that is in force; nil, which asks for everything, when there
-// is none or the stored one can not be read.
-func (a *Admin) Set() *rules.Set { return a.set.Load() }
+// Set is the set that is in force, with the packs that are on. When the stored
+// text can not be read, only the pack that guards is in it.
+func (a *Admin) Set() *rules.Set { return a.force.Load().set }
+
+// inForce are the rules of one version.
+type inForce struct {
+	own   *rules.Set // nil: there are none, or they can not be read
+	set   *rules.Set // with the packs
+	packs map[string]string
+}
+
+// zone is where hours without a zone are.
+func (a *Admin) zone() *time.Location {
+	if z, err := time.LoadLocation(a.cfg.Store.Settings().TimeZone); err == nil {
+		return z
+	}
+	return time.UTC
+}
 
 func (a *Admin) read(text string) (*rules.Set, []rules.Fault) {
-	return rules.Parse([]byte(text), rules.WithConditions(a.cfg.Conditions),
-		rules.WithTeams(delegation.ApproversName, string(delegation.ApproversID)))
+	return rules.Parse([]byte(text), rules.WithConditions(a.cfg.Conditions), rules.WithZone(a.zone()), rules.WithTeams(a.teamNames()...))
+}
+
+// teamNames are the teams that rules may name.
+func (a *Admin) teamNames() []string {
+	names := []string{delegation.ApproversName, string(delegation.ApproversID)}
+	err := a.cfg.Store.View(context.Background(), func(tx *store.Tx) error {
+		teams, err := tx.Teams()
+		for _, t := range teams {
+			names = append(names, t.Name, string(t.ID))
+		}
+		return err
+	})
+	if err != nil {
+		return nil // no names, no warnings
+	}
+	return names
 }
 
 // parse reads a text and runs its tests.
@@ -70,18 +103,35 @@ func (a *Admin) parse(text string) (*rules.Set, []rules.Fault) {
 	return set, faults
 }
 
+// loadRules puts the stored rules in force.
 func (a *Admin) loadRules(ctx context.Context) error {
 	r, err := a.stored(ctx)
-	if err != nil || r.Version == 0 {
+	if err != nil {
 		return err
 	}
-	set, faults := a.read(r.YAML)
-	if set == nil {
-		a.cfg.Log.Error("the stored rules can not be read: every attempt asks a person until new ones are applied",
-			"version", r.Version, "error", &FaultsError{Faults: faults})
-		return nil
+	var own *rules.Set
+	if r.Version > 0 {
+		var faults []rules.Fault
+		if own, faults = a.read(r.YAML); own == nil {
+			a.cfg.Log.Error("the stored rules can not be read: every attempt asks a person until new ones are applied",
+				"version", r.Version, "error", &FaultsError{Faults: faults})
+			r.Packs = onlyGuards()
+		}
 	}
-	a.set.Store(set.At(r.Version))
+	return a.enforce(own, r)
+}
+
+// enforce puts a version in force.
+func (a *Admin) enforce(own *rules.Set, r store.Ruleset) error {
+	set, err := a.compose(own, r.Packs)
+	if err != nil {
+		return err
+	}
+	set = set.At(r.Version)
+	a.force.Store(&inForce{own: own.At(r.Version), set: set, packs: r.Packs})
+	if a.cfg.OnRules != nil {
+		a.cfg.OnRules(set)
+	}
 	return nil
 }
 
@@ -130,10 +180,20 @@ type ApplyRules struct {
 // not be taken, a *[DeniedError] when they would approve what a person denied,
 // and [ErrConflict] when somebody else was faster.
 func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (Ruleset, []rules.Fault, error) {
-	if err := a.may(ctx, act, auth.RulesWrite, "rules.apply"); err != nil {
+	return a.changeRules(ctx, act, "rules.apply", in.AcknowledgeDenied, func(old store.Ruleset) (store.Ruleset, error) {
+		text, err := a.merged(old, in)
+		return store.Ruleset{YAML: text, Packs: old.Packs}, err
+	})
+}
+
+// changeRules is the one way in which rules change: edit makes the next text and
+// packs of the present ones. Where a second person is needed, it becomes a
+// proposal.
+func (a *Admin) changeRules(ctx context.Context, act auth.Actor, what string, acknowledged bool, edit func(store.Ruleset) (store.Ruleset, error)) (Ruleset, []rules.Fault, error) {
+	if err := a.may(ctx, act, auth.RulesWrite, what); err != nil {
 		return Ruleset{}, nil, err
 	}
-	if err := a.global(ctx, act, "rules.apply"); err != nil {
+	if err := a.global(ctx, act, what); err != nil {
 		return Ruleset{}, nil, err
 	}
 	a.applying.Lock()
@@ -142,33 +202,52 @@ func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (
 	if err != nil {
 		return Ruleset{}, nil, fmt.Errorf("read rules: %w", err)
 	}
-	text, err := a.merged(old, in)
+	if old.Version == 0 {
+		old.YAML = noRules
+	}
+	next, err := edit(old)
 	if err != nil {
 		return Ruleset{}, nil, err
 	}
-	set, faults := a.parse(text)
-	if set == nil {
+	own, faults := a.parse(next.YAML)
+	if own == nil {
 		return Ruleset{}, nil, &FaultsError{Faults: faults}
 	}
-	if old.Version > 0 && old.YAML == text && a.Set() != nil {
-		return Ruleset{Ruleset: old, Rules: a.Set().Rules()}, faults, nil
+	if force := a.force.Load(); old.Version > 0 && old.YAML == next.YAML && maps.Equal(old.Packs, next.Packs) && force.own != nil {
+		return Ruleset{Ruleset: old, Rules: force.own.Rules()}, faults, nil
 	}
-	if !in.AcknowledgeDenied {
-		if err := a.checkDenied(ctx, set); err != nil {
+	if !acknowledged {
+		whole, err := a.compose(own, next.Packs)
+		if err != nil {
+			return Ruleset{}, nil, err
+		}
+		if err := a.checkDenied(ctx, whole); err != nil {
 			return Ruleset{}, nil, err
 		}
 	}
-	next := store.Ruleset{YAML: text, By: by(act), At: a.cfg.Now()}
-	if next.Version, err = a.putRules(ctx, act, old, next, set); err != nil {
+	next.By, next.At = by(act), a.cfg.Now()
+	why, told, err := a.needsSecond(ctx, act, own)
+	if err != nil {
 		return Ruleset{}, nil, err
 	}
-	set = set.At(next.Version)
-	a.set.Store(set)
-	if a.cfg.OnRules != nil {
-		a.cfg.OnRules(set)
+	if why != "" {
+		r, err := a.propose(ctx, act, what, why, acknowledged, old, next)
+		return r, faults, err
 	}
-	return Ruleset{Ruleset: next, Rules: set.Rules()}, faults, nil
+	if told != "" {
+		faults = append(faults, rules.Fault{Line: 1, Col: 1, Severity: rules.Warning, Code: "alone", Text: told})
+	}
+	if next.Version, err = a.putRules(ctx, act, old, next, nil); err != nil {
+		return Ruleset{}, nil, err
+	}
+	if err := a.enforce(own, next); err != nil {
+		return Ruleset{}, nil, err
+	}
+	return Ruleset{Ruleset: next, Rules: own.At(next.Version).Rules()}, faults, nil
 }
+
+// noRules is the text before there is any.
+const noRules = "rules: []\n"
 
 // merged is the whole text that shall be in force.
 func (a *Admin) merged(old store.Ruleset, in ApplyRules) (string, error) {
@@ -187,7 +266,9 @@ func (a *Admin) merged(old store.Ruleset, in ApplyRules) (string, error) {
 	return string(text), nil
 }
 
-func (a *Admin) putRules(ctx context.Context, act auth.Actor, old, next store.Ruleset, set *rules.Set) (version int64, err error) {
+// putRules stores the next version. from is the proposal that it comes from, nil
+// for none.
+func (a *Admin) putRules(ctx context.Context, act auth.Actor, old, next store.Ruleset, from *store.Proposal) (version int64, err error) {
 	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		now, err := newest(tx)
 		if err != nil {
@@ -199,37 +280,39 @@ func (a *Admin) putRules(ctx context.Context, act auth.Actor, old, next store.Ru
 		if version, err = tx.PutRuleset(next); err != nil {
 			return audit.Event{}, err
 		}
-		return a.event(act, audit.RuleChanged, a.ruleChange(version, next, set)), nil
+		data := ruleChange(version, old, next)
+		if from != nil {
+			data["proposal"], data["proposed_by"] = from.ID, from.By.Name
+			if err := tx.PutProposal(*from); err != nil {
+				return audit.Event{}, err
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(next.Packs)) {
+			if old.Packs[name] == next.Packs[name] {
+				continue
+			}
+			if err := tx.Append(a.event(act, audit.PackChanged, map[string]string{"pack": name, "state": next.Packs[name], "version": data["version"]})); err != nil {
+				return audit.Event{}, err
+			}
+		}
+		return a.event(act, audit.RuleChanged, data), nil
 	})
 	return version, err
 }
 
 // ruleChange is what the event tells: which rules were added, changed, removed.
-func (a *Admin) ruleChange(version int64, next store.Ruleset, set *rules.Set) map[string]string {
+func ruleChange(version int64, old, next store.Ruleset) map[string]string {
 	sum := sha256.Sum256([]byte(next.YAML))
-	data := map[string]string{"version": strconv.FormatInt(version, 10), "rules": strconv.Itoa(set.Len()), "sha256": hex.EncodeToString(sum[:])}
-	before := map[elevation.RuleID]string{}
-	for _, r := range a.Set().Rules() {
-		before[r.Name] = r.YAML
-	}
-	var added, changed, removed []string
-	for _, r := range set.Rules() {
-		was, ok := before[r.Name]
-		switch {
-		case !ok:
-			added = append(added, string(r.Name))
-		case was != r.YAML:
-			changed = append(changed, string(r.Name))
-		}
-		delete(before, r.Name)
-	}
-	for name := range before {
-		removed = append(removed, string(name))
-	}
-	slices.Sort(removed)
+	data := map[string]string{"version": strconv.FormatInt(version, 10), "sha256": hex.EncodeToString(sum[:])}
+	added, changed, removed := rules.Changes([]byte(old.YAML), []byte(next.YAML))
 	for k, names := range map[string][]string{"added": added, "changed": changed, "removed": removed} {
 		if len(names) > 0 {
 			data[k] = audit.Clip(strings.Join(names, ", "), 1000)
+		}
+	}
+	for name, state := range next.Packs {
+		if old.Packs[name] != state {
+			data["pack."+name] = state
 		}
 	}
 	return data
@@ -245,9 +328,9 @@ func (a *Admin) Rules(ctx context.Context, act auth.Actor) (Ruleset, error) {
 		return Ruleset{}, fmt.Errorf("read rules: %w", err)
 	}
 	if r.Version == 0 {
-		r.YAML = "rules: []\n"
+		r.YAML = noRules
 	}
-	return Ruleset{Ruleset: r, Rules: a.Set().Rules()}, nil
+	return Ruleset{Ruleset: r, Rules: a.force.Load().own.Rules()}, nil
 }
 
 // Rule is one rule in force, by its name.
@@ -284,15 +367,40 @@ func (a *Admin) Evaluate(_ context.Context, act auth.Actor, in rules.Input) (rul
 // EvaluateRequest says what the rules in force would answer to a request if it
 // came now.
 func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevation.RequestID) (rules.Outcome, error) {
+	_, in, err := a.requestInput(ctx, act, id)
+	if err != nil {
+		return rules.Outcome{}, err
+	}
+	return a.Set().Evaluate(in, a.cfg.Now()), nil
+}
+
+// WhyNot says of one rule in force whether it matches an attempt, and else the
+// first condition that does not hold.
+func (a *Admin) WhyNot(_ context.Context, act auth.Actor, name elevation.RuleID, in rules.Input) (elevation.TraceLine, error) {
+	if err := act.Can(auth.RulesRead); err != nil {
+		return elevation.TraceLine{}, err
+	}
+	return a.Set().WhyNot(name, in, a.cfg.Now())
+}
+
+// WhyNotRequest is [Admin.WhyNot] of a request as it came.
+func (a *Admin) WhyNotRequest(ctx context.Context, act auth.Actor, name elevation.RuleID, id elevation.RequestID) (elevation.TraceLine, error) {
+	_, in, err := a.requestInput(ctx, act, id)
+	if err != nil {
+		return elevation.TraceLine{}, err
+	}
+	return a.Set().WhyNot(name, in, a.cfg.Now())
+}
+
+// requestInput is what rules see of a request inside the actor's scope.
+func (a *Admin) requestInput(ctx context.Context, act auth.Actor, id elevation.RequestID) (r elevation.Request, in rules.Input, err error) {
 	for _, p := range []auth.Permission{auth.RulesRead, auth.RequestsRead} {
 		if err := act.Can(p); err != nil {
-			return rules.Outcome{}, err
+			return r, in, err
 		}
 	}
-	var in rules.Input
-	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		r, err := tx.Request(id)
-		if err != nil {
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		if r, err = tx.Request(id); err != nil {
 			return err
 		}
 		ep, err := tx.Endpoint(r.Endpoint)
@@ -305,10 +413,7 @@ func (a *Admin) EvaluateRequest(ctx context.Context, act auth.Actor, id elevatio
 		}
 		return nil
 	})
-	if err != nil {
-		return rules.Outcome{}, err
-	}
-	return a.Set().Evaluate(in, a.cfg.Now()), nil
+	return r, in, err
 }
 
 // input is what rules see of a request of an endpoint.

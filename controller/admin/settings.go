@@ -33,9 +33,9 @@ func (a *Admin) EditSettings(ctx context.Context, act auth.Actor, edit func(*sto
 	if err := a.global(ctx, act, "settings.change"); err != nil {
 		return store.Settings{}, err
 	}
-	var next store.Settings
+	var old, next store.Settings
 	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		old := tx.Settings()
+		old = tx.Settings()
 		next = old
 		next.HeadStart = elevation.HeadStarts{}
 		for p, d := range old.HeadStart {
@@ -54,6 +54,11 @@ func (a *Admin) EditSettings(ctx context.Context, act auth.Actor, edit func(*sto
 		}
 		return a.event(act, audit.SettingsChanged, data), nil
 	})
+	if err == nil && old.TimeZone != next.TimeZone {
+		a.applying.Lock()
+		defer a.applying.Unlock()
+		err = a.loadRules(ctx) // hours without a zone have another one now
+	}
 	return next, err
 }
 

@@ -171,7 +171,7 @@ func TestPermissionTable(t *testing.T) {
 		Approver:      "requests.own requests.read requests.decide requests.revoke requests.review rules.read endpoints.read tokens.own requests.team",
 		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own links.read audit.read settings.read metrics requests.team reports.read",
 		SecurityAdmin: "requests.own requests.read requests.revoke endpoints.read tokens.own requests.team",
-		RuleAuthor:    "requests.own tokens.own",
+		RuleAuthor:    "requests.own requests.read rules.read rules.write endpoints.read tokens.own requests.team",
 		Requester:     "requests.own tokens.own",
 		"god":         "",
 	}
