@@ -112,7 +112,7 @@ func (a *app) one(ctx context.Context, c *client.Client, t change, body client.A
 		if dry {
 			now, err = c.Request(ctx, id)
 		} else {
-			now, err = c.Act(ctx, id, t.action, body)
+			now, err = c.Act(ctx, id, t.action, fits(t.action, body))
 		}
 		r.State = now.State
 	}
@@ -187,6 +187,16 @@ func past(action string) string {
 		return "checked in"
 	case "remove":
 		return "removed"
+	case "ask":
+		return "asked"
+	case "claim":
+		return "claimed"
+	case "escalate":
+		return "escalated"
+	case "prioritize":
+		return "moved in the queue"
+	case "after-review":
+		return "reviewed"
 	}
 	return action
 }

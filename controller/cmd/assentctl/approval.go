@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,20 +17,21 @@ import (
 
 // listFlags narrow lists of requests.
 type listFlags struct {
-	status, kind, user, endpoint, team, since, sort string
-	limit                                           int
-	watch                                           bool
+	status, kind, user, endpoint, team, since, sort, group string
+	limit                                                  int
+	watch                                                  bool
 }
 
 func (l *listFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&l.status, "status", "", "available, pending, approved, active, ended, revoked, expired, denied, cancelled or all; several with commas")
+	f.StringVar(&l.status, "status", "", "available, pending, approved, active, ended, revoked, expired, denied, cancelled, escalated, pending_review or all; several with commas")
 	f.StringVar(&l.kind, "type", "", "the same as --status, or an access type: run, session, admin")
 	f.StringVar(&l.user, "user", "", "name of the user at the endpoint")
 	f.StringVar(&l.endpoint, "endpoint", "", "name or id of the endpoint")
 	f.StringVar(&l.team, "team", "", "team that may answer")
 	f.StringVar(&l.since, "since", "", "not older than this, for example 24h")
 	f.StringVar(&l.sort, "sort", "", "queue, newest or a column, -column for the other way")
+	f.StringVar(&l.group, "group-by", "", "groups in place of requests: program, publisher, user or endpoint")
 	f.IntVar(&l.limit, "limit", 500, "at most this many rows, 0 for all")
 	f.BoolVar(&l.watch, "watch", false, "print the list anew whenever something happens")
 }
@@ -85,8 +85,14 @@ func (a *app) approval() *cobra.Command {
 		})}
 	flags.add(ls)
 	c := noun("approval", "Requests as approvers see them", ls, a.approvalView(), a.evidence(), a.action(),
-		a.verb("approve", "approve", "Approve requests"), a.verb("deny", "deny", "Deny requests"),
-		a.verb("revoke", "revoke", "End what was granted"), a.verb("undo", "undo", "Take an answer back while it is held"))
+		a.verb("approve", "approve", "Approve requests", "note", "for", "start", "lasts", "group"),
+		a.verb("deny", "deny", "Deny requests", "note", "group"),
+		a.verb("ask", "ask", "Ask the requester something (--comment), or note something for other approvers (--note)", "note", "group"),
+		a.verb("revoke", "revoke", "End what was granted", "note"), a.verb("undo", "undo", "Take an answer back while it is held"),
+		a.verb("claim", "claim", "Say that you look at them, for ten minutes", "note", "group"),
+		a.verb("escalate", "escalate", "Let one more team answer: the next of the ladder, or --team", "note", "team"),
+		a.verb("prioritize", "prioritize", "Change the place in the queue (--priority)", "note", "priority", "group"),
+		a.verb("after-review", "after-review", "Review requests after their use", "note"), a.canned())
 	return c
 }
 
@@ -97,10 +103,15 @@ func (a *app) requests(ctx context.Context, q url.Values, flags listFlags) error
 		return err
 	}
 	show := func() error {
+		if flags.group != "" {
+			q.Set("group_by", flags.group)
+			return a.groups(ctx, c, q, flags.limit)
+		}
 		rows, err := client.All[client.Request](ctx, c, "/requests", q, flags.limit)
 		if err != nil {
 			return err
 		}
+		a.fit = a.screenWidth()
 		return list(a, rows, func(r client.Request) string { return r.ID }, requestColumns(time.Now()))
 	}
 	if err := show(); err != nil || !flags.watch {
@@ -137,8 +148,8 @@ func requestColumns(now time.Time) []column[client.Request] {
 		{name: "justification", text: func(r R) string { return str(r.Justification) }},
 		{name: "waited", text: func(r R) string { return waited(r, now) }},
 		{name: "priority", text: func(r R) string { return r.Priority.Value }},
-		{name: "expires", text: func(r R) string { return when(r.ExpiresAt) }},
-		{name: "created", text: func(r R) string { return when(r.SubmittedAt) }},
+		{name: "expires", text: func(r R) string { return when(r.ExpiresAt) }, short: func(r R) string { return expires(r, now) }},
+		{name: "created", text: func(r R) string { return when(r.SubmittedAt) }, short: func(r R) string { return clock(r.SubmittedAt, now) }},
 		{name: "account", text: account, more: true},
 		{name: "ticket", text: func(r R) string { return str(r.Ticket) }, more: true},
 		{name: "requested_for", text: func(r R) string { return requestedFor(r) }, more: true},
@@ -148,6 +159,25 @@ func requestColumns(now time.Time) []column[client.Request] {
 		{name: "reviewers", text: reviewers, more: true},
 		{name: "caution", text: caution, more: true},
 	}
+}
+
+// expires says of what waits how long it still does.
+func expires(r client.Request, now time.Time) string {
+	if r.State != "pending" || r.ExpiresAt == nil {
+		return ""
+	}
+	return span(r.ExpiresAt.Sub(now))
+}
+
+// clock is a time as a narrow column has it: today's hour, else the day.
+func clock(t *time.Time, now time.Time) string {
+	switch {
+	case t == nil || t.IsZero():
+		return ""
+	case now.Sub(*t) < 20*time.Hour && t.Sub(now) < 20*time.Hour:
+		return t.Local().Format("15:04")
+	}
+	return t.Local().Format("01-02")
 }
 
 func status(r client.Request) string {
@@ -186,10 +216,14 @@ func waited(r client.Request, now time.Time) string {
 }
 
 func requestedFor(r client.Request) string {
-	if r.Requested.DurationSeconds == nil {
-		return ""
+	text := ""
+	if r.Requested.DurationSeconds != nil {
+		text = elevation.FormatDuration(time.Duration(*r.Requested.DurationSeconds) * time.Second)
 	}
-	return elevation.FormatDuration(time.Duration(*r.Requested.DurationSeconds) * time.Second)
+	if r.Requested.Start != nil {
+		text = strings.TrimSpace(text + " from " + when(r.Requested.Start))
+	}
+	return text
 }
 
 func reviewers(r client.Request) string {
@@ -226,6 +260,30 @@ func viewColumns(now time.Time) []column[client.Request] {
 			return r.Grant.ID
 		}},
 		{name: "end_reason", text: func(r R) string { return str(r.EndReason) }},
+		{name: "granted", text: granted},
+		{name: "can_answer", text: canAnswer},
+		{name: "claimed", text: func(r R) string {
+			if r.Claim == nil {
+				return ""
+			}
+			return r.Claim.By.Login + " until " + when(&r.Claim.Until)
+		}},
+		{name: "escalated", text: func(r R) string {
+			var names []string
+			for _, e := range r.Escalations {
+				names = append(names, e.Name)
+			}
+			return strings.Join(names, ", ")
+		}},
+		{name: "questions", text: questions},
+		{name: "notes", text: func(r R) string {
+			var lines []string
+			for _, n := range r.Notes {
+				lines = append(lines, n.By.Login+": "+n.Text)
+			}
+			return strings.Join(lines, "; ")
+		}},
+		{name: "after_review", text: afterReview},
 	}
 	return append(cols, extra...)
 }
@@ -243,6 +301,50 @@ func decision(r client.Request) string {
 		text += ": " + c
 	}
 	return text
+}
+
+func granted(r client.Request) string {
+	if r.Granted == nil {
+		return ""
+	}
+	text := elevation.FormatDuration(time.Duration(r.Granted.DurationSeconds) * time.Second)
+	if r.Granted.Start != nil {
+		text += " from " + when(r.Granted.Start)
+	}
+	return text
+}
+
+func canAnswer(r client.Request) string {
+	switch {
+	case r.Queue == nil:
+		return ""
+	case len(r.Queue.CanAnswer) > 0:
+		return strings.Join(r.Queue.CanAnswer, ", ")
+	case r.Queue.CanAnswerFrom != nil:
+		return "nobody before " + when(r.Queue.CanAnswerFrom)
+	}
+	return "nobody"
+}
+
+func questions(r client.Request) string {
+	var lines []string
+	for _, q := range r.Questions {
+		lines = append(lines, q.By.Login+" asks: "+q.Text+" - "+first(str(q.Answer), "not answered yet"))
+	}
+	return strings.Join(lines, "; ")
+}
+
+func afterReview(r client.Request) string {
+	switch a := r.AfterReview; {
+	case a == nil:
+		return ""
+	case a.By != nil:
+		return strings.TrimSuffix("by "+a.By.Login+" at "+when(a.At)+": "+str(a.Comment), ": ")
+	case a.DueAt != nil:
+		return "due since " + when(a.DueAt) + ", by " + a.Team
+	default:
+		return "afterwards by " + a.Team
+	}
 }
 
 func (a *app) approvalView() *cobra.Command {
@@ -304,102 +406,4 @@ func (a *app) explain(ctx context.Context, c *client.Client, id string) error {
 		{name: "rule", text: func(l L) string { return l.Rule }},
 		{name: "matched", text: func(l L) string { return fmt.Sprint(l.Matched) }},
 		{name: "why", text: func(l L) string { return l.Why }}})
-}
-
-// change is one thing to do to one request.
-type change struct{ action, id string }
-
-// actFlags go with every change.
-type actFlags struct {
-	comment, lasts string
-	yes, dryRun    bool
-}
-
-func (f *actFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.comment, "comment", "", "comment for the requester")
-	c.Flags().StringVar(&f.lasts, "for", "", "shorten an approval to this, for example 30m")
-	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before several ids")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done")
-}
-
-func (f *actFlags) body() (client.Answer, error) {
-	in := client.Answer{Comment: f.comment}
-	if f.lasts != "" {
-		d, err := elevation.ParseDuration(f.lasts)
-		if err != nil {
-			return in, usage("--for: " + err.Error())
-		}
-		in.DurationSeconds = int64(d / time.Second)
-	}
-	return in, nil
-}
-
-// verb makes "approval approve ID…" and its like.
-func (a *app) verb(name, action, short string) *cobra.Command {
-	var flags actFlags
-	c := &cobra.Command{Use: name + " ID…", Short: short, Args: cobra.MinimumNArgs(1),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			ids, err := a.gather(args)
-			if err != nil {
-				return err
-			}
-			var todo []change
-			for _, id := range ids {
-				todo = append(todo, change{action, id})
-			}
-			return a.act(ctx, todo, flags)
-		})}
-	flags.add(c)
-	return c
-}
-
-// action is "approval action", several verbs at once.
-func (a *app) action() *cobra.Command {
-	var flags actFlags
-	var approve, deny, remove []string
-	c := &cobra.Command{Use: "action", Aliases: []string{"a"}, Short: "Approve, deny and remove several requests at once",
-		Args: cobra.ArbitraryArgs,
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			todo, err := a.actions(approve, deny, remove, args)
-			if err != nil {
-				return err
-			}
-			return a.act(ctx, todo, flags)
-		})}
-	c.Flags().StringSliceVar(&approve, "approve", nil, "approve this id; may be repeated")
-	c.Flags().StringSliceVar(&deny, "deny", nil, "deny this id; may be repeated")
-	c.Flags().StringSliceVar(&remove, "remove", nil, "remove this id, or @approved, @denied, @expired, @escalated, @pending; may be repeated")
-	flags.add(c)
-	return c
-}
-
-// actions puts the ids behind the last flag's value to that flag, when only one
-// kind of flag is there.
-func (a *app) actions(approve, deny, remove, rest []string) ([]change, error) {
-	kinds := []struct {
-		name string
-		ids  []string
-	}{{"approve", approve}, {"deny", deny}, {"remove", remove}}
-	var todo []change
-	used := 0
-	for _, k := range kinds {
-		if len(k.ids) == 0 {
-			continue
-		}
-		used++
-		ids, err := a.gather(append(slices.Clone(k.ids), rest...))
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			todo = append(todo, change{k.name, id})
-		}
-	}
-	if used == 0 {
-		return nil, usage("nothing to do", "use --approve ID, --deny ID or --remove ID")
-	}
-	if used > 1 && len(rest) > 0 {
-		return nil, usage("say for each id what to do with it: "+rest[0], "repeat the flag: --approve A --approve B --deny C")
-	}
-	return todo, nil
 }

@@ -97,7 +97,7 @@ func (a *app) report(verb *cobra.Command, err error) int {
 		return done.code
 	}
 	fmt.Fprintf(a.err, "error: %s\n", inert.Text(sentence(done.err)))
-	for _, h := range append(done.hints, hints(done.err)...) {
+	for _, h := range append(done.hints, a.hints(done.err)...) {
 		fmt.Fprintf(a.err, "hint: %s\n", inert.Text(h))
 	}
 	return done.code
@@ -126,7 +126,7 @@ func sentence(err error) string {
 }
 
 // hints say what to do next.
-func hints(err error) []string {
+func (a *app) hints(err error) []string {
 	if errors.Is(err, client.ErrUnreachable) {
 		return []string{"check the address and that the controller runs"}
 	}
@@ -138,7 +138,7 @@ func hints(err error) []string {
 	case "unauthenticated":
 		return []string{"the token is unknown or has ended; run: assentctl login"}
 	case "step_up_required":
-		return []string{"confirm it in the console"}
+		return []string{"sign in again at " + a.address + " and answer there within five minutes"}
 	case "rate_limited":
 		return []string{"wait a moment and try again"}
 	case "already_decided":

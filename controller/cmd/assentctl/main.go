@@ -41,6 +41,8 @@ type app struct {
 	output  string
 	columns string
 	quiet   bool
+	address string // of the controller of this call, once it is known
+	fit     int // tables are at most so wide, 0 = as wide as they are
 }
 
 // run does one call and returns the exit code.
@@ -127,6 +129,7 @@ func (a *app) connect() (*client.Client, error) {
 		return nil, err
 	}
 	address := first(a.url, a.env("ASSENT_URL"), saved.URL, "http://localhost:8080")
+	a.address = address
 	token := a.env("ASSENT_TOKEN")
 	// A stored token is for the controller it was given to, and no other.
 	if token == "" && strings.TrimSuffix(address, "/") == strings.TrimSuffix(saved.URL, "/") {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
+	"golang.org/x/term"
 
 	"github.com/assent-epm/assent/shared/inert"
 )
@@ -73,7 +74,11 @@ func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
 		if a.format == "csv" {
 			return writeCSV(w, rows, shown)
 		}
-		return writeTable(w, rows, shown, a.quiet)
+		fit := a.fit
+		if a.columns != "" {
+			fit = 0
+		}
+		return writeTable(w, rows, shown, a.quiet, fit)
 	})
 }
 
@@ -100,7 +105,11 @@ func view[T any](a *app, row T, id func(T) string, cols []column[T]) error {
 			width = max(width, len(c.name))
 		}
 		for _, c := range shown {
-			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, inert.Text(c.text(row))); err != nil {
+			text := inert.Text(c.text(row))
+			if text == "" && a.columns == "" {
+				continue // what is not known is left out unless it was asked for
+			}
+			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, text); err != nil {
 				return err
 			}
 		}
@@ -130,7 +139,45 @@ func choose[T any](names string, cols []column[T]) ([]column[T], error) {
 // maxCell is how wide a cell of a table gets.
 const maxCell = 48
 
-func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool) error {
+// screenWidth is how wide a list of requests is at most: the terminal, and 100
+// where there is none.
+func (a *app) screenWidth() int {
+	if f, ok := a.out.(*os.File); ok && a.output == "" {
+		if wide, _, err := term.GetSize(int(f.Fd())); err == nil && wide > 0 {
+			return max(wide, 80)
+		}
+	}
+	return 100
+}
+
+// minCell is what is left of a column at least when a table is made to fit.
+const minCell = 5
+
+// narrow makes the widest columns narrower until the table fits.
+func narrow(width []int, gap, fit int) {
+	total := func() int {
+		n := gap * (len(width) - 1)
+		for _, w := range width {
+			n += w
+		}
+		return n
+	}
+	for fit > 0 && total() > fit {
+		widest := 0
+		for i, w := range width {
+			if w > width[widest] {
+				widest = i
+			}
+		}
+		if width[widest] <= minCell {
+			return
+		}
+		width[widest]--
+	}
+}
+
+// writeTable prints rows below each other. With fit it is at most so wide.
+func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit int) error {
 	var lines [][]string
 	if !bare {
 		head := []string{}
@@ -156,9 +203,11 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool) error
 			width[i] = max(width[i], utf8.RuneCountInString(cell))
 		}
 	}
+	narrow(width, 2, fit)
 	for _, l := range lines {
 		var b strings.Builder
 		for i, cell := range l {
+			cell = cut(cell, width[i])
 			b.WriteString(cell)
 			if i < len(l)-1 {
 				b.WriteString(strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2))
