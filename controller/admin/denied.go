@@ -48,15 +48,15 @@ func (a *Admin) checkDenied(ctx context.Context, set *rules.Set) error {
 	return nil
 }
 
-// ReadRules reads a text of rules as [Admin.ApplyRules] would, without its tests
-// and for whoever may look at it already: it changes nothing. The packs that are
-// on come along. The error is a *[FaultsError].
+// ReadRules reads a text of rules as [Admin.ApplyRules] would and joins the packs
+// that are on, without the text's tests and for whoever may look at it already: it
+// changes nothing. The error of a text with faults is a *[FaultsError].
 func (a *Admin) ReadRules(text string) (*rules.Set, error) {
-	set, faults := a.read(text)
-	if set == nil {
+	own, faults := a.read(text)
+	if own == nil {
 		return nil, &FaultsError{Faults: faults}
 	}
-	return a.compose(set, a.force.Load().packs)
+	return a.compose(own, a.force.Load().packs)
 }
 
 // RulesText is the text of the rules in force, "" when there are none.
