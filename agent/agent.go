@@ -8,8 +8,8 @@
 // permit comes only out of a grant that the controller signed for this
 // endpoint, this user and this very subject.
 //
-// Read flow.go for an attempt from start to permit, receive.go for what the
-// controller sends, effects.go for applying, ends.go for taking back.
+// Read flow.go for an attempt from start to permit, receive.go and the files of
+// its messages (questions, amend, policy), effects.go, then ends.go.
 package agent
 
 import (
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -34,6 +35,9 @@ type Conn interface {
 	Forget(id elevation.RequestID)
 	Connected() bool
 	KeySet() sign.KeySet
+	// Skew is how far this machine's clock was ahead of the controller's when
+	// they last spoke.
+	Skew() time.Duration
 }
 
 // Config names what an [Agent] is made of. Schedule and FailPoint may be nil.
@@ -52,6 +56,8 @@ type Config struct {
 	StageDir string // root-only folder for copies of scripts
 	// About is what does not come from the flow in a status: names, versions.
 	About func() local.Status
+	// Lookup finds the account of a uid; nil = intercept.LookupUID.
+	Lookup func(uid uint32) (intercept.Account, error)
 	// FailPoint is called at each step that a crash test wants to stop at.
 	FailPoint func(step string)
 }
@@ -69,10 +75,14 @@ type Agent struct {
 
 	mu      sync.Mutex // guards the fields below
 	holders map[elevation.RequestID][]*holder
-	claimed map[elevation.GrantID]bool // permits given out and not yet armed
-	since   time.Time                  // of the present connection, or of its loss
-	locked  string                     // why the controller locked this endpoint, "" = it did not
-	watched map[elevation.GrantID]bool // trees that are being waited for
+	claimed map[elevation.GrantID]bool         // permits given out and not yet armed
+	since   time.Time                          // of the present connection, or of its loss
+	locked  string                             // why the controller locked this endpoint, "" = it did not
+	watched map[elevation.GrantID]bool         // trees that are being waited for
+	handed  map[elevation.RequestID]bool       // whose answers the link has
+	says    map[elevation.GrantID]func(string) // whoever can tell the person in front of a program something
+
+	policy policyState
 }
 
 // New opens the journal and undoes or adopts what an earlier run left. After it
@@ -80,6 +90,9 @@ type Agent struct {
 func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if cfg.FailPoint == nil {
 		cfg.FailPoint = func(string) {}
+	}
+	if cfg.Lookup == nil {
+		cfg.Lookup = intercept.LookupUID
 	}
 	j, damaged, err := openJournal(filepath.Join(cfg.Data, "requests"))
 	if err != nil {
@@ -92,7 +105,11 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg.Log.Error("a grant can not be read: it counts as used, and what it did is undone", "grant", d.ID, "error", d.Err)
 	}
 	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
-		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{}}
+		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{},
+		handed: map[elevation.RequestID]bool{}, says: map[elevation.GrantID]func(string){}}
+	if err := a.loadPolicy(); err != nil {
+		return nil, err
+	}
 	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.recover(ctx)
 	return a, nil
@@ -114,6 +131,8 @@ type holder struct {
 	need     *wire.Need
 	progress *wire.Progress
 	accepted bool
+	taken    int   // messages about the request that the controller has taken
+	refusal  error // of the newest message about it
 	final    error
 	grant    elevation.GrantID
 }
@@ -188,6 +207,7 @@ func (a *Agent) Online(connected bool) {
 	}
 	if connected {
 		a.resendWithdrawals()
+		a.resendAnswers()
 	}
 }
 

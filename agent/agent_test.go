@@ -33,6 +33,7 @@ type desk struct {
 	sent []any
 	reps []wire.Report
 	down bool
+	skew time.Duration
 	news chan struct{}
 }
 
@@ -58,6 +59,7 @@ func (d *desk) Report(r wire.Report) error {
 }
 
 func (d *desk) Forget(elevation.RequestID) {}
+func (d *desk) Skew() time.Duration        { d.mu.Lock(); defer d.mu.Unlock(); return d.skew }
 func (d *desk) Connected() bool            { d.mu.Lock(); defer d.mu.Unlock(); return !d.down }
 func (d *desk) KeySet() sign.KeySet {
 	public := d.key.Key.Public().(ed25519.PublicKey)
@@ -155,14 +157,37 @@ func attempt() elevation.Attempt {
 
 // person answers every question with a reason and counts what it is shown.
 type person struct {
-	reason string
-	err    error
-	mu     sync.Mutex // guards the fields below
-	lines  []intercept.Waiting
+	reason  string
+	err     error
+	replies chan string // to questions; nil = there is nobody to answer them
+	mu      sync.Mutex  // guards the fields below
+	lines   []intercept.Waiting
+	asked   []intercept.Question
+	said    []string
 }
 
 func (p *person) Ask(context.Context, wire.Need) (string, string, error) { return p.reason, "", p.err }
-func (p *person) Say(string)                                             {}
+func (p *person) Say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = append(p.said, text)
+}
+
+func (p *person) Question(ctx context.Context, q intercept.Question) (string, error) {
+	p.mu.Lock()
+	p.asked = append(p.asked, q)
+	p.mu.Unlock()
+	if p.replies == nil {
+		return "", intercept.ErrNobody
+	}
+	select {
+	case text := <-p.replies:
+		return text, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
 func (p *person) Waiting(w intercept.Waiting) {
 	p.mu.Lock()
 	p.lines = append(p.lines, w)

@@ -20,7 +20,7 @@ func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string,
 	if err != nil {
 		return err
 	}
-	ref, err := a.Trees.Put(ctx, string(e.ID), e.UID, pid, permit.Grant.Duration)
+	ref, err := a.Trees.Put(ctx, string(e.ID), e.UID, pid, e.Total)
 	if err = errors.Join(err, scheduled()); err != nil {
 		return errors.Join(fmt.Errorf("contain the command: %w", err), a.Fail(ctx, e.ID, err))
 	}
@@ -45,7 +45,8 @@ func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*gra
 		return e, nil, fmt.Errorf("arm grant %s: %w", id, grants.ErrNoEntry)
 	}
 	e.State, e.Used = grants.Armed, true
-	e.EndBy = now.After(permit.Grant.Duration).NotAfter(permit.Grant.NotAfter)
+	e.Total = max(e.Total, permit.Grant.Duration)
+	e.EndBy = now.After(permit.Grant.Duration).NotAfter(permit.Grant.NotAfter).Later(e.Total - permit.Grant.Duration) // it may be amended before it is used
 	tree, err := a.Trees.Plan(string(id), e.UID)
 	if err != nil {
 		return e, nil, fmt.Errorf("arm grant %s: %w", id, err)
@@ -89,8 +90,16 @@ func (a *Agent) Start(ctx context.Context, id elevation.GrantID) error {
 	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: id, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
 		return fmt.Errorf("report the start of grant %s: %w", id, err)
 	}
+	a.noteStart(e.Request)
 	a.ledgerChanged()
 	return nil
+}
+
+func (a *Agent) noteStart(id elevation.RequestID) {
+	now := a.now()
+	if err := a.journal.update(id, now, func(n *note) { n.happened(now, "started", "", "") }); err != nil {
+		a.Log.Error("note a start", "request", id, "error", err)
+	}
 }
 
 // Fail ends a grant whose program never ran.
@@ -106,14 +115,14 @@ func (a *Agent) Release(id elevation.GrantID) { a.unclaim(id) }
 
 // Run starts the program of a permit on behalf of `assent run`. The spec's tree
 // and time are filled here, everything else by the caller. It implements
-// local's Runner.
-func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error) {
+// local's Runner. say tells the person in front of the program something.
+func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec, say func(string)) (*privilege.Running, error) {
 	id := permit.Grant.ID
 	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Stage = privilege.StagePath(a.StageDir, id) })
 	if err != nil {
 		return nil, err
 	}
-	spec.Grant, spec.Request, spec.TTL, spec.StageDir = id, e.Request, permit.Grant.Duration, a.StageDir
+	spec.Grant, spec.Request, spec.TTL, spec.StageDir = id, e.Request, e.Total, a.StageDir
 	spec.Contained = scheduled
 	running, err := a.Trees.Start(ctx, spec)
 	if err != nil {
@@ -128,6 +137,10 @@ func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege
 	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: e.ID, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
 		a.Log.Error("report the start", "grant", e.ID, "error", err)
 	}
+	a.noteStart(e.Request)
+	a.mu.Lock()
+	a.says[id] = say
+	a.mu.Unlock()
 	a.watchTree(e, running)
 	a.ledgerChanged()
 	return running, nil

@@ -116,6 +116,7 @@ func (a *Agent) reportEnd(e grants.Entry, text string) error {
 	return errors.Join(a.Ledger.Put(e), a.journal.update(e.Request, a.now(), func(n *note) {
 		if n.Phase == phaseApproved {
 			n.Phase, n.Why = phaseClosed, string(e.EndReason)
+			n.happened(e.EndedAt, "ended", "", string(e.EndReason))
 		}
 	}))
 }
@@ -135,6 +136,7 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 		defer func() {
 			a.mu.Lock()
 			delete(a.watched, e.ID)
+			delete(a.says, e.ID)
 			a.mu.Unlock()
 		}()
 		if running != nil {
@@ -181,7 +183,7 @@ func (a *Agent) settle(ctx context.Context, e grants.Entry, now grants.Moment) e
 	case e.State == grants.Armed:
 		return a.end(ctx, e.ID, elevation.Failed)
 	case e.State == grants.Held:
-		return nil
+		return a.Ledger.Carry(e.ID, now)
 	}
 	alive, err := a.Trees.Alive(e.Effect.Tree)
 	switch {

@@ -15,6 +15,7 @@ import (
 const (
 	answerWithin   = 4 * time.Second // the controller answers an attempt by then, or counts as unreachable
 	withdrawWithin = time.Second     // how long a withdrawal waits for its confirmation
+	maxSkew        = 10 * time.Minute
 )
 
 // Elevate implements [intercept.Elevator]: a waiting grant is used, a waiting
@@ -28,6 +29,9 @@ func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 	}
 	if permit, ok := a.claimWaiting(ask.Attempt); ok {
 		return permit, nil
+	}
+	if opens := a.opensLater(ask.Attempt); !opens.IsZero() && !ask.RulesOnly {
+		p.Say("This is approved from " + intercept.ClockTime(opens, a.now()) + " on; this asks for now.")
 	}
 	if ask.RulesOnly {
 		return a.follow(ctx, &wait{a: a, ask: ask, p: p, id: elevation.NewRequestID(a.now()), since: a.now()})
@@ -71,12 +75,15 @@ type wait struct {
 	stage    stage
 	sent     bool // the link has the message of this stage, and sends it until it is answered
 	complete wire.Complete
+	asking   *asking // a question that the person has before them, nil = none
+	put      int     // questions of the request that were put to the person
 }
 
 // follow drives w until there is a permit or an error.
 func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 	h := a.hold(w.id, w.ask.Attempt)
 	defer func() { a.release(w.id, h) }()
+	defer w.endQuestion()
 	patience := time.NewTimer(answerWithin)
 	defer patience.Stop()
 	var giveUp <-chan time.Time
@@ -93,15 +100,23 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 		}
 		if next != "" { // the same thing waits under another id: follow that one
 			a.release(w.id, h)
-			w.id = next
+			w.id, w.put = next, 0
 			h = a.hold(next, w.ask.Attempt)
 			continue
 		}
 		if before == stageAttempt && w.stage == stageComplete {
 			patience.Reset(answerWithin) // the person took some time for the reason
 		}
+		w.question(ctx)
 		select {
 		case <-h.wake:
+		case r := <-w.replies():
+			w.asking.cancel()
+			if w.asking = nil; errors.Is(r.err, intercept.ErrWithdrawn) {
+				return intercept.Permit{}, a.giveUp(w)
+			}
+			w.replied(r)
+			h.set(func(*holder) {}) // the waiting line goes on
 		case <-patience.C:
 			if w.stage != stageFollow {
 				return intercept.Permit{}, a.unreachable(w)
@@ -121,8 +136,8 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 // follow, a permit, or the error that ends the wait.
 func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, intercept.Permit, error) {
 	h.mu.Lock()
-	need, progress, accepted, final, grant := h.need, h.progress, h.accepted, h.final, h.grant
-	h.need = nil
+	need, progress, accepted, final, grant, refusal := h.need, h.progress, h.accepted, h.final, h.grant, h.refusal
+	h.need, h.refusal = nil, nil
 	h.mu.Unlock()
 	switch {
 	case grant != "":
@@ -133,6 +148,10 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 		return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
 	case final != nil:
 		return "", intercept.Permit{}, final
+	case refusal != nil && w.stage != stageFollow:
+		return "", intercept.Permit{}, refusal
+	case refusal != nil: // of an answer or the like: the request goes on
+		w.p.Say("That was not taken: " + refusal.Error())
 	}
 	switch {
 	case need == nil:
@@ -190,6 +209,7 @@ func (w *wait) send() {
 // answerNeed asks the person what the controller wants to know.
 func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	reason, ticket := w.ask.Justification, w.ask.Ticket
+	need = w.a.policyNeed(need)
 	if reason == "" && need.ReasonMin > 0 || ticket == "" && need.Ticket != "" {
 		var err error
 		if reason, ticket, err = w.p.Ask(ctx, need); err != nil {
@@ -201,15 +221,21 @@ func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	w.stage, w.sent = stageComplete, false
 	now := w.a.now()
 	w.since = now
-	return w.a.journal.put(note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket,
-		Phase: phaseWaiting, At: now}, now)
+	n := note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket, Phase: phaseWaiting, At: now}
+	n.happened(now, "asked", n.Attempt.User.Name, n.Justification)
+	return w.a.journal.put(n, now)
 }
 
 // queued notes that the controller has the request.
 func (w *wait) queued() error {
 	w.stage = stageFollow
 	w.a.FailPoint("accepted")
-	return w.a.journal.update(w.id, w.a.now(), func(n *note) { n.Accepted = true })
+	return w.a.journal.update(w.id, w.a.now(), func(n *note) {
+		if !n.Accepted {
+			n.happened(w.a.now(), "queued", "", "")
+		}
+		n.Accepted = true
+	})
 }
 
 // join follows the request under which the same thing already waits.
@@ -230,6 +256,7 @@ func (w *wait) show(progress *wire.Progress) {
 	line := intercept.Waiting{Request: w.id, Since: w.since, Offline: !w.a.Conn.Connected()}
 	if progress != nil {
 		line.Position, line.UsualWait, line.CanAnswer = progress.Position, progress.UsualWait, progress.CanAnswer
+		line.CanAnswerFrom = progress.CanAnswerFrom
 	}
 	w.p.Waiting(line)
 }
@@ -254,6 +281,11 @@ func (a *Agent) leave(ctx context.Context, w *wait) error {
 		}
 		return &intercept.Kept{Request: w.id}
 	}
+	return a.giveUp(w)
+}
+
+// giveUp takes the request of w back, unless somebody else waits for it too.
+func (a *Agent) giveUp(w *wait) error {
 	if others := a.holdersOf(w.id); others > 1 {
 		return intercept.ErrWithdrawn // somebody else still waits for the same request
 	}
@@ -322,12 +354,30 @@ func (a *Agent) claimWaiting(attempt elevation.Attempt) (intercept.Permit, bool)
 	return intercept.Permit{}, false
 }
 
+// opensLater is when a grant for the attempt opens that can not be used yet.
+func (a *Agent) opensLater(attempt elevation.Attempt) time.Time {
+	now := a.Clock()
+	for _, e := range a.Ledger.All() {
+		if e.State != grants.Held || e.Opens.IsZero() || e.Due(now) || e.Opened(now) {
+			continue
+		}
+		if g, err := a.openGrant(e.Grant); err == nil && matches(g, attempt) == nil {
+			return e.Opens
+		}
+	}
+	return time.Time{}
+}
+
 // claim gives a held grant out, to one caller only.
 func (a *Agent) claim(id elevation.GrantID) (intercept.Permit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e, ok := a.Ledger.Get(id)
 	if !ok || a.claimed[id] || !e.Usable(a.Clock()) {
+		return intercept.Permit{}, false
+	}
+	if skew := a.Conn.Skew(); !e.Opens.IsZero() && skew.Abs() > maxSkew {
+		a.Log.Warn("a window in the future is not opened: this clock is not the controller's", "grant", id, "skew", skew)
 		return intercept.Permit{}, false
 	}
 	g, err := a.openGrant(e.Grant)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -39,11 +40,55 @@ type note struct {
 	Why           string              `cbor:"why"` // of a closed one
 	At            time.Time           `cbor:"at"`
 	ChangedAt     time.Time           `cbor:"changed_at"`
+
+	Extends   elevation.RequestID `cbor:"extends,omitempty"` // it asks for more time of that one
+	Previous  elevation.RequestID `cbor:"previous,omitempty"`
+	Questions []question          `cbor:"questions,omitempty"`
+	Events    []happening         `cbor:"events,omitempty"`
+	Removed   bool                `cbor:"removed,omitempty"` // by its person, from the list
+}
+
+// question is what an approver wants to know.
+type question struct {
+	By         string    `cbor:"by"`
+	Text       string    `cbor:"text"`
+	At         time.Time `cbor:"at"`
+	Answer     string    `cbor:"answer"`
+	AnsweredAt time.Time `cbor:"answered_at"`
+	Taken      bool      `cbor:"taken"` // the controller has the answer, or does not want it
+}
+
+// happening is one line of a request's story as this endpoint knows it.
+type happening struct {
+	At   time.Time `cbor:"at"`
+	Kind string    `cbor:"kind"`
+	By   string    `cbor:"by"`
+	Text string    `cbor:"text"`
 }
 
 func (n note) open() bool { return n.Phase == phaseWaiting || n.Phase == phaseWithdrawing }
 
+// happened adds a line to the story; the first ones and the newest are kept.
+func (n *note) happened(at time.Time, kind, by, text string) {
+	if len(n.Events) >= eventsKept {
+		n.Events = append(n.Events[:eventsKept/2:eventsKept/2], n.Events[eventsKept/2+1:]...)
+	}
+	n.Events = append(n.Events, happening{At: at, Kind: kind, By: by, Text: text})
+}
+
+// asked is the place of the first question without an answer, -1 = none.
+func (n note) asked() int {
+	for i, q := range n.Questions {
+		if q.AnsweredAt.IsZero() {
+			return i
+		}
+	}
+	return -1
+}
+
 const (
+	eventsKept  = 60
+	asksKept    = 50                 // questions of one request
 	notesKept   = 500                // finished requests shown by `assent list`
 	noteMaxAge  = 7 * 24 * time.Hour // and for how long
 	noteMaxSize = sign.MaxSize
@@ -131,6 +176,7 @@ func (j *journal) update(id elevation.RequestID, now time.Time, change func(*not
 	if !ok {
 		return nil
 	}
+	n.Questions, n.Events = slices.Clone(n.Questions), slices.Clone(n.Events) // others may read the stored ones
 	change(&n)
 	return j.put(n, now)
 }
@@ -163,7 +209,7 @@ func (j *journal) waitingSame(a elevation.Attempt) (note, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, n := range j.all {
-		if n.Phase == phaseWaiting && n.Attempt.Same(a) {
+		if n.Phase == phaseWaiting && n.Extends == "" && n.Attempt.Same(a) {
 			return n, true
 		}
 	}

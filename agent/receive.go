@@ -7,18 +7,23 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
 // errGrant is wrapped by every reason not to take a grant.
-var errGrant = errors.New("the grant is refused")
+var (
+	errGrant   = errors.New("the grant is refused")
+	errNotHere = errors.New("not possible on this endpoint") // the grant is good, but not for this machine
+)
 
 // Receive is called by the link for every frame, one at a time and in order.
 // For a durable frame nil means that it is stored and applied; an error makes
@@ -47,11 +52,14 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 	case wire.TAccepted:
 		return receive(f, a.accepted)
 	case wire.TError:
-		return receive(f, func(m wire.Error) error {
-			a.tell(m.Request, func(h *holder) { h.final = controllerError(m) })
-			return nil
-		})
-	case wire.TQuestion, wire.TAmend, wire.TPolicy, wire.TBundle, wire.TKeySet:
+		return receive(f, a.complained)
+	case wire.TQuestion:
+		return receive(f, a.questioned)
+	case wire.TAmend:
+		return receive(f, func(m wire.Signed) error { return a.amended(ctx, m) })
+	case wire.TPolicy:
+		return receive(f, a.adoptPolicy)
+	case wire.TBundle, wire.TKeySet:
 		a.Log.Info("a message of a later protocol is acknowledged and not acted on", "type", f.Type)
 		return nil
 	}
@@ -66,6 +74,16 @@ func receive[M any](f wire.Frame, apply func(M) error) error {
 		return err
 	}
 	return apply(m)
+}
+
+// complained takes the controller's word that it does not want a message. It
+// ends an attempt that is not queued yet, and nothing else.
+func (a *Agent) complained(m wire.Error) error {
+	a.tell(m.Request, func(h *holder) { h.refusal = controllerError(m) })
+	if m.Request == "" || m.Code == wire.CodeUnavailable || m.Code == wire.CodeRateLimited {
+		return nil
+	}
+	return a.settleAnswers(m.Request)
 }
 
 func controllerError(m wire.Error) error {
@@ -84,13 +102,17 @@ func (a *Agent) accepted(m wire.Accepted) error {
 	if n, ok := a.journal.get(m.Request); ok && n.Phase == phaseWithdrawing {
 		return a.finish(m.Request, phaseClosed, func(n *note) { n.Why = string(wire.ClosedCancelled) }, intercept.ErrWithdrawn)
 	}
-	a.tell(m.Request, func(h *holder) { h.accepted = true })
-	return nil
+	a.tell(m.Request, func(h *holder) { h.accepted, h.taken = true, h.taken+1 })
+	return a.settleAnswers(m.Request)
 }
 
 // finish notes the end of a request and tells its holders.
 func (a *Agent) finish(id elevation.RequestID, p phase, change func(*note), final error) error {
-	err := a.journal.update(id, a.now(), func(n *note) { n.Phase = p; change(n) })
+	err := a.journal.update(id, a.now(), func(n *note) {
+		n.Phase = p
+		change(n)
+		n.happened(a.now(), cmp.Or(n.Why, string(p)), n.By, n.Text)
+	})
 	a.tell(id, func(h *holder) { h.final = final })
 	return err
 }
@@ -100,6 +122,9 @@ func (a *Agent) decided(m wire.Decision) error {
 	if m.Verdict != elevation.Approved { // an unknown verdict is a denial
 		refused := &intercept.Refused{By: m.By, Rule: m.Rule, Text: m.Text}
 		return a.finish(m.Request, phaseDenied, func(n *note) { n.By, n.Text = m.By, m.Text }, refused)
+	}
+	if n, ok := a.journal.get(m.Request); ok && n.Extends != "" && len(m.Grant) == 0 {
+		return a.journal.update(m.Request, a.now(), func(n *note) { n.By, n.Text = m.By, m.Text }) // its amendment follows
 	}
 	a.FailPoint("decision received")
 	g, err := a.openGrant(m.Grant)
@@ -111,23 +136,40 @@ func (a *Agent) decided(m wire.Decision) error {
 		err = a.fits(g, m.Request)
 	}
 	if err != nil {
-		a.Log.Error("a grant from the controller is refused", "request", m.Request, "error", err)
-		return a.finish(m.Request, phaseDenied, func(n *note) { n.By, n.Text = "this endpoint", err.Error() },
-			&intercept.Refused{By: "this endpoint", Rule: true, Text: "the grant does not verify; tell your administrator"})
+		return a.refuse(g, m, err)
 	}
 	return a.store(g, m)
+}
+
+// refuse says why a grant is not taken: to whoever waits, and to the controller
+// when at least its signature was good.
+func (a *Agent) refuse(g elevation.Grant, m wire.Decision, why error) error {
+	a.Log.Error("a grant from the controller is refused", "request", m.Request, "error", why)
+	text := "the grant does not verify; tell your administrator"
+	if errors.Is(why, errNotHere) {
+		text = why.Error()
+	}
+	var reported error
+	if g.ID != "" && g.Request == m.Request {
+		reported = a.Conn.Report(wire.Report{Request: g.Request, Grant: g.ID, Kind: elevation.ReportEnded, Reason: elevation.Failed,
+			Text: inert.Clip(why.Error(), 500), At: a.now()})
+	}
+	return errors.Join(reported, a.finish(m.Request, phaseDenied, func(n *note) { n.By, n.Text = "this endpoint", why.Error() },
+		&intercept.Refused{By: "this endpoint", Rule: true, Text: text}))
 }
 
 // store puts a verified grant into the ledger and reports its delivery.
 func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 	now := a.Clock()
-	uid, err := strconv.ParseUint(g.User.UID, 10, 32)
-	if err != nil || uid == 1<<32-1 {
-		return a.finish(m.Request, phaseDenied, func(n *note) { n.Text = "unusable uid" },
-			&intercept.Refused{By: "this endpoint", Rule: true, Text: "the grant is for no user of this machine"})
+	uid, err := uidOf(g)
+	if err != nil {
+		return a.refuse(g, m, err)
 	}
-	e := grants.Entry{ID: g.ID, Request: g.Request, UID: uint32(uid), UserName: g.User.Name, Grant: m.Grant, State: grants.Held,
-		Received: now, UseBy: now.After(g.ValidFor).NotAfter(g.NotAfter)}
+	e := grants.Entry{ID: g.ID, Request: g.Request, UID: uid, UserName: g.User.Name, Grant: m.Grant, State: grants.Held,
+		Received: now, UseBy: now.After(g.ValidFor).NotAfter(g.NotAfter), Opens: g.NotBefore, Total: g.Duration}
+	if wait := g.NotBefore.Sub(now.Wall); !g.NotBefore.IsZero() && wait > 0 {
+		e.UseBy = now.After(wait + g.ValidFor).NotAfter(g.NotAfter)
+	}
 	n, known := a.journal.get(g.Request)
 	withdrawn := known && (n.Phase == phaseWithdrawing || n.Phase == phaseClosed)
 	if withdrawn {
@@ -145,43 +187,66 @@ func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 	}
 	a.tell(g.Request, func(h *holder) { h.grant = g.ID })
 	a.ledgerChanged()
-	if !known { // answered at once: it was never queued
+	if !known { // answered at once, or not asked for from here
 		n = note{ID: g.Request, At: now.Wall, Attempt: elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}}
 	}
+	n.Questions, n.Events = slices.Clone(n.Questions), slices.Clone(n.Events)
 	n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
+	n.happened(now.Wall, "approved", m.By, m.Text)
 	return a.journal.put(n, now.Wall)
 }
 
+func uidOf(g elevation.Grant) (uint32, error) {
+	uid, err := strconv.ParseUint(g.User.UID, 10, 32)
+	if err != nil || uid == 1<<32-1 {
+		return 0, fmt.Errorf("%w: it is for no user of this machine", errGrant)
+	}
+	return uint32(uid), nil
+}
+
 // openGrant verifies the signature and everything that does not depend on a
-// request: that it is for this endpoint and within what any grant may allow.
+// request: that it is for this endpoint and within what any grant may allow. A
+// grant that comes with an error is signed and for this endpoint, but can not be
+// used; its time may still be to come.
 func (a *Agent) openGrant(raw []byte) (elevation.Grant, error) {
 	var g elevation.Grant
 	if err := a.Conn.KeySet().Open(sign.Grant, raw, a.now(), &g); err != nil {
 		return elevation.Grant{}, fmt.Errorf("%w: %w", errGrant, err)
 	}
-	bad := func(what string) (elevation.Grant, error) {
-		return elevation.Grant{}, fmt.Errorf("%w: %s", errGrant, what)
+	if g.Cluster != a.Cluster || g.Endpoint != a.Endpoint {
+		return elevation.Grant{}, fmt.Errorf("%w: it is for another endpoint", errGrant)
 	}
-	now := a.now()
-	limit := elevation.DefaultTimes().RunCap
+	if elevation.CheckID(elevation.GrantPrefix, string(g.ID)) != nil || elevation.CheckID(elevation.RequestPrefix, string(g.Request)) != nil {
+		return elevation.Grant{}, fmt.Errorf("%w: its ids are not valid", errGrant)
+	}
+	bad := func(what string) (elevation.Grant, error) { return g, fmt.Errorf("%w: %s", errGrant, what) }
+	now, limit := a.now(), elevation.DefaultTimes().RunCap
 	switch {
-	case g.Cluster != a.Cluster || g.Endpoint != a.Endpoint:
-		return bad("it is for another endpoint")
-	case elevation.CheckID(elevation.GrantPrefix, string(g.ID)) != nil || elevation.CheckID(elevation.RequestPrefix, string(g.Request)) != nil:
-		return bad("its ids are not valid")
-	case g.AccessType != elevation.Run || g.Uses != 1 || len(g.Nonce) < 16:
-		return bad("its kind, uses or nonce are not served")
+	case g.AccessType != elevation.Run:
+		return g, fmt.Errorf("%w: this agent can not give access of type %q, only run single programs", errNotHere, inert.Text(string(g.AccessType)))
+	case g.Uses != 1 || len(g.Nonce) < 16:
+		return bad("its uses or its nonce are not served")
 	case g.Duration <= 0 || g.Duration > limit || g.ValidFor <= 0 || g.ValidFor > 24*time.Hour:
 		return bad("its times are not served")
-	case !g.NotBefore.IsZero() && now.Before(g.NotBefore):
-		return bad("its time has not come")
-	case !g.NotAfter.IsZero() && (!now.Before(g.NotAfter) || !g.NotBefore.IsZero() && !g.NotBefore.Before(g.NotAfter)):
+	case g.NotBefore.After(now) && g.NotAfter.IsZero():
+		return bad("its start has no end")
+	case g.NotBefore.Sub(now) > farthestStart:
+		return bad("its start is too far away")
+	case !g.NotBefore.IsZero() && !g.NotAfter.IsZero() && (!g.NotBefore.Before(g.NotAfter) || g.NotAfter.Sub(g.NotBefore) > limit):
+		return bad("its window is not served")
+	case !g.NotAfter.IsZero() && !now.Before(g.NotAfter):
 		return bad("its time is over")
 	}
 	return g, nil
 }
 
-// fits checks a grant against the request that this endpoint made.
+// farthestStart is how far ahead a window may be asked for.
+const farthestStart = 400 * 24 * time.Hour
+
+// fits checks a grant against the request that this endpoint made. One that
+// nobody asked for from here (the portal, an approver ahead or for somebody) is
+// for a user who must exist under that number and name: a reused number is
+// somebody else. When it is used, the attempt is compared as ever.
 func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
 	if g.Request != id {
 		return fmt.Errorf("%w: it is for another request", errGrant)
@@ -191,12 +256,12 @@ func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
 	if !ok {
 		held, found := a.heldAttempt(id)
 		if !found {
-			return nil // answered after a restart: it still matches only the very same attempt
+			return a.known(g)
 		}
 		attempt = held
 	}
-	if err := matches(g, attempt); err != nil {
-		return err
+	if err := matches(g, attempt); err != nil || n.Previous != "" {
+		return err // asked again: the controller has written the attempt anew
 	}
 	raw, err := sign.Encode(attempt)
 	if err != nil {
@@ -204,6 +269,26 @@ func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
 	}
 	if digest := sha256.Sum256(raw); !bytes.Equal(digest[:], g.RequestDigest) {
 		return fmt.Errorf("%w: it answers a changed request", errGrant)
+	}
+	return nil
+}
+
+// known checks that a grant's user is a user of this machine, by both names.
+func (a *Agent) known(g elevation.Grant) error {
+	uid, err := uidOf(g)
+	if err != nil {
+		return err
+	}
+	account, err := a.Lookup(uid)
+	switch {
+	case errors.Is(err, intercept.ErrNoUser):
+		return fmt.Errorf("%w: there is no user %s with the number %d here", errNotHere, inert.Text(g.User.Name), uid)
+	case err != nil:
+		return fmt.Errorf("%w: the user %d can not be looked up: %w", errNotHere, uid, err)
+	case account.Name != g.User.Name || account.UID != uid:
+		return fmt.Errorf("%w: the user with the number %d is %s here, not %s", errNotHere, uid, inert.Text(account.Name), inert.Text(g.User.Name))
+	case len(g.Subject.ArgsDigest) == 0:
+		return fmt.Errorf("%w: it says nothing about arguments", errGrant)
 	}
 	return nil
 }

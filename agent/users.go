@@ -1,14 +1,18 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // This file answers users of this machine about their own requests, by what the
@@ -22,12 +26,18 @@ func (a *Agent) Status(uid uint32) local.Status {
 	s.Connected = a.Conn.Connected()
 	s.Containment = string(a.Trees.Kind())
 	s.Locked = a.lockedBy()
+	if p := a.Policy(); p.Version > 0 {
+		s.Mode, s.Policy = ModeText(p), fmt.Sprintf("%s, version %d", p.Name, p.Version)
+	}
 	a.mu.Lock()
 	s.Since = a.since
 	a.mu.Unlock()
 	for _, n := range a.notesOf(uid) {
 		if n.Phase == phaseWaiting {
 			s.Waiting++
+			if n.asked() >= 0 {
+				s.Questions++
+			}
 		}
 		if e, ok := a.Ledger.Get(n.Grant); ok && (e.State == grants.Armed || e.State == grants.Active) {
 			s.InForce++
@@ -45,7 +55,9 @@ func (a *Agent) notesOf(uid uint32) []note {
 func (a *Agent) List(uid uint32) []local.Item {
 	var items []local.Item
 	for _, n := range a.notesOf(uid) {
-		items = append(items, a.item(n))
+		if !n.Removed {
+			items = append(items, a.item(n))
+		}
 	}
 	return items
 }
@@ -56,7 +68,11 @@ func (a *Agent) View(uid uint32, id elevation.RequestID) (local.Item, error) {
 	if err != nil {
 		return local.Item{}, err
 	}
-	return a.item(n), nil
+	it := a.item(n)
+	for _, e := range n.Events {
+		it.Timeline = append(it.Timeline, local.Event{At: e.At, Kind: e.Kind, By: e.By, Text: e.Text})
+	}
+	return it, nil
 }
 
 func (a *Agent) noteOf(uid uint32, id elevation.RequestID) (note, error) {
@@ -102,16 +118,75 @@ func (a *Agent) CheckIn(uid uint32, id elevation.RequestID) error {
 	return a.end(ctx, e.ID, elevation.CheckedIn)
 }
 
+// Resubmit asks again for what was denied, revoked or not used in time, without
+// anybody waiting: the same command typed again uses the approval.
+func (a *Agent) Resubmit(uid uint32, id elevation.RequestID, reason string) (elevation.RequestID, error) {
+	n, err := a.noteOf(uid, id)
+	if err != nil {
+		return "", err
+	}
+	reason = strings.TrimSpace(reason)
+	switch {
+	case elevation.CheckText("reason", reason, elevation.MaxJustification) != nil:
+		return "", fmt.Errorf("%w: the reason is no plain text, or too long", local.ErrInvalid)
+	case !a.over(n) || n.Extends != "":
+		return "", fmt.Errorf("%w: it is %s", local.ErrConflict, a.state(n))
+	case !a.Conn.Connected():
+		return "", local.ErrOffline
+	}
+	if other, ok := a.journal.waitingSame(n.Attempt); ok {
+		return "", fmt.Errorf("%w: the same thing waits as %s", local.ErrConflict, other.ID)
+	}
+	now := a.now()
+	next := note{ID: elevation.NewRequestID(now), Attempt: n.Attempt, Justification: cmp.Or(reason, n.Justification), Ticket: n.Ticket,
+		Phase: phaseWaiting, At: now, Previous: id}
+	next.happened(now, "asked", n.Attempt.User.Name, next.Justification)
+	if err := a.journal.put(next, now); err != nil {
+		return "", err
+	}
+	err = a.confirmed(next.ID, n.Attempt, func() error {
+		return a.Conn.Send(wire.TResubmit, wire.Resubmit{Request: id, New: next.ID, Reason: reason})
+	})
+	if err != nil { // nothing is asked for
+		return "", errors.Join(err, a.journal.update(next.ID, a.now(), func(n *note) { n.Phase, n.Why, n.Removed = phaseClosed, "refused", true }))
+	}
+	return next.ID, a.journal.update(next.ID, a.now(), func(n *note) { n.Accepted = true })
+}
+
+// Remove takes what is over off the user's lists, here and at the controller.
+func (a *Agent) Remove(uid uint32, id elevation.RequestID) error {
+	n, err := a.noteOf(uid, id)
+	if err != nil {
+		return err
+	}
+	if !a.over(n) {
+		return fmt.Errorf("%w: it is %s; cancel it or check it in first", local.ErrConflict, a.state(n))
+	}
+	if err := a.Conn.Send(wire.TRemove, wire.Remove{Request: id}); err != nil {
+		return local.ErrOffline
+	}
+	return a.journal.update(id, a.now(), func(n *note) { n.Removed = true })
+}
+
+// over reports whether nothing more can come of a request.
+func (a *Agent) over(n note) bool {
+	e, granted := a.Ledger.Get(n.Grant)
+	return !n.open() && (!granted || e.State == grants.Ended)
+}
+
 func (a *Agent) item(n note) local.Item {
 	s := n.Attempt.Subject
 	it := local.Item{ID: n.ID, State: string(a.state(n)), Path: s.Path, Args: s.Args, RunAs: s.RunAs, Cwd: s.Cwd,
 		Mechanism: n.Attempt.Mechanism, Justification: n.Justification, Ticket: n.Ticket, At: n.At, ChangedAt: n.ChangedAt,
-		By: n.By, Text: n.Text, Grant: n.Grant}
+		By: n.By, Text: n.Text, Grant: n.Grant, Extends: n.Extends, Previous: n.Previous}
+	if i := n.asked(); i >= 0 && n.open() {
+		it.Question, it.Asker = n.Questions[i].Text, n.Questions[i].By
+	}
 	if e, ok := a.Ledger.Get(n.Grant); ok {
 		it.EndReason, it.Exit = e.EndReason, e.Exit
 		switch e.State {
 		case grants.Held:
-			it.Until = e.UseBy.Wall
+			it.Until, it.From = e.UseBy.Wall, e.Opens
 		case grants.Armed, grants.Active:
 			it.Until = e.EndBy.Wall
 		}
@@ -127,6 +202,8 @@ func (a *Agent) state(n note) elevation.State {
 		return elevation.StatePending
 	case n.Phase == phaseDenied:
 		return elevation.StateDenied
+	case granted && e.State == grants.Held && a.now().Before(e.Opens):
+		return elevation.StateApproved
 	case granted && e.State == grants.Held:
 		return elevation.StateAvailable
 	case granted && e.State != grants.Ended:
@@ -135,7 +212,7 @@ func (a *Agent) state(n note) elevation.State {
 		return elevation.StateExpired
 	case granted && e.EndReason == elevation.RevokedEnd:
 		return elevation.StateRevoked
-	case n.Grant != "":
+	case n.Grant != "", n.Extends != "" && n.Phase == phaseApproved:
 		return elevation.StateEnded
 	case n.Why == "expired":
 		return elevation.StateExpired

@@ -31,7 +31,8 @@ type Deadline struct {
 	BootID string        `cbor:"boot_id"`
 }
 
-func (d Deadline) plus(more time.Duration) Deadline {
+// Later is the deadline moved by more on every clock.
+func (d Deadline) Later(more time.Duration) Deadline {
 	return Deadline{Wall: d.Wall.Add(more), Boot: d.Boot + more, BootID: d.BootID}
 }
 

@@ -30,7 +30,7 @@ func (l *Ledger) Extend(id elevation.GrantID, by elevation.RequestID, total time
 	if grown := total - e.Total; grown > 0 {
 		e.Total = total
 		if !e.EndBy.IsZero() {
-			e.EndBy = e.EndBy.plus(grown)
+			e.EndBy = e.EndBy.Later(grown)
 		}
 	}
 	return e, l.putLocked(e)
@@ -42,7 +42,7 @@ func (e Entry) amendedAs(was Entry) Entry {
 		return e
 	}
 	if !e.EndBy.IsZero() {
-		e.EndBy = e.EndBy.plus(was.Total - e.Total)
+		e.EndBy = e.EndBy.Later(was.Total - e.Total)
 	}
 	e.Total, e.Amendments = was.Total, was.Amendments
 	return e

@@ -116,7 +116,9 @@ func TestCarryIntoAnotherBoot(t *testing.T) {
 	if got.UseBy != now.After(90*time.Minute) || got.Due(now) || got.Usable(now) {
 		t.Errorf("%+v", got)
 	}
-	in := func(d time.Duration) Moment { return Moment{Wall: now.Wall.Add(d), Boot: now.Boot + d, BootID: "boot-2"} }
+	in := func(d time.Duration) Moment {
+		return Moment{Wall: now.Wall.Add(d), Boot: now.Boot + d, BootID: "boot-2"}
+	}
 	if !got.Usable(in(30*time.Minute)) || !got.Due(in(90*time.Minute)) {
 		t.Error("its window is another one now")
 	}

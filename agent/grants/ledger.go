@@ -202,7 +202,7 @@ func (e Entry) follows(was Entry) error {
 // later reports whether e lasts longer than was by more than an amendment gave.
 func (e Entry) later(was Entry) bool {
 	grown := e.Total - was.Total
-	if !was.EndBy.IsZero() && later(e.EndBy, was.EndBy.plus(grown)) {
+	if !was.EndBy.IsZero() && later(e.EndBy, was.EndBy.Later(grown)) {
 		return true
 	}
 	if was.State == Held && e.State == Held && !was.Opens.IsZero() && e.UseBy.BootID == e.Received.BootID {

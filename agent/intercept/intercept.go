@@ -50,8 +50,20 @@ type Person interface {
 	Ask(ctx context.Context, need wire.Need) (justification, ticket string, err error)
 	// Waiting shows the one waiting line, or renews it.
 	Waiting(Waiting)
+	// Question shows what an approver wants to know and takes the answer, "" =
+	// the person answers later. It is called beside the other methods, and ends
+	// soon after ctx does, or once the person has pressed Enter. [ErrNobody] when
+	// there is no way to ask, [ErrWithdrawn] when the person gave up.
+	Question(ctx context.Context, q Question) (answer string, err error)
 	// Say prints one line.
 	Say(text string)
+}
+
+// Question is what an approver asks back.
+type Question struct {
+	Request elevation.RequestID
+	By      string
+	Text    string
 }
 
 // Waiting is what the waiting line tells.
@@ -61,7 +73,9 @@ type Waiting struct {
 	Position  int           // 0 = not known, 101 = beyond the first hundred
 	UsualWait time.Duration // 0 = not known
 	CanAnswer []string
-	Offline   bool // the controller can not be reached at the moment
+	// CanAnswerFrom is when somebody can answer, while nobody can now.
+	CanAnswerFrom time.Time
+	Offline       bool // the controller can not be reached at the moment
 }
 
 // Why an attempt got no permit.

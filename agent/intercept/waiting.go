@@ -25,9 +25,9 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	id := inert.Text(string(w.Request))
 	end := "…" + id[max(0, len(id)-shortID):]
 	forms := []string{
-		head + id + w.rest(", place ", ", usually ", ", the controller is away", true),
-		head + id + w.rest(" place ", " ~", " (away)", false),
-		head + end + w.rest(" place ", " ~", " (away)", false),
+		head + id + w.rest(now, ", place ", ", usually ", ", the controller is away", true),
+		head + id + w.rest(now, " place ", " ~", " (away)", false),
+		head + end + w.rest(now, " place ", " ~", " (away)", false),
 		head + end,
 	}
 	for _, form := range forms {
@@ -38,7 +38,7 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	return inert.Clip(forms[3], cols-1)
 }
 
-func (w Waiting) rest(place, usual, away string, who bool) string {
+func (w Waiting) rest(now time.Time, place, usual, away string, who bool) string {
 	if w.Offline {
 		return away
 	}
@@ -52,10 +52,29 @@ func (w Waiting) rest(place, usual, away string, who bool) string {
 	if w.UsualWait >= time.Second {
 		s += usual + Elapsed(w.UsualWait)
 	}
-	if who && len(w.CanAnswer) > 0 {
+	switch {
+	case who && len(w.CanAnswer) > 0:
 		s += ", " + inert.Clip(inert.Text(strings.Join(w.CanAnswer, ", ")), 60) + " can answer"
+	case len(w.CanAnswer) > 0 || w.CanAnswerFrom.IsZero():
+	case who:
+		s += ", nobody can answer before " + ClockTime(w.CanAnswerFrom, now)
+	default:
+		s += " from " + ClockTime(w.CanAnswerFrom, now)
 	}
 	return s
+}
+
+// ClockTime is a moment as people of this machine read it: 08:00 when it is
+// within half a day, with the day otherwise.
+func ClockTime(t, now time.Time) string {
+	t = t.Local()
+	switch d := t.Sub(now); {
+	case !now.IsZero() && d < 12*time.Hour:
+		return t.Format("15:04")
+	case !now.IsZero() && d < 6*24*time.Hour:
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("2 Jan 15:04")
 }
 
 // Elapsed is a time as people read it: 12s, 3m05s, 2h10m.

@@ -88,6 +88,7 @@ type Link struct {
 	set        sign.KeySet  // verified
 	live       *session     // nil while offline
 	unanswered []unanswered // in the order sent
+	skew       time.Duration
 }
 
 // unanswered is a message that is sent again in the next session unless the
@@ -164,10 +165,10 @@ func jitter(try int, limit time.Duration) time.Duration {
 	return rand.N(top) + time.Millisecond
 }
 
-// Send hands a message to the live session. Attempt, Complete, Withdraw, Answer
-// and Extend are kept in memory until the controller has answered them, and are
-// sent again when the connection breaks before that; see [Link.Forget]. Errors
-// are [ErrOffline], [ErrBusy] and those of encoding.
+// Send hands a message to the live session. What is about a request is kept in
+// memory until the controller has answered it, and sent again when the
+// connection breaks before that; see [Link.Forget]. Errors are
+// [ErrOffline], [ErrBusy] and those of encoding.
 func (l *Link) Send(t wire.Type, message any) error {
 	raw, err := wire.Encode(t, 0, message)
 	if err != nil {
@@ -224,6 +225,14 @@ func (l *Link) Connected() bool {
 
 // Waiting is the number of reports that the controller has not accepted yet.
 func (l *Link) Waiting() int { return l.outbox.len() }
+
+// Skew is how far this machine's clock was ahead of the controller's at the last
+// welcome; 0 before the first.
+func (l *Link) Skew() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.skew
+}
 
 // KeySet is the newest verified key set.
 func (l *Link) KeySet() sign.KeySet {
@@ -335,6 +344,10 @@ func requestOf(message any) elevation.RequestID {
 		return m.Request
 	case wire.Extend:
 		return m.New
+	case wire.Resubmit:
+		return m.New
+	case wire.Remove:
+		return m.Request
 	}
 	return ""
 }

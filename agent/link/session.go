@@ -176,6 +176,9 @@ func (s *session) adopt(w wire.Welcome) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.set = set
+	if !w.Clock.IsZero() {
+		l.skew = l.now().Sub(w.Clock)
+	}
 	s.out = make(chan []byte, sendQueue+len(l.unanswered)) // nobody has seen the session yet
 	for _, u := range l.unanswered {                       // what the last session left without an answer
 		s.out <- u.raw

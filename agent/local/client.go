@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -22,7 +23,7 @@ type Streams struct {
 
 // Status asks how the agent is.
 func (c Client) Status(ctx context.Context) (Status, error) {
-	a, err := c.ask(ctx, "status", "")
+	a, err := c.ask(ctx, ask{What: "status"})
 	if err != nil || a.Status == nil {
 		return Status{}, err
 	}
@@ -32,24 +33,49 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 // List lists the caller's requests on this endpoint, newest first. more says
 // that there are older ones that did not fit.
 func (c Client) List(ctx context.Context) (items []Item, more bool, err error) {
-	a, err := c.ask(ctx, "list", "")
+	a, err := c.ask(ctx, ask{What: "list"})
 	return a.Items, a.More, err
 }
 
 // View shows one request of the caller. id may be a unique ending of six or
 // more characters, here and below.
-func (c Client) View(ctx context.Context, id string) (Item, error) { return c.one(ctx, "view", id) }
+func (c Client) View(ctx context.Context, id string) (Item, error) {
+	return c.one(ctx, ask{What: "view", ID: id})
+}
 
 // Cancel takes a request back that waits or was not used.
-func (c Client) Cancel(ctx context.Context, id string) (Item, error) { return c.one(ctx, "cancel", id) }
+func (c Client) Cancel(ctx context.Context, id string) (Item, error) {
+	return c.one(ctx, ask{What: "cancel", ID: id})
+}
 
 // CheckIn gives an approval back that is in use.
 func (c Client) CheckIn(ctx context.Context, id string) (Item, error) {
-	return c.one(ctx, "checkin", id)
+	return c.one(ctx, ask{What: "checkin", ID: id})
 }
 
-func (c Client) one(ctx context.Context, what, id string) (Item, error) {
-	a, err := c.ask(ctx, what, id)
+// Answer replies to the questions of approvers about a request that waits.
+func (c Client) Answer(ctx context.Context, id, text string) (Item, error) {
+	return c.one(ctx, ask{What: "answer", ID: id, Text: text})
+}
+
+// Extend asks for more time for what is in use; it gives the new request.
+func (c Client) Extend(ctx context.Context, id string, more time.Duration, reason string) (Item, error) {
+	return c.one(ctx, ask{What: "extend", ID: id, For: more, Text: reason})
+}
+
+// Resubmit asks again for what was denied, revoked or ran out; it gives the new
+// request.
+func (c Client) Resubmit(ctx context.Context, id, reason string) (Item, error) {
+	return c.one(ctx, ask{What: "resubmit", ID: id, Text: reason})
+}
+
+// Remove takes a request that is over off the list.
+func (c Client) Remove(ctx context.Context, id string) (Item, error) {
+	return c.one(ctx, ask{What: "remove", ID: id})
+}
+
+func (c Client) one(ctx context.Context, q ask) (Item, error) {
+	a, err := c.ask(ctx, q)
 	if err != nil {
 		return Item{}, err
 	}

@@ -36,7 +36,7 @@ func (c Client) dial(ctx context.Context) (*conn, error) {
 	return &conn{c: u}, nil
 }
 
-func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
+func (c Client) ask(ctx context.Context, q ask) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	con, err := c.dial(ctx)
@@ -46,7 +46,11 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 	defer con.c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = con.c.Close() })
 	defer stop()
-	if err := con.write(kAsk, ask{Version: Version, What: what, ID: id}); err != nil {
+	q.Version = Version
+	if err := con.write(kAsk, q); err != nil {
+		if errors.Is(err, errTooLarge) {
+			return answer{}, fmt.Errorf("%w: it is too long", ErrInvalid)
+		}
 		return answer{}, errors.Join(ErrNoAgent, err)
 	}
 	f, _, err := con.read(askTime, 0)
@@ -71,14 +75,23 @@ func (c Client) ask(ctx context.Context, what, id string) (answer, error) {
 		return a, ErrNotFound
 	case "ambiguous":
 		return a, ErrAmbiguous
+	case "offline":
+		return a, ErrOffline
 	case "conflict":
-		why := strings.TrimPrefix(strings.TrimPrefix(a.Error, ErrConflict.Error()), ": ")
-		if why == "" {
-			return a, ErrConflict
-		}
-		return a, fmt.Errorf("%w: %s", ErrConflict, inert.Text(why))
+		return a, because(ErrConflict, a.Error)
+	case "invalid":
+		return a, because(ErrInvalid, a.Error)
 	}
 	return a, errors.New(inert.Text(a.Error))
+}
+
+// because is a known error with the agent's explanation, which begins alike.
+func because(known error, text string) error {
+	why := strings.TrimPrefix(strings.TrimPrefix(text, known.Error()), ": ")
+	if why == "" {
+		return known
+	}
+	return fmt.Errorf("%w: %s", known, inert.Text(why))
 }
 
 // Run asks for the command, waits for the answer as opt says, and lends it this
@@ -101,7 +114,7 @@ func (c Client) Run(ctx context.Context, opt RunOptions, std Streams) Outcome {
 	} else {
 		s.tty = nil
 	}
-	q := s.question(cwd)
+	q := s.attempt(cwd)
 	if err := con.write(kRun, q); err != nil {
 		if errors.Is(err, errTooLarge) {
 			return result(Invalid, "", fmt.Sprintf("the command line is too long: %d bytes at most", maxFrame-4096))
@@ -133,10 +146,11 @@ type session struct {
 	request   elevation.RequestID
 	withdrawn <-chan time.Time // set when a withdrawal was sent
 	passed    bool             // the descriptors were handed over
+	open      *openQuestion    // an approver's, nil = none
 	relay     *relay
 }
 
-func (s *session) question(cwd string) runAsk {
+func (s *session) attempt(cwd string) runAsk {
 	q := runAsk{Version: Version, Command: []byte(s.opt.Command), Args: inBytes(s.opt.Args), Cwd: []byte(cwd), As: []byte(s.opt.As),
 		Reason: s.opt.Reason, Ticket: s.opt.Ticket, For: s.opt.For, Priority: s.opt.Priority, Wait: s.opt.Wait, NoWait: s.opt.NoWait,
 		Terminal: s.tty != nil && !s.opt.NoWait}
@@ -176,6 +190,7 @@ func (s *session) listen() {
 func (s *session) converse(ctx context.Context, signals <-chan os.Signal) Outcome {
 	s.line = waitLine{to: s.std.Err, live: term.IsTerminal(int(s.std.Err.Fd()))}
 	defer s.line.clear()
+	defer s.endQuestion()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -189,6 +204,8 @@ func (s *session) converse(ctx context.Context, signals <-chan os.Signal) Outcom
 			}
 		case sig := <-signals:
 			s.signal(sig)
+		case <-s.open.over():
+			s.endQuestion()
 		case <-s.withdrawn:
 			return result(Withdrawn, s.request, "withdrawn; the agent has not confirmed it")
 		case <-tick.C:
@@ -213,8 +230,15 @@ func (s *session) hear(f received) (out Outcome, end bool) {
 		var m say
 		if err = f.into(&m); err == nil {
 			s.line.clear()
-			fmt.Fprintln(s.std.Err, inert.Text(m.Text))
+			s.print(inert.Text(m.Text))
 		}
+	case kQuestion:
+		var q questioned
+		if err = f.into(&q); err == nil {
+			err = s.question(q)
+		}
+	case kEnough:
+		s.endQuestion()
 	case kNeed:
 		var n need
 		if err = f.into(&n); err == nil {

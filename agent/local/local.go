@@ -31,11 +31,13 @@ type Status struct {
 	Endpoint    string    `json:"endpoint"`
 	Version     string    `json:"version"`
 	Since       time.Time `json:"since"`       // of the present connection, or of its loss
-	Mode        string    `json:"mode"`        // "ask" or "observe"
+	Mode        string    `json:"mode"`        // "ask", "observe" or "off", and what the agent makes of it
+	Policy      string    `json:"policy"`      // name and version of the policy obeyed, "" = none
 	Sudo        string    `json:"sudo"`        // "on", or why sudo is not intercepted
 	Containment string    `json:"containment"` // a privilege.TreeKind
 	Locked      string    `json:"locked"`      // why nothing can be elevated, "" = it can
 	Waiting     int       `json:"waiting"`     // requests of the caller that wait
+	Questions   int       `json:"questions"`   // of them: those with a question to answer
 	InForce     int       `json:"in_force"`    // grants of the caller in force
 }
 
@@ -58,6 +60,21 @@ type Item struct {
 	EndReason     elevation.EndReason `json:"end_reason"`
 	Exit          *int                `json:"exit"`
 	Grant         elevation.GrantID   `json:"grant"`
+
+	From     time.Time           `json:"from"`     // not usable before, zero = it is
+	Extends  elevation.RequestID `json:"extends"`  // it asks for more time of that one
+	Previous elevation.RequestID `json:"previous"` // asked before as
+	Question string              `json:"question"` // of an approver, open
+	Asker    string              `json:"asker"`    // who asks it
+	Timeline []Event             `json:"timeline"` // only in a view
+}
+
+// Event is one line of a request's story as this endpoint knows it.
+type Event struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"` // asked, queued, question, answer, approved, denied, started, extended, ended, ...
+	By   string    `json:"by"`
+	Text string    `json:"text"`
 }
 
 // Flow answers questions about the requests of one user. It must check itself
@@ -68,13 +85,22 @@ type Flow interface {
 	View(uid uint32, id elevation.RequestID) (Item, error)
 	Cancel(uid uint32, id elevation.RequestID) error
 	CheckIn(uid uint32, id elevation.RequestID) error
+	// Answer replies to the questions about a request that waits.
+	Answer(uid uint32, id elevation.RequestID, text string) error
+	// Extend asks for more time for what is in use, Resubmit asks again for what
+	// was denied, revoked or not used in time. Both give the new request.
+	Extend(uid uint32, id elevation.RequestID, more time.Duration, reason string) (elevation.RequestID, error)
+	Resubmit(uid uint32, id elevation.RequestID, reason string) (elevation.RequestID, error)
+	// Remove takes what is over off the list.
+	Remove(uid uint32, id elevation.RequestID) error
 }
 
 // Runner starts the program of a permit. The caller has filled all of spec
-// except the grant and its time. Release gives back a permit that is not used
+// except the grant and its time; say tells the person in front of the program
+// something while it runs. Release gives back a permit that is not used
 // after all.
 type Runner interface {
-	Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error)
+	Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec, say func(string)) (*privilege.Running, error)
 	Release(id elevation.GrantID)
 }
 
@@ -83,6 +109,8 @@ var (
 	ErrNotFound  = errors.New("there is no such request of yours on this endpoint")
 	ErrAmbiguous = errors.New("several requests end like that")
 	ErrConflict  = errors.New("the request is not in a state for that")
+	ErrInvalid   = errors.New("that can not be sent")
+	ErrOffline   = errors.New("the Assent controller can not be reached")
 	ErrNoAgent   = errors.New("the Assent agent does not answer")
 	ErrBusy      = errors.New("the agent has too many connections of yours")
 )
@@ -97,9 +125,11 @@ type Config struct {
 	Flow     Flow
 	Elevator intercept.Elevator
 	Runner   Runner
-	Salt     []byte        // of this endpoint, for intercept.Observe
-	Hold     time.Duration // 0 = DefaultHold
-	Log      *slog.Logger
+	Salt     []byte // of this endpoint, for intercept.Observe
+	// Masks are the patterns of secrets in arguments; nil = only the known ones.
+	Masks func() intercept.Patterns
+	Hold  time.Duration // 0 = DefaultHold
+	Log   *slog.Logger
 }
 
 // RunOptions is one `assent run`.

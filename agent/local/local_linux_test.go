@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -35,6 +36,7 @@ type desk struct {
 	asks     []intercept.Ask
 	released int
 	running  []*privilege.Running
+	say      func(string) // to the person in front of the last program
 }
 
 func (d *desk) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
@@ -49,12 +51,12 @@ func (d *desk) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Perso
 	return intercept.Permit{Grant: elevation.Grant{ID: elevation.NewGrantID(time.Now())}}, nil
 }
 
-func (d *desk) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec) (*privilege.Running, error) {
+func (d *desk) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec, say func(string)) (*privilege.Running, error) {
 	spec.Grant, spec.TTL = permit.Grant.ID, time.Minute
 	r, err := d.trees.Start(ctx, spec)
 	if err == nil {
 		d.mu.Lock()
-		d.running = append(d.running, r)
+		d.running, d.say = append(d.running, r), say
 		d.mu.Unlock()
 	}
 	return r, err
@@ -117,6 +119,31 @@ func (b book) CheckIn(uid uint32, id elevation.RequestID) error {
 	_, err := b.View(uid, id)
 	return err
 }
+
+func (b book) Answer(uid uint32, id elevation.RequestID, text string) error {
+	if _, err := b.View(uid, id); err != nil {
+		return err
+	}
+	if text == "" {
+		return fmt.Errorf("%w: the answer is empty", ErrInvalid)
+	}
+	return nil
+}
+
+func (b book) Extend(uid uint32, id elevation.RequestID, more time.Duration, _ string) (elevation.RequestID, error) {
+	if more == 0 {
+		return "", ErrOffline
+	}
+	_, err := b.View(uid, id)
+	return id, err
+}
+
+func (b book) Resubmit(uid uint32, id elevation.RequestID, _ string) (elevation.RequestID, error) {
+	_, err := b.View(uid, id)
+	return id, err
+}
+
+func (b book) Remove(uid uint32, id elevation.RequestID) error { return b.Cancel(uid, id) }
 
 // open starts a server and returns the path of its socket.
 func open(t *testing.T, d *desk, f Flow) string {

@@ -19,7 +19,7 @@ func (*Server) Serve(context.Context) error { return errors.ErrUnsupported }
 // Close is not there yet on this system.
 func (*Server) Close() error { return nil }
 
-func (Client) ask(context.Context, string, string) (answer, error) {
+func (Client) ask(context.Context, ask) (answer, error) {
 	return answer{}, errors.ErrUnsupported
 }
 

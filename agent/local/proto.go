@@ -15,7 +15,8 @@ import (
 // so another one is refused.
 //
 //	1  2026-11-21  first
-const Version = 1
+//	2  2026-11-22  questions and answers, asking again and for more time
+const Version = 2
 
 // The limits of the door.
 const (
@@ -38,9 +39,10 @@ type kind string
 
 // From the client.
 const (
-	kAsk      kind = "ask"    // status, list, view, cancel, checkin
+	kAsk      kind = "ask"    // status, list, view, cancel, checkin, answer, extend, resubmit, remove
 	kRun      kind = "run"    // an attempt
 	kReason   kind = "reason" // answers need
+	kReply    kind = "reply"  // answers question
 	kWithdraw kind = "withdraw"
 	kGo       kind = "go"    // answers confirm
 	kFiles    kind = "files" // carries descriptors 0, 1 and 2
@@ -49,14 +51,16 @@ const (
 
 // From the agent.
 const (
-	kAnswer  kind = "answer"
-	kNeed    kind = "need"
-	kWaiting kind = "waiting"
-	kSay     kind = "say"
-	kConfirm kind = "confirm" // approved late: is somebody still there?
-	kReady   kind = "ready"   // approved: send the descriptors
-	kStarted kind = "started" // carries the terminal's master where there is one
-	kEnded   kind = "ended"
+	kAnswer   kind = "answer"
+	kNeed     kind = "need"
+	kWaiting  kind = "waiting"
+	kSay      kind = "say"
+	kQuestion kind = "question" // of an approver; the waiting goes on
+	kEnough   kind = "enough"   // the question needs no answer any more
+	kConfirm  kind = "confirm"  // approved late: is somebody still there?
+	kReady    kind = "ready"    // approved: send the descriptors
+	kStarted  kind = "started"  // carries the terminal's master where there is one
+	kEnded    kind = "ended"
 )
 
 // frame is the envelope: on the wire four bytes of length, most significant
@@ -67,9 +71,11 @@ type frame struct {
 }
 
 type ask struct {
-	Version int    `cbor:"version"`
-	What    string `cbor:"what"`
-	ID      string `cbor:"id"` // or a unique ending of it
+	Version int           `cbor:"version"`
+	What    string        `cbor:"what"`
+	ID      string        `cbor:"id"`   // or a unique ending of it
+	Text    string        `cbor:"text"` // the answer, or the reason
+	For     time.Duration `cbor:"for"`  // more time
 }
 
 type answer struct {
@@ -114,6 +120,18 @@ type reason struct {
 	Justification string `cbor:"justification"`
 	Ticket        string `cbor:"ticket"`
 	Nobody        bool   `cbor:"nobody"` // there is no way to ask
+}
+
+type questioned struct {
+	N    int    `cbor:"n"`
+	By   string `cbor:"by"`
+	Text string `cbor:"text"`
+}
+
+type reply struct {
+	N      int    `cbor:"n"`      // of the question
+	Text   string `cbor:"text"`   // "" = later
+	Nobody bool   `cbor:"nobody"` // there is no way to ask
 }
 
 type waiting struct {

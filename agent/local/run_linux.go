@@ -27,6 +27,8 @@ type talk struct {
 	peer    peer
 	ask     runAsk
 	frames  chan talked
+	replies chan reply          // to questions, holds one
+	asked   int                 // questions so far; of the one goroutine that asks
 	request elevation.RequestID // for the outcome, once it is known
 	mu      sync.Mutex          // guards request
 }
@@ -37,7 +39,7 @@ type talked struct {
 }
 
 func (s *Server) run(ctx context.Context, c *conn, p peer, f frame) error {
-	t := &talk{c: c, peer: p, frames: make(chan talked)}
+	t := &talk{c: c, peer: p, frames: make(chan talked), replies: make(chan reply, 1)}
 	if err := f.into(&t.ask); err != nil {
 		return errors.Join(err, t.end(Invalid, "the request can not be read"))
 	}
@@ -51,7 +53,7 @@ func (s *Server) run(ctx context.Context, c *conn, p peer, f frame) error {
 	defer c.c.Close()
 	defer cancel(nil)
 	reader.Go(func() { t.listen(ctx, cancel) })
-	attempt, real, err := t.observe(s.cfg.Salt)
+	attempt, real, err := t.observe(s.cfg)
 	if err != nil {
 		return t.failed(err)
 	}
@@ -64,7 +66,7 @@ func (s *Server) run(ctx context.Context, c *conn, p peer, f frame) error {
 		s.cfg.Runner.Release(permit.Grant.ID)
 		return t.failed(err)
 	}
-	running, err := s.cfg.Runner.Run(ctx, permit, t.spec(real, files))
+	running, err := s.cfg.Runner.Run(ctx, permit, t.spec(real, files), t.Say)
 	closeAll(files[:])
 	if err != nil {
 		s.cfg.Log.Warn("an approved program did not start", "grant", permit.Grant.ID, "error", err)
@@ -88,6 +90,11 @@ func (t *talk) listen(ctx context.Context, cancel context.CancelCauseFunc) {
 			closeAll(files)
 			continue
 		}
+		if f.Kind == kReply {
+			closeAll(files)
+			t.take(f)
+			continue
+		}
 		select {
 		case t.frames <- talked{frame: f, files: files}:
 		case <-ctx.Done(): // nobody takes frames any more
@@ -97,14 +104,31 @@ func (t *talk) listen(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-func (t *talk) observe(salt []byte) (elevation.Attempt, intercept.Real, error) {
+// take passes a reply on. One that nobody waits for any more stays there until
+// the next question, which knows it by its number.
+func (t *talk) take(f frame) {
+	var r reply
+	if err := f.into(&r); err != nil {
+		return
+	}
+	select {
+	case t.replies <- r:
+	default: // more replies than questions
+	}
+}
+
+func (t *talk) observe(cfg Config) (elevation.Attempt, intercept.Real, error) {
 	args := inStrings(t.ask.Args)
 	if err := privilege.CheckArguments(string(t.ask.Command), args); err != nil {
 		return elevation.Attempt{}, intercept.Real{}, err
 	}
+	var masks intercept.Patterns
+	if cfg.Masks != nil {
+		masks = cfg.Masks()
+	}
 	a, real, err := intercept.Observe(intercept.Raw{
 		UID: t.peer.uid, GID: t.peer.gid, PID: t.peer.pid, Command: string(t.ask.Command), Args: args,
-		Cwd: string(t.ask.Cwd), SearchPath: privilege.SystemPath(), RunAs: string(t.ask.As), Mechanism: "assent", Salt: salt,
+		Cwd: string(t.ask.Cwd), SearchPath: privilege.SystemPath(), RunAs: string(t.ask.As), Mechanism: "assent", Salt: cfg.Salt, Mask: masks,
 	})
 	a.Duration, a.Priority = t.ask.For, t.ask.Priority
 	return a, real, err
@@ -278,6 +302,31 @@ func (t *talk) Ask(ctx context.Context, n wire.Need) (justification, ticket stri
 		r.Ticket = t.ask.Ticket
 	}
 	return r.Justification, r.Ticket, nil
+}
+
+// Question implements [intercept.Person]: the client asks beside the waiting.
+func (t *talk) Question(ctx context.Context, q intercept.Question) (string, error) {
+	if !t.ask.Terminal {
+		return "", intercept.ErrNobody
+	}
+	t.asked++
+	if err := t.c.write(kQuestion, questioned{N: t.asked, By: q.By, Text: q.Text}); err != nil {
+		return "", err
+	}
+	for {
+		select {
+		case r := <-t.replies:
+			switch {
+			case r.N != t.asked: // to one that was over when it was typed
+			case r.Nobody:
+				return "", intercept.ErrNobody
+			default:
+				return r.Text, nil
+			}
+		case <-ctx.Done():
+			return "", errors.Join(context.Cause(ctx), t.c.write(kEnough, empty{}))
+		}
+	}
 }
 
 // Waiting implements [intercept.Person].

@@ -258,10 +258,10 @@ func (s *Server) answer(c *conn, p peer, f frame) error {
 		a.Status = &st
 	case "list":
 		a.Items, a.More = fitting(s.cfg.Flow.List(p.uid))
-	case "view", "cancel", "checkin":
+	case "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove":
 		id, err = s.find(p.uid, q.ID)
 		if err == nil {
-			a.Items, err = s.act(p.uid, q.What, id)
+			a.Items, err = s.act(p.uid, q, id)
 		}
 	default:
 		err = fmt.Errorf("%w: %q is not asked here", errFrame, clip(q.What))
@@ -272,16 +272,24 @@ func (s *Server) answer(c *conn, p peer, f frame) error {
 	return c.write(kAnswer, a)
 }
 
-func (s *Server) act(uid uint32, what string, id elevation.RequestID) ([]Item, error) {
-	switch what {
+func (s *Server) act(uid uint32, q ask, id elevation.RequestID) ([]Item, error) {
+	var err error
+	switch q.What {
 	case "cancel":
-		if err := s.cfg.Flow.Cancel(uid, id); err != nil {
-			return nil, err
-		}
+		err = s.cfg.Flow.Cancel(uid, id)
 	case "checkin":
-		if err := s.cfg.Flow.CheckIn(uid, id); err != nil {
-			return nil, err
-		}
+		err = s.cfg.Flow.CheckIn(uid, id)
+	case "answer":
+		err = s.cfg.Flow.Answer(uid, id, q.Text)
+	case "extend":
+		id, err = s.cfg.Flow.Extend(uid, id, q.For, q.Text)
+	case "resubmit":
+		id, err = s.cfg.Flow.Resubmit(uid, id, q.Text)
+	case "remove":
+		err = s.cfg.Flow.Remove(uid, id)
+	}
+	if err != nil {
+		return nil, err
 	}
 	it, err := s.cfg.Flow.View(uid, id)
 	return []Item{it}, err
@@ -330,7 +338,9 @@ func codeOf(err error) string {
 		return "ambiguous"
 	case errors.Is(err, ErrConflict):
 		return "conflict"
-	case errors.Is(err, errFrame):
+	case errors.Is(err, ErrOffline):
+		return "offline"
+	case errors.Is(err, errFrame), errors.Is(err, ErrInvalid):
 		return "invalid"
 	}
 	return "failed"

@@ -20,8 +20,9 @@ import (
 
 // prompt asks at the controlling terminal and writes to stderr.
 type prompt struct {
-	in  *os.File
-	out io.Writer
+	in   *os.File
+	out  io.Writer
+	stop *os.File // the prompt is taken away when its other end is closed; nil = never
 }
 
 // line reads one line. io.EOF says that the person ended it without an answer.
@@ -32,6 +33,9 @@ func (p prompt) line(text string) (string, error) {
 	fmt.Fprint(p.out, text)
 	var got []byte
 	var b [1]byte
+	if err := p.typed(); err != nil {
+		return "", err
+	}
 	for len(got) < 4096 { // byte by byte: what follows belongs to the command
 		n, err := p.in.Read(b[:])
 		if n == 0 || err != nil {
@@ -84,12 +88,13 @@ func (p prompt) reason(n need) (reason, error) {
 // waitLine is the one line that says what is waited for. On a terminal it is
 // rewritten in place every second, elsewhere it is written once.
 type waitLine struct {
-	to   *os.File
-	live bool
-	w    intercept.Waiting
-	on   bool   // there is something to show
-	out  bool   // the terminal shows it now
-	last string // what was written where nothing can be rewritten
+	to     *os.File
+	live   bool
+	w      intercept.Waiting
+	on     bool   // there is something to show
+	hidden bool   // a question stands in its place
+	out    bool   // the terminal shows it now
+	last   string // what was written where nothing can be rewritten
 }
 
 func (l *waitLine) set(w intercept.Waiting) {
@@ -98,7 +103,7 @@ func (l *waitLine) set(w intercept.Waiting) {
 		l.show(time.Now())
 		return
 	}
-	about := fmt.Sprint(w.Request, w.Offline)
+	about := fmt.Sprint(w.Request, w.Offline, w.CanAnswerFrom)
 	if about == l.last {
 		return // where it can not be rewritten it is one line, not one per place in the queue
 	}
@@ -107,7 +112,7 @@ func (l *waitLine) set(w intercept.Waiting) {
 }
 
 func (l *waitLine) show(now time.Time) {
-	if !l.on || !l.live {
+	if !l.on || !l.live || l.hidden {
 		return
 	}
 	cols, _, err := term.GetSize(int(l.to.Fd()))

@@ -23,6 +23,7 @@ import (
 // Version is the newest protocol this build speaks.
 //
 //	1  2026-11-21  first protocol
+//	1  2026-11-22  resubmit and remove from the agent; progress says from when somebody can answer
 const Version = 1
 
 // MaxFrame is the largest frame either side reads, in bytes.
@@ -46,6 +47,8 @@ const (
 	TRenew      Type = "renew"
 	TPortalLink Type = "portal_link"
 	TExtend     Type = "extend"
+	TResubmit   Type = "resubmit"
+	TRemove     Type = "remove"
 	TPing       Type = "ping"
 )
 
@@ -263,6 +266,18 @@ type Extend struct {
 	New      elevation.RequestID `cbor:"new"`
 	Duration time.Duration       `cbor:"duration"`
 	Reason   string              `cbor:"reason"`
+}
+
+// Resubmit asks again for what is over; it becomes a linked request.
+type Resubmit struct {
+	Request elevation.RequestID `cbor:"request"`
+	New     elevation.RequestID `cbor:"new"`
+	Reason  string              `cbor:"reason"` // "" = as before
+}
+
+// Remove takes a request that is over off its requester's list.
+type Remove struct {
+	Request elevation.RequestID `cbor:"request"`
 }
 
 // Ping keeps a session alive and is answered by a pong with the same number.

@@ -41,6 +41,8 @@ func messages() map[Type]any {
 		TRenew:      &Renew{CSR: []byte{1, 2}},
 		TPortalLink: &PortalLink{User: user},
 		TExtend:     &Extend{Request: req, New: req, Duration: time.Minute, Reason: "longer"},
+		TResubmit:   &Resubmit{Request: req, New: req, Reason: "again"},
+		TRemove:     &Remove{Request: req},
 		TPing:       &Ping{N: 5},
 		TDecision:   &Decision{Request: req, Verdict: elevation.Approved, Text: "ok", By: "bo", Rule: true, Grant: []byte{1}},
 		TClosed:     &Closed{Request: req, Why: ClosedExpired, Text: "t", By: "bo"},

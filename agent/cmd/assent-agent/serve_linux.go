@@ -67,8 +67,9 @@ func serve(ctx context.Context, set *settings) error {
 	defer func() { stopReaper(inForce(ledger)) }()
 	parts := &parts{}
 	conn, err := link.New(link.Config{Dir: set.data, Identity: id, Facts: facts, BootID: grants.SystemClock().BootID, Log: log,
-		OnFrame: func(ctx context.Context, fr wire.Frame) error { return parts.agent.Receive(ctx, fr) },
-		OnState: func(connected bool) { parts.agent.Online(connected) }})
+		Capabilities: func() []string { return capabilities(f, parts) },
+		OnFrame:      func(ctx context.Context, fr wire.Frame) error { return parts.agent.Receive(ctx, fr) },
+		OnState:      func(connected bool) { parts.agent.Online(connected) }})
 	if err != nil {
 		return err
 	}
@@ -140,11 +141,21 @@ func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link,
 // serveUsers answers the users of this machine.
 func (p *parts) serveUsers(ctx context.Context, set *settings, salt []byte, log *slog.Logger) error {
 	s, err := local.Listen(local.Config{Path: filepath.Join(set.runtime, "agent.sock"), Flow: p.agent, Elevator: p.agent, Runner: p.agent,
-		Salt: salt, Log: log})
+		Salt: salt, Masks: p.agent.Masks, Log: log})
 	if err != nil {
 		return err
 	}
 	return s.Serve(ctx)
+}
+
+// capabilities is what this endpoint can do. Sessions and being administrator for
+// a while are not among it: such requests are not made for it.
+func capabilities(f file, p *parts) []string {
+	list := []string{"run", "question", "extend", "policy"}
+	if f.sudo() && p.sudo.get() == "on" {
+		list = append(list, "sudo")
+	}
+	return list
 }
 
 // quiet makes the ordinary stop no error.

@@ -28,7 +28,7 @@ func (p *parts) serveSudo(ctx context.Context, set *settings, f file, salt []byt
 	if _, err := os.Stat(plugin.Source); errors.Is(err, fs.ErrNotExist) {
 		return p.without(ctx, log, "there is no plugin at "+plugin.Source)
 	}
-	server, err := sudo.New(sudo.Config{Socket: plugin.Socket, Elevator: p.agent, Effects: p.agent, Salt: salt, Log: log})
+	server, err := sudo.New(sudo.Config{Socket: plugin.Socket, Elevator: p.agent, Effects: p.agent, Salt: salt, Masks: p.agent.Masks, Log: log})
 	if err != nil {
 		return err
 	}

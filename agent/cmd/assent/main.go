@@ -88,6 +88,8 @@ func command(std local.Streams, code *int) *cobra.Command {
 	root.AddCommand(runCommand(std, client, code), listCommand(std, client), viewCommand(std, client),
 		actCommand(std, client, "cancel", "Take back a request that waits or was not used", local.Client.Cancel),
 		actCommand(std, client, "checkin", "Give back an approval that is in use", local.Client.CheckIn),
+		answerCommand(std, client), extendCommand(std, client), resubmitCommand(std, client),
+		actCommand(std, client, "remove", "Take a request that is over off your list", local.Client.Remove),
 		statusCommand(std, client, code), versionCommand(std))
 	return root
 }
@@ -116,6 +118,10 @@ func explained(err error) error {
 		return &failure{exitMissing, err.Error(), []string{"assent list shows them; an id may be shortened to its last 6 characters"}}
 	case errors.Is(err, local.ErrAmbiguous):
 		return &failure{exitUsage, err.Error(), []string{"write more of the id"}}
+	case errors.Is(err, local.ErrInvalid):
+		return &failure{exitUsage, err.Error(), nil}
+	case errors.Is(err, local.ErrOffline):
+		return &failure{exitNoAgent, err.Error(), []string{"try again later; assent status shows the connection"}}
 	case errors.Is(err, local.ErrConflict):
 		return &failure{exitState, err.Error(), []string{"assent view shows its state"}}
 	}

@@ -74,6 +74,13 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		"list":                  {[]string{"list"}, 69, "does not answer"},
 		"status":                {[]string{"status"}, 69, "does not answer"},
 		"cancel":                {[]string{"cancel", "9fd3b7"}, 69, "does not answer"},
+		"answer":                {[]string{"answer", "9fd3b7", "because", "of", "it"}, 69, "does not answer"},
+		"no answer":             {[]string{"answer", "9fd3b7"}, 2, "usage: assent answer ID TEXT"},
+		"more time":             {[]string{"extend", "9fd3b7", "--for", "30m"}, 69, "does not answer"},
+		"no time to extend by":  {[]string{"extend", "9fd3b7"}, 2, "--for 30m"},
+		"resubmit":              {[]string{"resubmit", "9fd3b7"}, 69, "does not answer"},
+		"remove":                {[]string{"remove", "9fd3b7"}, 69, "does not answer"},
+		"a very long answer":    {[]string{"answer", "9fd3b7", strings.Repeat("x", 5000)}, 2, "at most"},
 		"another folder":        {[]string{"status", "--runtime", "/no/such/folder"}, 69, "/no/such/folder/agent.sock"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +97,7 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 
 func TestHelpIsGolden(t *testing.T) {
 	var all strings.Builder
-	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "status", "version"} {
+	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove", "status", "version"} {
 		args := []string{"--help"}
 		if verb != "" {
 			args = []string{verb, "--help"}

@@ -18,7 +18,7 @@ import (
 
 func listCommand(std local.Streams, client func() local.Client) *cobra.Command {
 	var status, format string
-	c := &cobra.Command{Use: "list", Short: "List your requests on this machine", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "list", Short: "List your requests on this machine, and questions about them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return badFormat(format, "table", "json")
@@ -71,7 +71,25 @@ func table(w io.Writer, items []local.Item, now time.Time) error {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", elevation.ShortID(string(it.ID)), inert.Text(it.State), age(now.Sub(it.At)),
 			inert.Text(it.RunAs), inert.Clip(commandLine(it), 60), inert.Clip(inert.Text(it.Justification), 40))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return questions(w, items)
+}
+
+// questions prints what approvers want to know, below a list.
+func questions(w io.Writer, items []local.Item) error {
+	for _, it := range items {
+		if it.Question == "" {
+			continue
+		}
+		id := elevation.ShortID(string(it.ID))
+		_, err := fmt.Fprintf(w, "\n%s: %s asks: %s\n  answer it with: assent answer %s TEXT\n", id, inert.Text(it.Asker), inert.Text(it.Question), id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func age(d time.Duration) string {
@@ -102,6 +120,7 @@ func commandLine(it local.Item) string {
 
 func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 	var format string
+	var timeline bool
 	c := &cobra.Command{Use: "view ID", Short: "Show one of your requests", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
@@ -114,10 +133,98 @@ func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 			if format == "json" {
 				return printJSON(std.Out, it)
 			}
-			return details(std.Out, it)
+			if err := details(std.Out, it); err != nil || !timeline {
+				return err
+			}
+			return story(std.Out, it.Timeline)
 		}}
 	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().BoolVar(&timeline, "timeline", false, "show also what happened, as this machine knows it")
 	return c
+}
+
+// story prints what happened, oldest first.
+func story(w io.Writer, events []local.Event) error {
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range events {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", stamp(e.At), inert.Text(e.Kind), inert.Text(e.By), inert.Text(e.Text))
+	}
+	return tw.Flush()
+}
+
+func answerCommand(std local.Streams, client func() local.Client) *cobra.Command {
+	return &cobra.Command{Use: "answer ID TEXT...", Short: "Answer an approver's question about a request that waits",
+		Example: "  assent answer 9fd3b7 \"the certificate expires tonight\"",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := reasonText(strings.Join(args[1:], " "))
+			if err != nil {
+				return err
+			}
+			it, err := client().Answer(cmd.Context(), args[0], text)
+			return shown(std, it, err)
+		}}
+}
+
+func extendCommand(std local.Streams, client func() local.Client) *cobra.Command {
+	var more, reason string
+	c := &cobra.Command{Use: "extend ID --for TIME", Short: "Ask for more time for what is in use",
+		Long: "Ask for more time for what is in use.\n\n" +
+			"It is a request of its own, whose id is printed. Until somebody says yes the old end stands.",
+		Example: "  assent extend 9fd3b7 --for 30m --reason \"the restore is at 80 %\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := duration(more)
+			if err != nil || d == 0 {
+				return &failure{exitUsage, "say how much more time is needed", []string{"like --for 30m"}}
+			}
+			text, err := reasonText(reason)
+			if err != nil {
+				return err
+			}
+			it, err := client().Extend(cmd.Context(), args[0], d, text)
+			return shown(std, it, err)
+		}}
+	c.Flags().StringVar(&more, "for", "", "how much more time, like 30m or 2h")
+	c.Flags().StringVar(&reason, "reason", "", "why more time is needed")
+	return c
+}
+
+func resubmitCommand(std local.Streams, client func() local.Client) *cobra.Command {
+	var reason string
+	c := &cobra.Command{Use: "resubmit ID", Short: "Ask again for what was denied, revoked or ran out",
+		Long: "Ask again for what was denied, revoked or ran out.\n\n" +
+			"The new request's id is printed. Once it is approved, the same command typed again runs.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := reasonText(reason)
+			if err != nil {
+				return err
+			}
+			it, err := client().Resubmit(cmd.Context(), args[0], text)
+			return shown(std, it, err)
+		}}
+	c.Flags().StringVar(&reason, "reason", "", "a new reason (else the one of before)")
+	return c
+}
+
+func reasonText(s string) (string, error) {
+	if s = strings.TrimSpace(s); len(s) > maxText {
+		return "", &failure{exitUsage, fmt.Sprintf("the text has at most %d bytes", maxText), nil}
+	}
+	return s, nil
+}
+
+// shown prints the id and the state of a request that something was done to.
+func shown(std local.Streams, it local.Item, err error) error {
+	if err != nil {
+		return explained(err)
+	}
+	_, err = fmt.Fprintf(std.Out, "%s %s\n", it.ID, inert.Text(it.State))
+	return err
 }
 
 func details(w io.Writer, it local.Item) error {
@@ -131,8 +238,15 @@ func details(w io.Writer, it local.Item) error {
 	line("by means of", it.Mechanism)
 	line("reason", it.Justification)
 	line("ticket", it.Ticket)
+	if it.Question != "" {
+		line("question", it.Asker+" asks: "+it.Question)
+		line("", "answer it with: assent answer "+elevation.ShortID(string(it.ID))+" TEXT")
+	}
+	line("more time for", string(it.Extends))
+	line("asked before as", string(it.Previous))
 	line("asked", stamp(it.At))
 	line("changed", stamp(it.ChangedAt))
+	line("from", stamp(it.From))
 	line("until", stamp(it.Until))
 	line("answered by", it.By)
 	line("answer", it.Text)
@@ -164,11 +278,7 @@ func actCommand(std local.Streams, client func() local.Client, verb, short strin
 	return &cobra.Command{Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			it, err := act(client(), cmd.Context(), args[0])
-			if err != nil {
-				return explained(err)
-			}
-			_, err = fmt.Fprintf(std.Out, "%s %s\n", it.ID, inert.Text(it.State))
-			return err
+			return shown(std, it, err)
 		}}
 }
 
@@ -210,10 +320,14 @@ func showStatus(w io.Writer, st local.Status) error {
 	line("controller", strings.TrimSpace(st.Controller+" "+connection))
 	line("endpoint", st.Endpoint)
 	line("mode", st.Mode)
+	line("policy", st.Policy)
 	line("sudo", st.Sudo)
 	line("locked", st.Locked)
 	line("containment", st.Containment)
 	line("waiting", fmt.Sprint(st.Waiting))
+	if st.Questions > 0 {
+		line("questions", fmt.Sprintf("%d to answer; assent list shows them", st.Questions))
+	}
 	line("in force", fmt.Sprint(st.InForce))
 	line("agent", st.Version)
 	return tw.Flush()

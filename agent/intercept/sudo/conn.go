@@ -35,6 +35,7 @@ type conn struct {
 
 	mu     sync.Mutex // guards writing and what follows
 	broken bool
+	asking bool          // the plugin reads the terminal and nothing of ours
 	redraw func() string // the waiting line as it is now, nil = none
 }
 
@@ -69,7 +70,7 @@ func (k *conn) show(line func() string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.redraw = line
-	if line != nil {
+	if line != nil && !k.asking {
 		k.sendLocked('T', line())
 	}
 }
@@ -85,6 +86,10 @@ func (k *conn) heartbeats() {
 		case <-tick.C:
 		}
 		k.mu.Lock()
+		if k.asking { // it would fill the socket while the person thinks, and the plugin does not need it
+			k.mu.Unlock()
+			continue
+		}
 		kind, body := byte('H'), ""
 		if k.redraw != nil {
 			kind, body = 'T', k.redraw()
@@ -124,11 +129,19 @@ func (k *conn) listen() {
 
 // prompt asks one line.
 func (k *conn) prompt(ctx context.Context, text string) (string, error) {
-	if err := k.send('P', text); err != nil {
+	k.mu.Lock()
+	k.asking = true
+	err := k.sendLocked('P', text)
+	k.mu.Unlock()
+	if err != nil {
 		return "", err
 	}
 	select {
 	case s := <-k.replies:
+		k.mu.Lock()
+		k.asking = false
+		k.sendLocked('H', "")
+		k.mu.Unlock()
 		return s, nil
 	case <-ctx.Done():
 		return "", context.Cause(ctx)

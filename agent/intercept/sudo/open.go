@@ -182,7 +182,7 @@ func (s *Server) answer(k *conn, p *peer, u *user, q call, w wanted) verdict {
 	}
 	raw := intercept.Raw{
 		UID: w.who.UID, GID: w.who.GID, PID: p.pid, Command: w.found, Args: w.args, Cwd: w.cwd,
-		RunAs: "#" + strconv.FormatUint(uint64(w.runAs.UID), 10), Mechanism: "sudo", Salt: s.cfg.Salt,
+		RunAs: "#" + strconv.FormatUint(uint64(w.runAs.UID), 10), Mechanism: "sudo", Salt: s.cfg.Salt, Mask: s.cfg.Masks(),
 	}
 	if w.typed.shell {
 		raw.Marks = []string{elevation.MarkShell}

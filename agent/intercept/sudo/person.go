@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,8 +30,11 @@ type person struct {
 	cols int // of the terminal, 0 = not known
 	now  func() time.Time
 
-	kept elevation.RequestID // told to the plugin already
-	line bool                // a waiting line stands on the terminal
+	mu     sync.Mutex          // guards the fields below: a question is asked beside the waiting
+	kept   elevation.RequestID // told to the plugin already
+	line   bool                // a waiting line stands on the terminal
+	asking bool                // a question stands in its place
+	last   intercept.Waiting   // what the line says once the question is over
 }
 
 var _ intercept.Person = (*person)(nil)
@@ -123,6 +127,15 @@ func introduction(need wire.Need) []string {
 // Waiting implements [intercept.Person]. From the first one on the plugin knows
 // under which id the request is kept should it lose us.
 func (p *person) Waiting(w intercept.Waiting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last = w; p.asking {
+		return
+	}
+	p.waitingLocked(w)
+}
+
+func (p *person) waitingLocked(w intercept.Waiting) {
 	if w.Request != "" && p.kept != w.Request {
 		p.kept = w.Request
 		p.k.send('L', "\nkept as "+string(w.Request)+", run the same command again\n")
@@ -134,6 +147,44 @@ func (p *person) Waiting(w intercept.Waiting) {
 		p.line = true
 		p.k.show(func() string { return "\r\x1b[K" + w.Line(p.now(), p.cols) })
 	}
+}
+
+// Question implements [intercept.Person]. The plugin reads the terminal until
+// Enter is pressed and can not be called back: what is decided meanwhile counts
+// from then on.
+func (p *person) Question(_ context.Context, q intercept.Question) (string, error) {
+	if !p.tty {
+		return "", intercept.ErrNobody
+	}
+	p.mu.Lock()
+	p.clearLocked()
+	p.asking = true
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asking = false
+		if p.last.Request != "" {
+			p.waitingLocked(p.last)
+		}
+	}()
+	if err := p.k.send('T', shown(q.By, 100)+" asks: "+shown(q.Text, 2000)+"\n"); err != nil {
+		return "", errGone
+	}
+	for range maxAsk {
+		s, err := p.k.prompt(context.Background(), "Answer (Enter alone: later): ")
+		if err != nil {
+			return "", err
+		}
+		s = strings.TrimSpace(s)
+		if elevation.CheckText("answer", s, elevation.MaxComment) == nil {
+			return s, nil
+		}
+		if err := p.k.send('T', "That is not plain text, or too long. Please type it again.\n"); err != nil {
+			return "", errGone
+		}
+	}
+	return "", nil
 }
 
 // Say implements [intercept.Person].
@@ -148,6 +199,12 @@ func (p *person) Say(text string) {
 
 // clear takes the waiting line off the terminal.
 func (p *person) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clearLocked()
+}
+
+func (p *person) clearLocked() {
 	p.k.show(nil)
 	if p.line {
 		p.k.send('T', "\r\x1b[K")
@@ -157,6 +214,8 @@ func (p *person) clear() {
 
 // leave ends the waiting line and lets it stand.
 func (p *person) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.k.show(nil)
 	if p.line {
 		p.k.send('T', "\n")

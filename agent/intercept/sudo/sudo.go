@@ -48,6 +48,8 @@ type Config struct {
 	Elevator intercept.Elevator
 	Effects  Effects
 	Salt     []byte // of this endpoint, for digests of arguments
+	// Masks are the patterns of secrets in arguments; nil = only the known ones.
+	Masks func() intercept.Patterns
 
 	// Hold is how long an approval starts by itself: later Enter is asked for,
 	// and without a terminal waiting ends. Default 10 min.
@@ -110,6 +112,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Masks == nil {
+		cfg.Masks = func() intercept.Patterns { return nil }
 	}
 	if cfg.Hold <= 0 {
 		cfg.Hold = 10 * time.Minute
