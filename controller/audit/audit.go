@@ -231,6 +231,27 @@ func openText(l leafV1, raw []byte) (map[string]secret, error) {
 	return secrets, nil
 }
 
+// ForgetText leaves those texts of an event out for which drop says so. What is
+// left is nil when there is none; the leaf stays as it is and still verifies.
+func ForgetText(raw []byte, drop func(name string) bool) ([]byte, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var secrets map[string]secret
+	if err := sign.Decode(raw, &secrets); err != nil {
+		return nil, fmt.Errorf("read the texts of an event: %w", err)
+	}
+	before := len(secrets)
+	maps.DeleteFunc(secrets, func(name string, _ secret) bool { return drop(name) })
+	switch len(secrets) {
+	case before:
+		return raw, nil
+	case 0:
+		return nil, nil
+	}
+	return sign.Encode(secrets)
+}
+
 // hash binds name, salt and text; lengths keep the parts apart.
 func (s secret) hash(name string) []byte {
 	h := sha256.New()

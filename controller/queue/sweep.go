@@ -182,5 +182,8 @@ func (q *Queue) prune(ctx context.Context, now time.Time) error {
 	if !due {
 		return nil
 	}
-	return q.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Prune(now) })
+	if err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Prune(now) }); err != nil {
+		return err
+	}
+	return q.cfg.Store.Tidy(ctx, now)
 }

@@ -10,8 +10,9 @@ package store
 // 2026-11-22: schemaTeams, who may answer.
 // 2026-11-22: schemaRules, packs, proposals and policies.
 // 2026-11-22: schemaLists, how requests are found, counted and searched.
+// 2026-11-22: schemaRetention, how far clear text is forgotten.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention}
 }
 
 const schema1 = `
