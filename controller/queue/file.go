@@ -125,11 +125,11 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f 
 	if in.Priority != "" && in.Priority.Rank() < 0 {
 		return f, fmt.Errorf("%w: the priority is low, normal, high or urgent", elevation.ErrInvalid)
 	}
-	from, err := source(tx, a, in)
-	if err != nil {
+	if f.ep, f.plan, err = q.reach(tx, a, in.Endpoint); err != nil {
 		return f, err
 	}
-	if f.ep, f.plan, err = q.reach(tx, a, in.Endpoint); err != nil {
+	from, err := source(tx, a, in)
+	if err != nil {
 		return f, err
 	}
 	if from.ID != "" && from.Endpoint != f.ep.ID {
@@ -367,6 +367,10 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 	}
 	if f.chain != "" {
 		c.also = append(c.also, func(tx *store.Tx) error { return tx.Chain(f.previous.ID, c.next.ID, f.chain) })
+	}
+	if f.chain == store.ChainResubmit {
+		c.events = append(c.events, audit.Event{At: now, Kind: audit.RequestResubmitted, Actor: f.by, Request: f.previous.ID, Endpoint: f.previous.Endpoint,
+			Data: map[string]string{"as": string(c.next.ID)}})
 	}
 	id, made = c.next.ID, true
 	c.settle()

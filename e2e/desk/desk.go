@@ -60,11 +60,15 @@ func New(t *testing.T) *Desk {
 }
 
 // Open is New at a time of the test's choice, and lets the test say whether it
-// runs beside others.
-func Open(t testing.TB, at time.Time) *Desk {
+// runs beside others. Tune may change how the controller is started.
+func Open(t testing.TB, at time.Time, tune ...func(*controller.Config)) *Desk {
 	t.Helper()
 	d := &Desk{T: t, Data: t.TempDir(), ahead: time.Until(at)}
-	c, err := controller.New(context.Background(), controller.Config{Data: d.Data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", Now: d.Now})
+	cfg := controller.Config{Data: d.Data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", Now: d.Now}
+	for _, change := range tune {
+		change(&cfg)
+	}
+	c, err := controller.New(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

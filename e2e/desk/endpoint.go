@@ -36,6 +36,12 @@ type Endpoint struct {
 // Endpoint enrols and connects a machine. Labels are "key=value".
 func (d *Desk) Endpoint(name string, labels ...string) *Endpoint {
 	d.T.Helper()
+	return d.Able(nil, name, labels...)
+}
+
+// Able is Endpoint with a machine that says what it can do: "session", "admin".
+func (d *Desk) Able(capabilities []string, name string, labels ...string) *Endpoint {
+	d.T.Helper()
 	set := map[string]string{}
 	for _, l := range labels {
 		k, v, _ := strings.Cut(l, "=")
@@ -49,7 +55,7 @@ func (d *Desk) Endpoint(name string, labels ...string) *Endpoint {
 	e.ID = id.Endpoint
 	welcome := make(chan struct{}, 64)
 	e.Link = Must(link.New(link.Config{Dir: dir, Identity: id, Facts: func() wire.Facts { return facts }, BootID: "simulated",
-		OnFrame: e.take, Log: slog.New(slog.DiscardHandler), NoSync: true, Now: d.Now,
+		Capabilities: func() []string { return capabilities }, OnFrame: e.take, Log: slog.New(slog.DiscardHandler), NoSync: true, Now: d.Now,
 		OnState: func(on bool) {
 			if on {
 				welcome <- struct{}{}

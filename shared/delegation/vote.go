@@ -42,7 +42,7 @@ func Seats(p Plan, actor elevation.Actor, r *elevation.Request, now time.Time) (
 	who := Person{ID: elevation.UserID(actor.ID), Login: actor.Name}
 	if p.IsRequester(who, r) {
 		if len(p.Answerers(r, now)) == 0 && p.NextAnswer(r, now).IsZero() {
-			return nil, fmt.Errorf("%w: you are the only approver: add one (assentctl user add LOGIN --role approver)", elevation.ErrSelfApproval)
+			return nil, fmt.Errorf("%w: you are the only approver: add one, or use --emergency (assentctl user add LOGIN --role approver)", elevation.ErrSelfApproval)
 		}
 		return nil, fmt.Errorf("%w: ask another approver, or cancel it", elevation.ErrSelfApproval)
 	}
