@@ -93,7 +93,7 @@ func seeAway(staff *store.Staff, act auth.Actor, x store.Away) (Away, bool) {
 	if x.User == act.User || x.Delegate == act.User {
 		return out, true
 	}
-	return out, act.Can(auth.TeamRead) == nil && overlaps(act.Scope, u.Scope) && overlaps(act.Scope, d.Scope)
+	return out, act.Can(auth.TeamRead) == nil && act.Overlaps(u.Scope) && act.Overlaps(d.Scope)
 }
 
 // AddDelegation lets somebody vote in the place of the actor, or with
@@ -137,7 +137,7 @@ func (a *Admin) putAway(ctx context.Context, act auth.Actor, what string, in Edi
 		next := old
 		if in.User != nil {
 			u, ok := person(staff, *in.User)
-			if !ok || u.ID != act.User && !overlaps(act.Scope, u.Scope) {
+			if !ok || u.ID != act.User && !act.Overlaps(u.Scope) {
 				return audit.Event{}, fmt.Errorf("%w: no account is called %q", elevation.ErrInvalid, audit.Clip(*in.User, 80))
 			}
 			next.User = u.ID
@@ -185,7 +185,7 @@ func (a *Admin) stoodIn(staff *store.Staff, act auth.Actor, x store.Away, in Edi
 	}
 	if in.Delegate != nil {
 		d, ok := person(staff, *in.Delegate)
-		if !ok || !overlaps(act.Scope, d.Scope) {
+		if !ok || !act.Overlaps(d.Scope) {
 			return bad("no account is called %q", audit.Clip(*in.Delegate, 80))
 		}
 		x.Delegate = d.ID

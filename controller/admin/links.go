@@ -103,7 +103,7 @@ func seeLink(tx *store.Tx, staff *store.Staff, act auth.Actor, l store.Link) (Li
 	}
 	out := Link{Link: l, Login: u.Login}
 	own := l.User == act.User
-	if !own && (act.Can(auth.LinksRead) != nil || !overlaps(act.Scope, u.Scope)) {
+	if !own && (act.Can(auth.LinksRead) != nil || !act.Overlaps(u.Scope)) {
 		return Link{}, hidden
 	}
 	if l.Link.Endpoint == "" {

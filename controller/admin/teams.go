@@ -48,17 +48,6 @@ const (
 	maxAccessType = 8
 )
 
-// overlaps reports whether some endpoint can be in both: a scope, and labels that
-// an endpoint, an account or a team is bound to.
-func overlaps(scope, labels map[string]string) bool {
-	for k, v := range labels {
-		if got, ok := scope[k]; ok && got != v {
-			return false
-		}
-	}
-	return true
-}
-
 // Teams lists the teams that answer anything inside the actor's scope, by name,
 // "Approvers" first.
 func (a *Admin) Teams(ctx context.Context, act auth.Actor) (list []Team, err error) {
@@ -72,7 +61,7 @@ func (a *Admin) Teams(ctx context.Context, act auth.Actor) (list []Team, err err
 		}
 		list = nil
 		for _, t := range teamsOf(staff) {
-			if overlaps(act.Scope, t.Labels) {
+			if act.Overlaps(t.Labels) {
 				list = append(list, shownTeam(staff, act, t))
 			}
 		}
@@ -115,7 +104,7 @@ func teamsOf(staff *store.Staff) []store.Team {
 
 func findTeam(staff *store.Staff, act auth.Actor, name string) (store.Team, error) {
 	for _, t := range teamsOf(staff) {
-		if (string(t.ID) == name || strings.EqualFold(t.Name, name)) && overlaps(act.Scope, t.Labels) {
+		if (string(t.ID) == name || strings.EqualFold(t.Name, name)) && act.Overlaps(t.Labels) {
 			return t, nil
 		}
 	}
@@ -131,13 +120,13 @@ func shownTeam(staff *store.Staff, act auth.Actor, t store.Team) Team {
 		if t.Automatic {
 			in = u.DisabledAt.IsZero() && (who.Is(auth.Administrator) || who.Is(auth.Approver))
 		}
-		if in && overlaps(act.Scope, u.Scope) {
+		if in && act.Overlaps(u.Scope) {
 			out.People = append(out.People, u)
 		}
 	}
 	for _, s := range t.Escalate {
 		for _, to := range teamsOf(staff) {
-			if to.ID == s.Team && overlaps(act.Scope, to.Labels) {
+			if to.ID == s.Team && act.Overlaps(to.Labels) {
 				out.Ladder = append(out.Ladder, Rung{After: s.After, Team: to.Name})
 			}
 		}

@@ -49,7 +49,7 @@ func (s *server) addEndpoints() {
 				return err
 			}
 			s.cfg.Removed(elevation.EndpointID(in.ID))
-			return nil
+			return s.cfg.Queue.EndpointDeleted(ctx)
 		})
 	handle(s, route{method: http.MethodGet, path: "/enrollment-tokens", id: "enrollment-token-list", tag: "endpoints",
 		summary: "List enrolment tokens"}, s.listEnrollTokens)

@@ -169,5 +169,17 @@ func (a Actor) Covers(labels map[string]string) bool {
 	return true
 }
 
+// Overlaps reports whether an endpoint can be both inside the actor's scope and
+// where these labels are: the scope of another account or of a team. What does
+// not overlap is not the actor's business.
+func (a Actor) Overlaps(labels map[string]string) bool {
+	for k, v := range labels {
+		if got, ok := a.Scope[k]; ok && got != v {
+			return false
+		}
+	}
+	return true
+}
+
 // Is reports whether the actor has the role.
 func (a Actor) Is(r Role) bool { return slices.Contains(a.Roles, r) }

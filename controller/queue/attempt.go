@@ -414,9 +414,10 @@ func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, 
 	}
 	c.next.Need = q.demand(out, l.ep)
 	c.next.Need.Stages = l.plan.Stages(c.next.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
-	if c.next, err = c.next.Submit(reason, ticket, l.settings.Times(), c.now); err != nil {
+	if c.next, err = c.next.Submit(reason, ticket, l.times(&c.next, c.now), c.now); err != nil {
 		return false, err
 	}
+	c.next.EscalateAt = climbs(l.plan, &c.next)
 	data, text := map[string]string{}, map[string]string{}
 	describe(c.next, data, text)
 	c.event(audit.RequestSubmitted, by, data, text)
@@ -449,6 +450,9 @@ func (q *Queue) enqueue(ctx context.Context, set *rules.Set, l loaded, c *change
 				return err
 			}
 			at.r = c.next
+		}
+		if err := bind(tx, l.plan, &at.r, c.now); err != nil {
+			return err
 		}
 		p, err = q.progress(tx, at, c.now)
 		return err

@@ -252,7 +252,7 @@ func (l loaded) rung(a auth.Actor, team string) (elevation.Escalation, error) {
 		return elevation.Escalation{Of: due.Of, Team: due.Team, Name: due.Name}, nil
 	}
 	t, ok := l.plan.Team(elevation.TeamID(team))
-	if !ok {
+	if !ok || !a.Overlaps(t.Labels) {
 		return elevation.Escalation{}, fmt.Errorf("%w: no team is called %q", elevation.ErrInvalid, audit.Clip(team, 80))
 	}
 	for _, id := range l.teams() {

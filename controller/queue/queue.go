@@ -59,6 +59,7 @@ type Queue struct {
 
 	mu       sync.Mutex // guards the fields below
 	usual    map[elevation.TeamID]usual
+	climbed  *store.Staff // whose ladders everything that waits goes by
 	prunedAt time.Time
 	planned  time.Time // of the next sweep, zero = none
 }

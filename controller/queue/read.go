@@ -21,12 +21,16 @@ type loaded struct {
 	r        elevation.Request
 	ep       store.Endpoint
 	plan     delegation.Plan
+	staff    *store.Staff // of the plan
 	settings store.Settings
 }
 
 func load(tx *store.Tx, id elevation.RequestID) (loaded, error) {
 	l, err := loadFacts(tx, id)
 	if err != nil {
+		return l, err
+	}
+	if l.staff, err = tx.Staff(); err != nil {
 		return l, err
 	}
 	l.plan, err = planFor(tx, l.ep.EffectiveLabels())

@@ -117,7 +117,7 @@ func TestWhoSeesWhat(t *testing.T) {
 }
 
 func TestFiltersOfTheList(t *testing.T) {
-	b := newBed(t, "").people()
+	b := newBed(t, "").people().linked()
 	ctx := context.Background()
 	b.submit("x")
 	denied := b.submit("y")
@@ -135,7 +135,9 @@ func TestFiltersOfTheList(t *testing.T) {
 		{"two words", eve, Filter{Status: []string{"denied", "revoked"}}, 1, nil},
 		{"none escalated", eve, Filter{Status: []string{"escalated"}}, 0, nil},
 		{"unknown word", eve, Filter{Status: []string{"held"}}, 0, elevation.ErrInvalid},
-		{"mine", eve, Filter{Mine: true}, 2, nil},
+		{"mine", evelyn(), Filter{Mine: true}, 2, nil},
+		{"a requester's list is their own", evelyn(), Filter{}, 2, nil},
+		{"an equal name is not mine", eve, Filter{Mine: true}, 0, nil},
 		{"not mine", who("bo"), Filter{Mine: true}, 0, nil},
 		{"team by name", eve, Filter{Team: "approvers"}, 2, nil},
 		{"program", eve, Filter{Program: "id"}, 2, nil},

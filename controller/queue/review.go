@@ -40,6 +40,13 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 		if err := do(l, c); err != nil {
 			return err
 		}
+		c.next.EscalateAt = climbs(l.plan, &c.next)
+		c.also = append(c.also, func(tx *store.Tx) error {
+			if !tx.StaffIs(l.staff) {
+				return store.ErrStale // somebody was made or lost what lets them act
+			}
+			return nil
+		})
 		return q.commit(ctx, c)
 	})
 	if err != nil && !errors.Is(err, errSame) {

@@ -63,7 +63,13 @@ func (q *Queue) Sweep(ctx context.Context) (changed int, next time.Time, err err
 				if err != nil {
 					return err
 				}
-				due = append(due, loaded{r: r, ep: ep, settings: tx.Settings()})
+				l := loaded{r: r, ep: ep, settings: tx.Settings()}
+				if !r.EscalateAt.IsZero() {
+					if l.plan, err = planFor(tx, ep.EffectiveLabels()); err != nil {
+						return err
+					}
+				}
+				due = append(due, l)
 			}
 			next, err = tx.NextDue()
 			return err
@@ -164,6 +170,10 @@ func (q *Queue) passed(l loaded, now time.Time) (*change, error) {
 		return c, nil
 	}
 	d := l.r.Decision
+	if d == nil && !l.r.EscalateAt.IsZero() && l.r.State(now) == elevation.StatePending {
+		c.climb(l.plan)
+		return c, nil
+	}
 	if d == nil || d.HeldUntil.IsZero() || l.r.Grant.ID != "" || l.r.State(now).Final() && d.Verdict == elevation.Approved {
 		c.touch = true
 		return c, nil
@@ -181,6 +191,9 @@ func (q *Queue) prune(ctx context.Context, now time.Time) error {
 	q.mu.Unlock()
 	if !due {
 		return nil
+	}
+	if err := errors.Join(q.replan(ctx, now), q.orphans(ctx, now)); err != nil {
+		return err
 	}
 	if err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Prune(now) }); err != nil {
 		return err

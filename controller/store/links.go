@@ -77,6 +77,11 @@ func (tx *Tx) SeenUser(ep elevation.EndpointID, name, uid string) (elevation.Use
 	return u, err
 }
 
+// Orphans are requests that wait, or are drafted, on endpoints that were deleted.
+func (tx *Tx) Orphans(limit int) ([]elevation.Request, error) {
+	return tx.requests("WHERE waiting > 0 AND endpoint IN (SELECT id FROM endpoints WHERE deleted_at > 0) LIMIT ?", limit)
+}
+
 // Staff is everything that says who may answer and who is who. Its readers
 // change nothing in it.
 type Staff struct {
@@ -174,6 +179,12 @@ func (c *staffCache) forget() {
 func (tx *Tx) staffed(what string) {
 	tx.audited(what)
 	tx.people = true
+}
+
+// StaffIs reports whether the staff is still the one that was read.
+func (tx *Tx) StaffIs(s *Staff) bool {
+	now, _ := tx.s.staff.get()
+	return s != nil && now == s
 }
 
 // Staff is the staff as it is now; for readers from memory where it can be.
