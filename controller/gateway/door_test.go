@@ -141,6 +141,12 @@ func (q *answers) ExtendFrom(context.Context, elevation.EndpointID, wire.Extend)
 	return elevation.ErrNotFound
 }
 
+func (q *answers) ResubmitFrom(context.Context, elevation.EndpointID, wire.Resubmit) error {
+	return elevation.ErrConflict
+}
+
+func (q *answers) RemoveFrom(context.Context, elevation.EndpointID, wire.Remove) error { return nil }
+
 func (q *answers) Answer(context.Context, elevation.EndpointID, wire.Answer) error {
 	return elevation.ErrNotFound
 }

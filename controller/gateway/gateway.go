@@ -39,6 +39,8 @@ type Queue interface {
 	Withdraw(ctx context.Context, ep elevation.EndpointID, in wire.Withdraw) error
 	Answer(ctx context.Context, ep elevation.EndpointID, in wire.Answer) error
 	ExtendFrom(ctx context.Context, ep elevation.EndpointID, in wire.Extend) error
+	ResubmitFrom(ctx context.Context, ep elevation.EndpointID, in wire.Resubmit) error
+	RemoveFrom(ctx context.Context, ep elevation.EndpointID, in wire.Remove) error
 	Report(ctx context.Context, ep elevation.EndpointID, in wire.Report) error
 	Progress(ctx context.Context, ep elevation.EndpointID, id elevation.RequestID) (wire.Progress, error)
 }
@@ -48,9 +50,11 @@ type Config struct {
 	Keys       *keys.Keys
 	Store      *store.Store
 	Queue      Queue
-	Checkpoint func() []byte    // newest signed audit checkpoint; may be nil
-	Now        func() time.Time // nil = time.Now
-	Log        *slog.Logger
+	Checkpoint func() []byte // newest signed audit checkpoint; may be nil
+	// Policy sees to it that an endpoint that connects has its policy; may be nil.
+	Policy func(context.Context, elevation.EndpointID) error
+	Now    func() time.Time // nil = time.Now
+	Log    *slog.Logger
 
 	Ping     time.Duration // agents ping this often, 30 s
 	Progress time.Duration // the place in the queue is told anew this often, 10 s

@@ -50,7 +50,17 @@ func (s *session) handle(f wire.Frame) error {
 			return s.say(wire.TRenewed, out)
 		})
 	case wire.TExtend:
-		return call(s, f, func(m wire.Extend) elevation.RequestID { return m.New }, func(m wire.Extend) error { return s.extend(ctx, m) })
+		return call(s, f, func(m wire.Extend) elevation.RequestID { return m.New }, func(m wire.Extend) error {
+			return s.more(m.New, s.g.cfg.Queue.ExtendFrom(ctx, s.ep, m))
+		})
+	case wire.TResubmit:
+		return call(s, f, func(m wire.Resubmit) elevation.RequestID { return m.New }, func(m wire.Resubmit) error {
+			return s.more(m.New, s.g.cfg.Queue.ResubmitFrom(ctx, s.ep, m))
+		})
+	case wire.TRemove:
+		return call(s, f, func(m wire.Remove) elevation.RequestID { return m.Request }, func(m wire.Remove) error {
+			return s.accept(m.Request, s.g.cfg.Queue.RemoveFrom(ctx, s.ep, m))
+		})
 	case wire.TPortalLink:
 		return s.sayError("", fmt.Errorf("%w: %s", errNotServed, f.Type))
 	case wire.THello:
@@ -131,13 +141,13 @@ func (s *session) complete(ctx context.Context, m wire.Complete) error {
 	return s.say(wire.TProgress, p)
 }
 
-// extend takes a request for more time; its place in the queue is told like that
-// of any other.
-func (s *session) extend(ctx context.Context, m wire.Extend) error {
-	if err := s.accept(m.New, s.g.cfg.Queue.ExtendFrom(ctx, s.ep, m)); err != nil {
+// more accepts a request that came of another one; its place in the queue is
+// told like that of any other.
+func (s *session) more(id elevation.RequestID, err error) error {
+	if err := s.accept(id, err); err != nil {
 		return err
 	}
-	s.follow(m.New)
+	s.follow(id)
 	return nil
 }
 

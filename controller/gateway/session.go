@@ -295,6 +295,11 @@ func (s *session) hello() error {
 		s.g.log.Error("hello", "endpoint", s.ep, "error", err)
 		return s.refuse(wire.CodeUnavailable, err)
 	}
+	if s.g.cfg.Policy != nil {
+		if err := s.g.cfg.Policy(ctx, s.ep); err != nil {
+			s.g.log.Error("send the policy", "endpoint", s.ep, "error", err) // the next hello tries again
+		}
+	}
 	raw, err := wire.Encode(wire.TWelcome, 0, w)
 	if err != nil {
 		return err
