@@ -196,7 +196,7 @@ func endpoints() thing[client.Endpoint] {
 
 func (a *app) endpoint() *cobra.Command {
 	t := endpoints()
-	return noun("endpoint", "Enrolled machines", listOf(a, t), viewOf(a, t), deleteOf(a, t))
+	return noun("endpoint", "Enrolled machines", listOf(a, t), viewOf(a, t), a.editEndpoint(), deleteOf(a, t))
 }
 
 func (a *app) enrollToken() *cobra.Command {

@@ -42,7 +42,7 @@ type app struct {
 	columns string
 	quiet   bool
 	address string // of the controller of this call, once it is known
-	fit     int // tables are at most so wide, 0 = as wide as they are
+	fit     int    // tables are at most so wide, 0 = as wide as they are
 }
 
 // run does one call and returns the exit code.
@@ -78,7 +78,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.Bool("no-color", false, "accepted for scripts; there are no colours")
 	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.enrollToken(), a.endpoint(),
-		a.user(), a.token(), a.audit(), a.reports(), a.version())
+		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.audit(), a.reports(), a.version())
 	return root
 }
 
