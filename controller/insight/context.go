@@ -195,8 +195,7 @@ type lookup struct {
 	act     auth.Actor
 	limit   int
 	covered map[elevation.EndpointID]bool
-	plan    *delegation.Plan
-	people  []delegation.Person
+	staff   *store.Staff
 }
 
 func newLookup(tx *store.Tx, act auth.Actor, limit int) *lookup {
@@ -364,22 +363,23 @@ func (l *lookup) reason(r *elevation.Request, k store.HistoryKeys) ([]elevation.
 	return []elevation.Caution{{Reason: "repeated_reason", Fact: fmt.Sprintf("%s gave the same reason %s before", r.Attempt.User.Name, l.times(len(list)))}}, nil
 }
 
-// person is whether any account belongs to whoever asks.
+// person is whether any account belongs to whoever asks: by a link that an
+// administrator made, or by an equal login name.
 func (l *lookup) person(r *elevation.Request, _ store.HistoryKeys) ([]elevation.Caution, error) {
-	if l.plan == nil {
-		users, err := l.tx.Users()
+	if l.staff == nil {
+		staff, err := l.tx.Staff()
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range users {
-			if u.DisabledAt.IsZero() {
-				l.people = append(l.people, delegation.Person{ID: u.ID, Login: u.Login})
-			}
-		}
-		l.plan = &delegation.Plan{}
+		l.staff = staff
 	}
-	for _, p := range l.people {
-		if l.plan.IsRequester(p, r) {
+	for _, link := range l.staff.Links {
+		if (delegation.Plan{Links: []delegation.Link{link.Link}}).Strong(link.Link.User, r.Endpoint, r.Attempt.User) {
+			return nil, nil
+		}
+	}
+	for _, u := range l.staff.Users {
+		if u.DisabledAt.IsZero() && (delegation.Plan{}).IsRequester(delegation.Person{ID: u.ID, Login: u.Login}, r) {
 			return nil, nil
 		}
 	}

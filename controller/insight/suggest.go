@@ -76,13 +76,17 @@ func (s *Insight) Suggestions(ctx context.Context, act auth.Actor, days int) ([]
 	if err != nil || len(out) == 0 {
 		return nil, err
 	}
+	for _, t := range trials {
+		trials = append(trials, trial{set: s.cfg.Rules(), path: t.path})
+	}
 	results, err := s.replay(ctx, act, trials, s.span(days, replayMost))
 	if err != nil {
 		return nil, fmt.Errorf("try rules to suggest: %w", err)
 	}
 	kept := out[:0]
 	for i, x := range out {
-		if x.Replay = results[i]; x.Replay.HumanDenied == 0 && x.Replay.NewlyApproved >= suggestLeast {
+		already := results[len(out)+i].NewlyApproved // by the rules in force alone
+		if x.Replay = results[i]; x.Replay.HumanDenied == 0 && x.Replay.NewlyApproved-already >= suggestLeast {
 			x.Replay.Days = days
 			kept = append(kept, x)
 		}
