@@ -59,7 +59,7 @@ func layers() []layer {
 		{"controller/queue", base + "controller/store", "the flow writes requests and grants; the API calls it and admin apart"},
 		{"controller/admin", base + "controller/store shared/rules/packs", "admin and queue do not call each other: the API does"},
 		{"controller/insight", base + "controller/store", "insight only reads"},
-		{"controller/api", base + "controller/store controller/queue controller/admin controller/insight controller/client", "a door calls the domain, never another door"},
+		{"controller/api", base + "controller/store controller/queue controller/admin controller/insight controller/client shared/rules/packs", "a door calls the domain, never another door"},
 		{"controller/gateway", base + "controller/store controller/queue", "a door calls the domain, never another door"},
 		{"controller/console", base, "the console is a page over REST"},
 		{"controller", "controller/... shared/...", "the controller builds its parts"},

@@ -150,7 +150,8 @@ func (c *Controller) open(ctx context.Context) error {
 		return fmt.Errorf("prepare conditions: %w", err)
 	}
 	c.admin, err = admin.New(ctx, admin.Config{Store: c.store, Passwords: c.accounts, Conditions: conditions,
-		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log,
+		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log, Policies: c.keys, Cluster: c.keys.Cluster(),
+		Wake: func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		// Called once rules are applied, when insight is there.
 		Denied: func(ctx context.Context, set *rules.Set, days int) (int, elevation.RequestID, string, error) {
 			return c.insight.Denied(ctx, set, days)
@@ -169,14 +170,14 @@ func (c *Controller) open(ctx context.Context) error {
 	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
-	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Now: cfg.Now, Log: cfg.Log,
+	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Policy: c.admin.PolicyFor, Now: cfg.Now, Log: cfg.Log,
 		Outside:   egress.Client(allowed),
 		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		Connected: func(ep elevation.EndpointID) bool { return c.gateway.Connected(ep) }})
 	if err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
-	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Now: cfg.Now, Log: cfg.Log,
+	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Policy: c.admin.SendPolicy, Now: cfg.Now, Log: cfg.Log,
 		Checkpoint: func() []byte { return c.audit.Checkpoint().Note }}
 	if cfg.Tune != nil {
 		cfg.Tune(&gw)

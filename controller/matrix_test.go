@@ -123,84 +123,99 @@ const (
 // without a thought.
 func matrix() map[string]string {
 	return map[string]string{
-		"GET /api/v1/access":                      "nyyyyn security_admin rule_author requests.read requests.decide",
-		"DELETE /api/v1/access/{id}":              "nnnyyn security_admin requests.decide",
-		"GET /api/v1/audit":                       "nnynyn audit.read",
-		"GET /api/v1/audit/checkpoint":            "nnynyn audit.read",
-		"GET /api/v1/audit/export":                "nnynyn audit.read",
-		"GET /api/v1/audit/proof/{event}":         "nnynyn audit.read",
-		"GET /api/v1/canned":                      "nnnyyn requests.decide",
-		"GET /api/v1/counts":                      "nyyyyn security_admin rule_author requests.read requests.decide",
-		"GET /api/v1/endpoints":                   "nnyyyn security_admin endpoints",
-		"GET /api/v1/endpoints/{id}":              "nnyyyn security_admin endpoints",
-		"DELETE /api/v1/endpoints/{id}":           "nnnnyn endpoints",
-		"GET /api/v1/enrollment-tokens":           "nnynyn endpoints",
-		"POST /api/v1/enrollment-tokens":          "nnnnyn endpoints",
-		"DELETE /api/v1/enrollment-tokens/{id}":   "nnnnyn endpoints",
-		"GET /api/v1/events":                      "nyyyyn security_admin rule_author requests.read requests.decide audit.read",
-		"GET /api/v1/me":                          "nyyyyy any",
-		"GET /api/v1/requests":                    "nyyyyn security_admin rule_author requests.read requests.decide",
-		"POST /api/v1/requests":                   "nnnyyn requests.decide", // without a link: on behalf
-		"POST /api/v1/requests/{id}/extend":       "nnnnnn",                 // only the requester, by a strong link
-		"POST /api/v1/requests/{id}/resubmit":     "nnnnnn",
-		"POST /api/v1/requests/batch":             "nyyyyy any", // each id is judged on its own
-		"GET /api/v1/requests/{id}":               "nnyyyn security_admin requests.read requests.decide",
-		"GET /api/v1/requests/{id}/explain":       "nnyyyn security_admin requests.read requests.decide",
-		"GET /api/v1/requests/{id}/proof":         "nnyyyn security_admin requests.read requests.decide",
-		"GET /api/v1/requests/{id}/timeline":      "nnyyyn security_admin requests.read requests.decide",
-		"POST /api/v1/requests/{id}/approve":      "nnnyyn requests.decide",
-		"POST /api/v1/requests/{id}/deny":         "nnnyyn requests.decide",
-		"POST /api/v1/requests/{id}/undo":         "nnnnnn", // only who answered, see TestUndo
-		"POST /api/v1/requests/{id}/revoke":       "nnnyyn security_admin requests.decide",
-		"POST /api/v1/requests/{id}/ask":          "nnnyyn requests.decide",
-		"POST /api/v1/requests/{id}/answer":       "nnnnnn", // only the requester's linked account
-		"POST /api/v1/requests/{id}/nudge":        "nnnnnn",
-		"POST /api/v1/requests/{id}/claim":        "nnnyyn requests.decide",
-		"POST /api/v1/requests/{id}/prioritize":   "nnnyyn requests.decide",
-		"POST /api/v1/requests/{id}/escalate":     "nnnnyn requests.decide", // to a team that is on nobody's ladder
-		"POST /api/v1/requests/{id}/after-review": "nnnnnn",                 // only the team that a rule names, see e2e/desk
-		"POST /api/v1/requests/{id}/cancel":       "nnnnnn",                 // only the requester
-		"POST /api/v1/requests/{id}/check-in":     "nnnnnn",
-		"POST /api/v1/requests/{id}/remove":       "nnnyyn requests.decide",
-		"GET /api/v1/reports":                     "nnynyn audit.read",
-		"GET /api/v1/reports/{name}":              "nnynyn audit.read",
-		"GET /api/v1/rules":                       "nnyyyn rules",
-		"GET /api/v1/rules/versions":              "nnyyyn rules",
-		"GET /api/v1/rules/{id}":                  "nnyyyn rules",
-		"POST /api/v1/rules/apply":                "nnnnyn rules",
-		"POST /api/v1/rules/check":                "nnyyyn rules",
-		"POST /api/v1/rules/evaluate":             "nnyyyn rules",
-		"POST /api/v1/rules/replay":               "nnyyyn", // needs rules and requests
-		"GET /api/v1/rules/suggestions":           "nnyyyn",
-		"POST /api/v1/sessions":                   "nnnnnn", // the credential decides, not the caller
-		"DELETE /api/v1/sessions":                 "nyyyyy any",
-		"GET /api/v1/settings":                    "nnynyn",
-		"PUT /api/v1/settings":                    "nnnnyn",
-		"PATCH /api/v1/endpoints/{id}":            "nnnnyn endpoints",
-		"PUT /api/v1/me/password":                 "nnnnnn", // whoever signed in, never a token
-		"GET /api/v1/teams":                       "nnyyyn security_admin requests.read requests.decide users",
-		"POST /api/v1/teams":                      "nnnnyn users",
-		"GET /api/v1/teams/{id}":                  "nnyyyn security_admin requests.read requests.decide users",
-		"PUT /api/v1/teams/{id}":                  "nnnnyn users",
-		"DELETE /api/v1/teams/{id}":               "nnnnyn users",
-		"GET /api/v1/links":                       "nyyyyn security_admin rule_author requests.read requests.decide users",
-		"POST /api/v1/links":                      "nnnnyn", // tokens make no links, except admin.token
-		"GET /api/v1/links/{id}":                  "nnynyn users",
-		"PUT /api/v1/links/{id}":                  "nnnnyn",
-		"DELETE /api/v1/links/{id}":               "nnnnyn",
-		"GET /api/v1/delegations":                 "nyyyyn security_admin rule_author requests.read requests.decide users",
-		"POST /api/v1/delegations":                "nnnyyn requests.decide users",
-		"GET /api/v1/delegations/{id}":            "nnyyyn security_admin requests.read requests.decide users",
-		"PUT /api/v1/delegations/{id}":            "nnnnyn users",
-		"DELETE /api/v1/delegations/{id}":         "nnnnyn users",
-		"GET /api/v1/tokens":                      "nnnnyn", // tokens see no tokens, except admin.token
-		"POST /api/v1/tokens":                     "nnnnyn", // tokens make no tokens, except admin.token
-		"DELETE /api/v1/tokens/{id}":              "nnnnyn",
-		"GET /api/v1/users":                       "nnynyn users",
-		"POST /api/v1/users":                      "nnnnyn users",
-		"GET /api/v1/users/{id}":                  "nnynyn users",
-		"PUT /api/v1/users/{id}":                  "nnnnyn users",
-		"DELETE /api/v1/users/{id}":               "nnnnyn users",
+		"GET /api/v1/access":                        "nyyyyn security_admin rule_author requests.read requests.decide",
+		"DELETE /api/v1/access/{id}":                "nnnyyn security_admin requests.decide",
+		"GET /api/v1/audit":                         "nnynyn audit.read",
+		"GET /api/v1/audit/checkpoint":              "nnynyn audit.read",
+		"GET /api/v1/audit/export":                  "nnynyn audit.read",
+		"GET /api/v1/audit/proof/{event}":           "nnynyn audit.read",
+		"GET /api/v1/canned":                        "nnnyyn requests.decide",
+		"GET /api/v1/counts":                        "nyyyyn security_admin rule_author requests.read requests.decide",
+		"GET /api/v1/endpoints":                     "nnyyyn rule_author security_admin endpoints",
+		"GET /api/v1/endpoints/{id}":                "nnyyyn rule_author security_admin endpoints",
+		"DELETE /api/v1/endpoints/{id}":             "nnnnyn endpoints",
+		"GET /api/v1/enrollment-tokens":             "nnynyn endpoints",
+		"POST /api/v1/enrollment-tokens":            "nnnnyn endpoints",
+		"DELETE /api/v1/enrollment-tokens/{id}":     "nnnnyn endpoints",
+		"GET /api/v1/events":                        "nyyyyn security_admin rule_author requests.read requests.decide audit.read",
+		"GET /api/v1/me":                            "nyyyyy any",
+		"GET /api/v1/requests":                      "nyyyyn security_admin rule_author requests.read requests.decide",
+		"POST /api/v1/requests":                     "nnnyyn requests.decide", // without a link: on behalf
+		"POST /api/v1/requests/{id}/extend":         "nnnnnn",                 // only the requester, by a strong link
+		"POST /api/v1/requests/{id}/resubmit":       "nnnnnn",
+		"POST /api/v1/requests/batch":               "nyyyyy any", // each id is judged on its own
+		"GET /api/v1/requests/{id}":                 "nnyyyn rule_author security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/explain":         "nnyyyn rule_author security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/proof":           "nnyyyn rule_author security_admin requests.read requests.decide",
+		"GET /api/v1/requests/{id}/timeline":        "nnyyyn rule_author security_admin requests.read requests.decide",
+		"POST /api/v1/requests/{id}/approve":        "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/deny":           "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/undo":           "nnnnnn", // only who answered, see TestUndo
+		"POST /api/v1/requests/{id}/revoke":         "nnnyyn security_admin requests.decide",
+		"POST /api/v1/requests/{id}/ask":            "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/answer":         "nnnnnn", // only the requester's linked account
+		"POST /api/v1/requests/{id}/nudge":          "nnnnnn",
+		"POST /api/v1/requests/{id}/claim":          "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/prioritize":     "nnnyyn requests.decide",
+		"POST /api/v1/requests/{id}/escalate":       "nnnnyn requests.decide", // to a team that is on nobody's ladder
+		"POST /api/v1/requests/{id}/after-review":   "nnnnnn",                 // only the team that a rule names, see e2e/desk
+		"POST /api/v1/requests/{id}/cancel":         "nnnnnn",                 // only the requester
+		"POST /api/v1/requests/{id}/check-in":       "nnnnnn",
+		"POST /api/v1/requests/{id}/remove":         "nnnyyn requests.decide",
+		"GET /api/v1/reports":                       "nnynyn audit.read",
+		"GET /api/v1/reports/{name}":                "nnynyn audit.read",
+		"GET /api/v1/rules":                         "nnyyyn rule_author rules",
+		"GET /api/v1/rules/versions":                "nnyyyn rule_author rules",
+		"GET /api/v1/rules/{id}":                    "nnyyyn rule_author rules",
+		"POST /api/v1/rules":                        "nnnnyn rule_author rules",
+		"PUT /api/v1/rules/{id}":                    "nnnnyn rule_author rules",
+		"DELETE /api/v1/rules/{id}":                 "nnnnyn rule_author rules",
+		"GET /api/v1/rules/versions/{version}":      "nnyyyn rule_author rules",
+		"POST /api/v1/rules/rollback":               "nnnnyn rule_author rules",
+		"GET /api/v1/rules/proposals":               "nnyyyn rule_author rules",
+		"GET /api/v1/rules/proposals/{id}":          "nnyyyn rule_author rules",
+		"POST /api/v1/rules/proposals/{id}/confirm": "nnnnyn rule_author rules",
+		"POST /api/v1/rules/proposals/{id}/reject":  "nnnnyn rule_author rules",
+		"GET /api/v1/requests/{id}/rule":            "nnyyyn rule_author", // needs rules and requests
+		"GET /api/v1/packs":                         "nnyyyn rule_author rules",
+		"POST /api/v1/packs/{name}/enable":          "nnnnyn rule_author rules",
+		"POST /api/v1/packs/{name}/disable":         "nnnnyn rule_author rules",
+		"GET /api/v1/policies":                      "nnyyyn security_admin rule_author endpoints",
+		"PUT /api/v1/policies":                      "nnnnyn endpoints",
+		"POST /api/v1/rules/apply":                  "nnnnyn rule_author rules",
+		"POST /api/v1/rules/check":                  "nnyyyn rule_author rules",
+		"POST /api/v1/rules/evaluate":               "nnyyyn rule_author rules",
+		"POST /api/v1/rules/replay":                 "nnyyyn rule_author", // needs rules and requests
+		"GET /api/v1/rules/suggestions":             "nnyyyn rule_author",
+		"POST /api/v1/sessions":                     "nnnnnn", // the credential decides, not the caller
+		"DELETE /api/v1/sessions":                   "nyyyyy any",
+		"GET /api/v1/settings":                      "nnynyn",
+		"PUT /api/v1/settings":                      "nnnnyn",
+		"PATCH /api/v1/endpoints/{id}":              "nnnnyn endpoints",
+		"PUT /api/v1/me/password":                   "nnnnnn", // whoever signed in, never a token
+		"GET /api/v1/teams":                         "nnyyyn rule_author security_admin requests.read requests.decide users",
+		"POST /api/v1/teams":                        "nnnnyn users",
+		"GET /api/v1/teams/{id}":                    "nnyyyn rule_author security_admin requests.read requests.decide users",
+		"PUT /api/v1/teams/{id}":                    "nnnnyn users",
+		"DELETE /api/v1/teams/{id}":                 "nnnnyn users",
+		"GET /api/v1/links":                         "nyyyyn security_admin rule_author requests.read requests.decide users",
+		"POST /api/v1/links":                        "nnnnyn", // tokens make no links, except admin.token
+		"GET /api/v1/links/{id}":                    "nnynyn users",
+		"PUT /api/v1/links/{id}":                    "nnnnyn",
+		"DELETE /api/v1/links/{id}":                 "nnnnyn",
+		"GET /api/v1/delegations":                   "nyyyyn security_admin rule_author requests.read requests.decide users",
+		"POST /api/v1/delegations":                  "nnnyyn requests.decide users",
+		"GET /api/v1/delegations/{id}":              "nnyyyn rule_author security_admin requests.read requests.decide users",
+		"PUT /api/v1/delegations/{id}":              "nnnnyn users",
+		"DELETE /api/v1/delegations/{id}":           "nnnnyn users",
+		"GET /api/v1/tokens":                        "nnnnyn", // tokens see no tokens, except admin.token
+		"POST /api/v1/tokens":                       "nnnnyn", // tokens make no tokens, except admin.token
+		"DELETE /api/v1/tokens/{id}":                "nnnnyn",
+		"GET /api/v1/users":                         "nnynyn users",
+		"POST /api/v1/users":                        "nnnnyn users",
+		"GET /api/v1/users/{id}":                    "nnynyn users",
+		"PUT /api/v1/users/{id}":                    "nnnnyn users",
+		"DELETE /api/v1/users/{id}":                 "nnnnyn users",
 	}
 }
 

@@ -19,7 +19,10 @@ import (
 func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) string {
 	t.Helper()
 	_, path, _ := strings.Cut(name, " ")
-	path = strings.NewReplacer("{name}", "waiting-times", "{event}", "1").Replace(path)
+	if strings.Contains(path, "/packs/") {
+		path = strings.Replace(path, "{name}", "services", 1)
+	}
+	path = strings.NewReplacer("{name}", "waiting-times", "{event}", "1", "{version}", "1").Replace(path)
 	if !strings.Contains(path, "{id}") {
 		return path
 	}
@@ -60,8 +63,13 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 			Delegate: b.someone(t, "b", n), Until: time.Now().Add(time.Hour)})).ID
 	case strings.Contains(path, "/users/"):
 		id = must[client.User](t)(client.Post[client.User](ctx, b.admin, "/users", client.NewUser{Login: fmt.Sprintf("u%d", n)})).ID
+	case strings.Contains(path, "/rules/proposals/"):
+		id = b.proposal(t)
 	case strings.Contains(path, "/rules/"):
-		id = "x"
+		if id = "x"; strings.HasPrefix(name, "DELETE") {
+			id = must[client.Rule](t)(client.Post[client.Rule](ctx, b.admin, "/rules",
+				client.EditRule{YAML: fmt.Sprintf("{name: d%d, match: {path: /usr/bin/d%d, args: []}, then: approve}", n, n)})).ID
+		}
 	}
 	return strings.Replace(path, "{id}", id, 1)
 }
@@ -84,6 +92,27 @@ func (b *bed) someone(t *testing.T, prefix string, n int) string {
 		t.Fatal(err)
 	}
 	return login
+}
+
+// proposal stores a change of the rules that waits, from somebody else.
+func (b *bed) proposal(t *testing.T) string {
+	t.Helper()
+	id := elevation.NewID("prp", time.Now())
+	err := b.Store().Update(t.Context(), func(tx *store.Tx) error {
+		r, err := tx.Ruleset()
+		if err != nil {
+			return err
+		}
+		p := store.Proposal{ID: id, Base: r.Version, YAML: r.YAML, Packs: r.Packs, By: elevation.Actor{Kind: elevation.ByUser, ID: "usr_x", Name: "x"}, At: time.Now()}
+		if err := tx.PutProposal(p); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: time.Now(), Kind: audit.RuleChanged, Actor: elevation.Actor{Kind: elevation.BySystem}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // team stores a team without members.
@@ -146,6 +175,16 @@ func bodyFor(name string, n int, example []byte) []byte {
 		return []byte(`{"name":"New name"}`)
 	case "POST /api/v1/rules/apply":
 		return []byte(`{"yaml":"rules:\n  - name: x\n    match: {path: /usr/bin/x, args: []}\n    then: approve\n"}`)
+	case "POST /api/v1/rules":
+		return fmt.Appendf(nil, `{"yaml":"{name: n%d, match: {path: /usr/bin/n%d, args: []}, then: approve}"}`, n, n)
+	case "PUT /api/v1/rules/{id}":
+		return []byte(`{"mode":"enforce"}`)
+	case "POST /api/v1/rules/rollback":
+		return []byte(`{"version":1}`)
+	case "POST /api/v1/packs/{name}/enable":
+		return []byte(`{"mode":"observe"}`)
+	case "PUT /api/v1/policies":
+		return []byte(`{"items":[{"name":"all"}]}`)
 	case "POST /api/v1/rules/evaluate":
 		return []byte(`{"attempt":{"path":"/usr/bin/x"}}`)
 	case "POST /api/v1/requests/batch":

@@ -47,17 +47,22 @@ type Config struct {
 	// Denied holds a set against what people denied in the last days: how many of
 	// that it would approve, the newest, and by which rule. Without it rules are
 	// applied only by those who acknowledge that.
-	Denied func(ctx context.Context, set *rules.Set, days int) (n int, newest elevation.RequestID, rule string, err error)
-	Now    func() time.Time
-	Log    *slog.Logger // nil discards
+	Denied   func(ctx context.Context, set *rules.Set, days int) (n int, newest elevation.RequestID, rule string, err error)
+	Policies PolicySigner               // nil: endpoints are sent no policies
+	Cluster  string                     // needed with Policies
+	Wake     func(elevation.EndpointID) // a policy waits for the endpoint; nil or must not block
+	Now      func() time.Time
+	Log      *slog.Logger // nil discards
 }
 
 // Admin does what administrators ask. Use [New].
 type Admin struct {
 	cfg      Config
-	force    atomic.Pointer[inForce] // the rules; never nil
-	applying sync.Mutex              // one set of rules is applied at a time, from reading to putting in force
-	checks   chan struct{}           // slots for reading large texts of rules
+	force    atomic.Pointer[inForce]        // the rules; never nil
+	applying sync.Mutex                     // one set of rules is applied at a time, from reading to putting in force
+	checks   chan struct{}                  // slots for reading large texts of rules
+	policies atomic.Pointer[store.Policies] // never nil
+	policing sync.Mutex                     // policies are changed and sent one at a time
 }
 
 // New reads the rules that are in force. Stored rules that this program can not
@@ -70,6 +75,9 @@ func New(ctx context.Context, cfg Config) (*Admin, error) {
 	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2)}
 	if err := a.loadRules(ctx); err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	if err := a.loadPolicies(ctx); err != nil {
+		return nil, fmt.Errorf("read policies: %w", err)
 	}
 	return a, nil
 }

@@ -162,9 +162,9 @@ func (a *Admin) version(ctx context.Context, version int64) (store.Ruleset, erro
 
 // RuleVersion is one version with its difference to another one, by default the
 // one before; against < 0 means that.
-func (a *Admin) RuleVersion(ctx context.Context, act auth.Actor, version, against int64) (r store.Ruleset, other int64, diff string, err error) {
+func (a *Admin) RuleVersion(ctx context.Context, act auth.Actor, version, against int64) (r store.Ruleset, other int64, text, diff string, err error) {
 	if err := act.Can(auth.RulesRead); err != nil {
-		return r, 0, "", err
+		return r, 0, "", "", err
 	}
 	if other = against; other < 0 {
 		other = max(version-1, 0)
@@ -174,9 +174,9 @@ func (a *Admin) RuleVersion(ctx context.Context, act auth.Actor, version, agains
 		r, err = a.version(ctx, version)
 	}
 	if err != nil {
-		return r, 0, "", err
+		return r, 0, "", "", err
 	}
-	return r, other, rules.Diff(old.YAML, r.YAML, fmt.Sprintf("version %d", other), fmt.Sprintf("version %d", version)), nil
+	return r, other, old.YAML, rules.Diff(old.YAML, r.YAML, fmt.Sprintf("version %d", other), fmt.Sprintf("version %d", version)), nil
 }
 
 // MadeRule is a rule made from a request.

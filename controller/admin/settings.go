@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,12 +55,27 @@ func (a *Admin) EditSettings(ctx context.Context, act auth.Actor, edit func(*sto
 		}
 		return a.event(act, audit.SettingsChanged, data), nil
 	})
-	if err == nil && old.TimeZone != next.TimeZone {
-		a.applying.Lock()
-		defer a.applying.Unlock()
-		err = a.loadRules(ctx) // hours without a zone have another one now
+	if err == nil {
+		err = a.follow(ctx, old, next)
 	}
 	return next, err
+}
+
+// follow does what a change of settings brings with it.
+func (a *Admin) follow(ctx context.Context, old, next store.Settings) error {
+	if old.TimeZone != next.TimeZone {
+		a.applying.Lock()
+		defer a.applying.Unlock()
+		if err := a.loadRules(ctx); err != nil { // hours without a zone have another one now
+			return err
+		}
+	}
+	if slices.Equal(old.MaskPatterns, next.MaskPatterns) {
+		return nil
+	}
+	a.policing.Lock()
+	defer a.policing.Unlock()
+	return a.sendAll(ctx)
 }
 
 const year = 366 * 24 * time.Hour
@@ -84,6 +100,10 @@ func checkSettings(s store.Settings) error {
 		within("quota.cooldown_seconds", seconds(s.Quota.Cooldown), 0, top),
 		within("history_days", int64(s.HistoryDays), 1, 36_500),
 		within("min_duration_seconds", seconds(s.MinDuration), 1, longest),
+		within("run_cap_seconds", seconds(s.RunCap), seconds(s.MinDuration), longest),
+		within("admin_cap_seconds", seconds(s.AdminCap), seconds(s.MinDuration), seconds(elevation.DefaultTimes().AdminCap)),
+		within("admin_seconds", seconds(s.AdminTime), seconds(s.MinDuration), seconds(s.AdminCap)),
+		within("session_seconds", seconds(s.SessionTime), seconds(s.MinDuration), seconds(s.AdminCap)),
 	} {
 		if err != nil {
 			return err
@@ -195,6 +215,10 @@ func settingValues(s store.Settings) map[string]string {
 		"quota.cooldown_seconds":     seconds(s.Quota.Cooldown),
 		"history_days":               strconv.Itoa(s.HistoryDays),
 		"min_duration_seconds":       seconds(s.MinDuration),
+		"run_cap_seconds":            seconds(s.RunCap),
+		"session_seconds":            seconds(s.SessionTime),
+		"admin_seconds":              seconds(s.AdminTime),
+		"admin_cap_seconds":          seconds(s.AdminCap),
 
 		"time_zone":                        s.TimeZone,
 		"emergency.enabled":                strconv.FormatBool(s.Emergency.Enabled),

@@ -104,8 +104,10 @@ type Ruleset struct {
 	YAML      string     `json:"yaml" example:"rules: []"`
 	AppliedBy string     `json:"applied_by" example:"admin"`
 	AppliedAt *time.Time `json:"applied_at"`
-	Items     []Rule     `json:"items" nullable:"false"`
+	Items     []Rule     `json:"items" nullable:"false" doc:"Without those of packs."`
 	Warnings  []Fault    `json:"warnings" nullable:"false" doc:"Of apply: what somebody should look at."`
+	Packs     []PackName `json:"packs" nullable:"false"`
+	Proposal  *Proposal  `json:"proposal,omitempty" doc:"The change was not made: it waits for a second person."`
 }
 
 // Rule is one rule.
@@ -116,17 +118,20 @@ type Rule struct {
 	Precedence int               `json:"precedence" example:"100"`
 	When       string            `json:"when" example:"user.uid != '0'"`
 	Message    map[string]string `json:"message"`
-	YAML       string            `json:"yaml" example:"name: apt-update"`
+	YAML       string            `json:"yaml" example:"name: apt-update" doc:"As it was written."`
+	Pack       string            `json:"pack" doc:"name@version of the pack that it comes from; empty: written here." example:""`
+	Warnings   []Fault           `json:"warnings,omitempty" nullable:"false" doc:"Of a change: what somebody should look at."`
+	Proposal   *Proposal         `json:"proposal,omitempty" doc:"The change was not made: it waits for a second person."`
 }
 
 // RuleText carries rules as YAML.
 type RuleText struct {
-	YAML string `json:"yaml" maxLength:"1048576" example:"rules: []"`
+	YAML string `json:"yaml" maxLength:"2097152" example:"rules: []"`
 }
 
 // ApplyRules replaces the rules, or with Merge only the named ones.
 type ApplyRules struct {
-	YAML              string `json:"yaml" maxLength:"1048576" example:"rules: []"`
+	YAML              string `json:"yaml" maxLength:"2097152" example:"rules: []"`
 	Merge             bool   `json:"merge,omitempty"`
 	AcknowledgeDenied bool   `json:"acknowledge_denied,omitempty"`
 }
@@ -152,12 +157,16 @@ type RuleVersion struct {
 	AppliedBy string    `json:"applied_by" example:"admin"`
 	AppliedAt time.Time `json:"applied_at"`
 	YAML      string    `json:"yaml" example:"rules: []"`
+	Added     []string  `json:"added" nullable:"false" example:"[\"apt-update\"]" doc:"Against the version before."`
+	Changed   []string  `json:"changed" nullable:"false"`
+	Removed   []string  `json:"removed" nullable:"false"`
 }
 
 // Evaluate asks what the rules say of a request or of an attempt.
 type Evaluate struct {
 	RequestID string           `json:"request_id,omitempty" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
 	Attempt   *EvaluateAttempt `json:"attempt,omitempty"`
+	Rule      string           `json:"rule,omitempty" maxLength:"200" example:"apt-update" doc:"Why not: the trace is that of this rule alone, also when it is about another program."`
 }
 
 // EvaluateAttempt is an attempt for trying rules.
@@ -171,6 +180,12 @@ type EvaluateAttempt struct {
 	User          string            `json:"user,omitempty" maxLength:"256" example:"dina"`
 	UID           string            `json:"uid,omitempty" maxLength:"256" example:"1001"`
 	Groups        []string          `json:"groups,omitempty" nullable:"false" maxItems:"1024" example:"[\"developers\"]"`
+	Product       string            `json:"product,omitempty" maxLength:"256" example:"Tool"`
+	Version       string            `json:"version,omitempty" maxLength:"256" example:"1.2"`
+	Parent        string            `json:"parent,omitempty" maxLength:"4096" example:"/usr/bin/bash"`
+	Thumbprint    string            `json:"thumbprint,omitempty" maxLength:"64" doc:"Of the publisher." example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"`
+	Marks         []string          `json:"marks,omitempty" nullable:"false" maxItems:"16" example:"[\"user_writable\"]"`
+	Endpoint      string            `json:"endpoint,omitempty" maxLength:"200" doc:"Its id, for conditions." example:"ep_019aa8d2-2222-7c41-9d10-3b1f0c5f2a77"`
 	Labels        map[string]string `json:"labels,omitempty" doc:"Of the endpoint."`
 	Justification string            `json:"justification,omitempty" maxLength:"2000" example:"update"`
 	Ticket        string            `json:"ticket,omitempty" maxLength:"200" example:"INC-1"`
@@ -249,6 +264,10 @@ type Settings struct {
 	Quota                Quota      `json:"quota"`
 	HistoryDays          int64      `json:"history_days" example:"400"`
 	MinDurationSeconds   int64      `json:"min_duration_seconds" example:"1"`
+	RunCapSeconds        int64      `json:"run_cap_seconds" example:"28800"`
+	SessionSeconds       int64      `json:"session_seconds" example:"1800"`
+	AdminSeconds         int64      `json:"admin_seconds" example:"1800"`
+	AdminCapSeconds      int64      `json:"admin_cap_seconds" example:"14400" doc:"Of sessions too."`
 
 	TimeZone         string          `json:"time_zone" example:"Europe/Berlin"`
 	Emergency        Emergency       `json:"emergency"`
@@ -297,6 +316,10 @@ type SettingsPatch struct {
 	Quota                *QuotaPatch     `json:"quota,omitempty"`
 	HistoryDays          *int64          `json:"history_days,omitempty" minimum:"1" maximum:"36500" example:"400"`
 	MinDurationSeconds   *int64          `json:"min_duration_seconds,omitempty" minimum:"1" maximum:"28800" example:"1"`
+	RunCapSeconds        *int64          `json:"run_cap_seconds,omitempty" minimum:"1" maximum:"28800" example:"28800"`
+	SessionSeconds       *int64          `json:"session_seconds,omitempty" minimum:"1" maximum:"14400" example:"1800"`
+	AdminSeconds         *int64          `json:"admin_seconds,omitempty" minimum:"1" maximum:"14400" example:"1800"`
+	AdminCapSeconds      *int64          `json:"admin_cap_seconds,omitempty" minimum:"1" maximum:"14400" example:"14400" doc:"Of sessions too."`
 
 	TimeZone         *string               `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"For hours of rules that name no tz."`
 	Emergency        *EmergencyPatch       `json:"emergency,omitempty"`

@@ -140,6 +140,22 @@ func (k *Keys) SignAmendment(a elevation.Amendment) ([]byte, error) {
 	return signer.Sign(sign.Amendment, a)
 }
 
+// SignPolicy signs what an endpoint obeys, after checking that it belongs to this
+// cluster.
+func (k *Keys) SignPolicy(p elevation.Policy) ([]byte, error) {
+	signer, epoch := k.signer()
+	if p.Cluster != k.cluster {
+		return nil, fmt.Errorf("sign policy: of cluster %q, not %q", p.Cluster, k.cluster)
+	}
+	if p.KeyEpoch == 0 || p.KeyEpoch > epoch || p.Version == 0 {
+		return nil, fmt.Errorf("sign policy: key epoch %d, the cluster is at %d; version %d", p.KeyEpoch, epoch, p.Version)
+	}
+	if err := elevation.CheckID(elevation.EndpointPrefix, string(p.Endpoint)); err != nil {
+		return nil, fmt.Errorf("sign policy: %w", err)
+	}
+	return signer.Sign(sign.Policy, p)
+}
+
 func (k *Keys) signer() (sign.Signer, uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
