@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/agent"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 const serviceName = "assent-agent"
@@ -82,6 +87,23 @@ func control(ctx context.Context, set *settings, action string) error {
 	return nil
 }
 
+// showPolicy says what the controller wants of this endpoint, to whoever may read
+// it: root.
+func showPolicy(set *settings) error {
+	p, err := agent.ReadPolicy(set.data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Println("mode ask, no policy")
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return nil
+	case err != nil:
+		return hinted{err, "the agent does not start like this; enrol the endpoint again if the file can not be restored"}
+	}
+	fmt.Printf("mode %s\npolicy %s, version %d\n", agent.ModeText(p), inert.Text(p.Name), p.Version)
+	return nil
+}
+
 func status(ctx context.Context, set *settings) error {
 	s, err := newService(ctx, set)
 	if err != nil {
@@ -94,7 +116,7 @@ func status(ctx context.Context, set *settings) error {
 	switch state {
 	case service.StatusRunning:
 		fmt.Println("running")
-		return nil
+		return showPolicy(set)
 	case service.StatusStopped:
 		return hinted{fmt.Errorf("the service is stopped"), "assent-agent start"}
 	}
