@@ -15,6 +15,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -183,6 +184,9 @@ func (f *follower) live(e audit.Event) (client.LiveEvent, bool, error) {
 		case err == nil:
 			req := f.s.requestOf(v, f.s.names(f.r.Context()))
 			l.Request = &req
+			if by := queue.Veil(f.act, e.Actor); v.Veiled && by != e.Actor {
+				l.Actor = client.AuditActor{Kind: string(by.Kind), Name: by.Name}
+			}
 		case !errors.Is(err, elevation.ErrNotFound) && !errors.Is(err, elevation.ErrNotAllowed):
 			return l, false, err
 		}

@@ -71,7 +71,7 @@ func (q *Queue) Revoke(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if next.Grant.ID != "" {
 			return q.takeBack(c, elevation.RevokedEnd, me, comment)
 		}
-		c.send(wire.TDecision, wire.Decision{Request: next.ID, Verdict: elevation.Denied, Text: comment, By: l.nameFor(me)})
+		c.send(wire.TDecision, wire.Decision{Request: next.ID, Verdict: elevation.Denied, Text: comment, By: nameFor(l.settings, me)})
 		return nil
 	})
 }
@@ -123,7 +123,7 @@ func (q *Queue) Remove(ctx context.Context, a auth.Actor, id elevation.RequestID
 		c.next = next
 		c.event(audit.RequestRemoved, a.Elevation(), map[string]string{"list": "team", "was": string(l.r.State(c.now))}, nil)
 		if pending {
-			c.send(wire.TClosed, wire.Closed{Request: id, Why: wire.ClosedRemoved, By: l.nameFor(a.Elevation()), Text: "closed without an answer"})
+			c.send(wire.TClosed, wire.Closed{Request: id, Why: wire.ClosedRemoved, By: nameFor(l.settings, a.Elevation()), Text: "closed without an answer"})
 		}
 		return nil
 	})

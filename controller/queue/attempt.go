@@ -390,7 +390,7 @@ func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, 
 	}
 	out := set.Evaluate(input(l.ep, c.next.Attempt, reason, ticket, c.next.Priority), c.now)
 	prioritize(&c.next, out)
-	if t := out.Need.Ticket; t != "" && out.Kind != rules.Deny {
+	if t := out.Need.Ticket; t != "" && out.Kind != rules.Deny && !c.next.Emergency {
 		if !elevation.TicketMatches(t, ticket) {
 			return false, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
 		}
@@ -491,7 +491,7 @@ func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, 
 	if !waits(l.r, now) {
 		return p, nil
 	}
-	o, err := q.outlook(tx, l, now)
+	o, err := q.outlook(tx, l, !l.settings.ShowApprovers, now)
 	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who, o.from, o.usual, o.place
 	return p, err
 }

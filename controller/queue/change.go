@@ -142,7 +142,7 @@ func (q *Queue) conclude(c *change) error {
 	if c.next.Extends != "" && d.Verdict == elevation.Approved {
 		return q.more(c)
 	}
-	answer := wire.Decision{Request: c.next.ID, Verdict: d.Verdict, Text: d.Comment, By: d.By.Name, Rule: d.By.Kind == elevation.ByRule}
+	answer := wire.Decision{Request: c.next.ID, Verdict: d.Verdict, Text: d.Comment, By: nameFor(q.cfg.Store.Settings(), d.By), Rule: d.By.Kind == elevation.ByRule}
 	if d.Verdict == elevation.Approved {
 		g, raw, err := q.grant(&c.next, c.now)
 		if err != nil {

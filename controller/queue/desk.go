@@ -65,19 +65,6 @@ func (l loaded) member(a auth.Actor, team elevation.TeamID) bool {
 	return ok && slices.ContainsFunc(t.Members, func(m delegation.Person) bool { return m.ID == a.User })
 }
 
-// shown is the request as the actor may read it: approvers' notes are for
-// approvers, and never for whom they are about.
-func (l loaded) shown(a auth.Actor) elevation.Request {
-	r := l.r
-	if !l.notes(a) {
-		r.Notes = nil
-	}
-	return r
-}
-
-// notes reports whether the actor may know of approvers' notes.
-func (l loaded) notes(a auth.Actor) bool { return a.Can(auth.TeamRead) == nil && !l.linked(a) }
-
 // note keeps what approvers tell each other, if there is anything. The text is in
 // the request alone: events are read by more people.
 func (c *change) note(by elevation.Actor, text string) error {
@@ -125,17 +112,9 @@ func (q *Queue) Ask(ctx context.Context, a auth.Actor, id elevation.RequestID, t
 		}
 		c.next = next
 		c.event(audit.RequestAsked, me, nil, map[string]string{"text": audit.Clip(text, audit.MaxValue)})
-		c.send(wire.TQuestion, wire.Question{Request: id, Text: text, By: l.nameFor(me)})
+		c.send(wire.TQuestion, wire.Question{Request: id, Text: text, By: nameFor(l.settings, me)})
 		return c.note(me, note)
 	})
-}
-
-// nameFor is an approver's name as the requester may read it.
-func (l loaded) nameFor(by elevation.Actor) string {
-	if !l.settings.ShowApprovers && by.Kind == elevation.ByUser {
-		return "an approver"
-	}
-	return by.Name
 }
 
 // Reply answers the first open question by the requester's account. It takes a

@@ -118,6 +118,7 @@ type View struct {
 	Position  int // 1 = next, 101 = beyond the first hundred, 0 = it does not wait
 	UsualWait time.Duration
 	CanAnswer []string // logins, while it waits
+	Veiled    bool     // the names of approvers are not for the reader
 	Notes     bool     // approvers' notes are in it; false: the reader may not know of any
 	// CanAnswerFrom is when somebody can, while nobody can; zero = nobody ever.
 	CanAnswerFrom time.Time

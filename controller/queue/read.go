@@ -80,12 +80,12 @@ func (l loaded) visible(a auth.Actor) error {
 }
 
 func (q *Queue) view(tx *store.Tx, a auth.Actor, l loaded, now time.Time) (View, error) {
-	v := View{Notes: l.notes(a), Request: l.shown(a), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
+	v := View{Notes: l.notes(a), Veiled: l.hides(a), Request: l.shown(a), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
 	v.Delivery = l.r.Delivery(v.Connected)
 	if !waits(l.r, now) {
 		return v, nil
 	}
-	o, err := q.outlook(tx, l, now)
+	o, err := q.outlook(tx, l, l.hides(a), now)
 	v.CanAnswer, v.CanAnswerFrom, v.UsualWait, v.Position = o.who, o.from, o.usual, o.place
 	return v, err
 }
@@ -98,12 +98,21 @@ type outlook struct {
 	place int // in the queue of the team that is asked
 }
 
-func (q *Queue) outlook(tx *store.Tx, l loaded, now time.Time) (o outlook, err error) {
+// outlook looks ahead for a reader. With hide teams stand in place of people.
+func (q *Queue) outlook(tx *store.Tx, l loaded, hide bool, now time.Time) (o outlook, err error) {
 	if o.usual, err = q.usualWait(tx, asked(&l.r)); err != nil {
 		return o, err
 	}
 	for _, m := range l.plan.Answerers(&l.r, now) {
 		o.who = append(o.who, m.Login)
+	}
+	if hide && len(o.who) > 0 {
+		o.who = nil
+		for i, s := range l.r.Need.Stages {
+			if l.r.StageOpen(i) {
+				o.who = append(o.who, s.Name)
+			}
+		}
 	}
 	if len(o.who) == 0 && l.r.State(now) == elevation.StatePending {
 		o.from = l.plan.NextAnswer(&l.r, now)
@@ -250,6 +259,7 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 				if l.plan, err = planFor(tx, l.ep.EffectiveLabels()); err != nil {
 					return err
 				}
+				l.settings = tx.Settings()
 				known[r.Endpoint] = l
 			}
 			l.r = r
@@ -301,7 +311,11 @@ func (q *Queue) Timeline(ctx context.Context, a auth.Actor, id elevation.Request
 			if e.Kind == audit.AuthRefused && a.Can(auth.AuditRead) != nil || e.Kind == audit.RequestNoted && !l.notes(a) {
 				continue
 			}
-			out = append(out, TimelineItem{At: e.At, Kind: e.Kind.String(), By: e.Actor.Name, Text: line(e)})
+			by := e.Actor
+			if l.hides(a) {
+				by = Veil(a, by)
+			}
+			out = append(out, TimelineItem{At: e.At, Kind: e.Kind.String(), By: by.Name, Text: line(e)})
 		}
 		return nil
 	})
@@ -328,6 +342,10 @@ func (q *Queue) Explain(ctx context.Context, a auth.Actor, id elevation.RequestI
 	r := v.Request
 	x := Explanation{Outcome: rules.Ask.String(), Trace: r.Need.Trace}
 	switch d := r.Decision; {
+	case d != nil && r.Emergency && d.Verdict == elevation.Approved:
+		x.Outcome, x.Sentence = rules.Approve.String(), "It was taken as emergency access: nobody was asked, and it is reviewed afterwards."
+	case d != nil && d.Access != "" && d.By.Kind == elevation.ByRule:
+		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("An answer that lasts approved it: %s.", d.By.Name)
 	case d != nil && d.By.Kind == elevation.ByRule && d.Verdict == elevation.Approved:
 		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("Rule %q approved it.", d.By.Name)
 	case d != nil && d.By.Kind == elevation.ByRule:
