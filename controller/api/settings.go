@@ -37,6 +37,7 @@ func settingsOf(s store.Settings) client.Settings {
 		Quota: client.Quota{PendingPerUser: int64(s.Quota.PendingPerUser), PendingPerEndpoint: int64(s.Quota.PendingPerEndpoint),
 			CooldownSeconds: whole(s.Quota.Cooldown)},
 		HistoryDays: int64(s.HistoryDays), MinDurationSeconds: whole(s.MinDuration),
+		RunCapSeconds: whole(s.RunCap), SessionSeconds: whole(s.SessionTime), AdminSeconds: whole(s.AdminTime), AdminCapSeconds: whole(s.AdminCap),
 		TimeZone: s.TimeZone, FourEyesAccounts: s.FourEyesAccounts, FourEyesRules: s.FourEyesRules, BeneficiaryCheck: s.BeneficiaryCheck, MaskPatterns: list(s.MaskPatterns),
 		ShowApprovers:   s.ShowApprovers,
 		Emergency:       client.Emergency{Enabled: s.Emergency.Enabled, Roles: list(s.Emergency.Roles), DailyQuota: int64(s.Emergency.DailyQuota)},
@@ -54,6 +55,10 @@ func patch(s *store.Settings, p client.SettingsPatch) {
 	span(&s.Hold, p.HoldSeconds)
 	span(&s.Undo, p.UndoSeconds)
 	span(&s.MinDuration, p.MinDurationSeconds)
+	span(&s.RunCap, p.RunCapSeconds)
+	span(&s.SessionTime, p.SessionSeconds)
+	span(&s.AdminTime, p.AdminSeconds)
+	span(&s.AdminCap, p.AdminCapSeconds)
 	count(&s.HistoryDays, p.HistoryDays)
 	if p.MaxRequesterPriority != nil {
 		s.MaxRequesterPriority = elevation.Priority(*p.MaxRequesterPriority)

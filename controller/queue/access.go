@@ -93,29 +93,41 @@ func ruleSum(r rules.Rule) []byte {
 	return sum[:]
 }
 
-// satisfies reports whether acc stands in for the person that out wants.
-func satisfies(set *rules.Set, out rules.Outcome, ticket string, acc store.Access) bool {
+// wantedBy is what stands between an attempt and a lasting answer: what the rules
+// that want a person say now, hashed by name. ok is false when no lasting answer
+// can stand in.
+func wantedBy(set *rules.Set, out rules.Outcome, ticket string) (wants map[string][]byte, ok bool) {
 	if out.Kind != rules.Ask || !elevation.TicketMatches(out.Need.Ticket, ticket) {
-		return false
+		return nil, false
 	}
-	refs := out.Need.Rules
-	if out.Rule != "" {
-		refs = append(refs[:len(refs):len(refs)], out.Rule)
+	wants = map[string][]byte{}
+	if out.Rule == "" && len(out.Need.Rules) == 0 {
+		return wants, true
 	}
-	now, ok := underRules(set, refs)
-	if !ok {
-		return false
+	decides, _, _ := strings.Cut(out.Rule, "@")
+	speaks := map[string]bool{decides: true}
+	for _, ref := range out.Need.Rules {
+		name, _, _ := strings.Cut(ref, "@")
+		speaks[name] = true
 	}
 	for _, r := range set.Rules() {
-		sum, speaks := now[string(r.Name)]
+		name := string(r.Name)
 		switch {
-		case !speaks:
+		case !speaks[name]:
 		case r.Then == rules.ThenDeny:
-			return false // it could not be evaluated
-		case r.Then == rules.ThenRequire || strings.HasPrefix(out.Rule, string(r.Name)+"@"):
-			if string(acc.Stands[string(r.Name)]) != string(sum) {
-				return false
-			}
+			return nil, false // it could not be evaluated
+		case r.Then == rules.ThenRequire || name == decides:
+			wants[name] = ruleSum(r)
+		}
+	}
+	return wants, true
+}
+
+// covers reports whether acc was given under all these rules as they are now.
+func covers(acc store.Access, wants map[string][]byte) bool {
+	for name, sum := range wants {
+		if string(acc.Stands[name]) != string(sum) {
+			return false
 		}
 	}
 	return true
@@ -145,6 +157,10 @@ func (q *Queue) byAccess(ctx context.Context, set *rules.Set, c *change, out rul
 	if out.Kind != rules.Ask || r.Attempt.AccessType != elevation.Run || !r.Requested.Start.IsZero() || r.Extends != "" {
 		return false, nil
 	}
+	wants, ok := wantedBy(set, out, ticket)
+	if !ok {
+		return false, nil
+	}
 	var found *store.Access
 	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		all, err := tx.AccessOf(r.Endpoint, r.Attempt.User.UID, c.now)
@@ -152,7 +168,7 @@ func (q *Queue) byAccess(ctx context.Context, set *rules.Set, c *change, out rul
 			return err
 		}
 		for _, acc := range all {
-			if !acc.Attempt.Repeats(r.Attempt, acc.Pin) || !satisfies(set, out, ticket, acc) {
+			if !acc.Attempt.Repeats(r.Attempt, acc.Pin) || !covers(acc, wants) {
 				continue
 			}
 			ok, err := standing(tx, acc, c.now)

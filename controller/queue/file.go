@@ -12,7 +12,6 @@ import (
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/rules"
 )
 
 // FileIn is a request as somebody files it away from the endpoint.
@@ -360,6 +359,9 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 	if err != nil {
 		return "", false, err
 	}
+	if end := f.previous.WindowEnd(); !decided && f.chain == store.ChainExtend && end.Before(c.next.ExpiresAt) {
+		c.next.ExpiresAt = end // there is nothing to extend then
+	}
 	if !decided && f.given {
 		if err := q.vote(f, c); err != nil {
 			return "", false, err
@@ -379,7 +381,7 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 		if q.rules() != set {
 			return store.ErrStale
 		}
-		if err := f.room(tx, c, set, decided); err != nil {
+		if err := f.room(tx, c, decided); err != nil {
 			return err
 		}
 		if !decided {
@@ -399,7 +401,7 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 
 // room refuses what there is too much of. It looks inside the transaction that
 // makes the request, so that two at the same time do not both pass.
-func (f *filing) room(tx *store.Tx, c *change, _ *rules.Set, decided bool) error {
+func (f *filing) room(tx *store.Tx, c *change, decided bool) error {
 	if f.chain == store.ChainResubmit || f.chain == store.ChainExtend {
 		others, err := tx.Chained(f.previous.ID, f.chain)
 		if err != nil {
@@ -412,10 +414,14 @@ func (f *filing) room(tx *store.Tx, c *change, _ *rules.Set, decided bool) error
 		}
 		f.unwait = f.unwait && len(others) == 0
 	}
-	if decided {
-		return nil
+	var why string
+	var err error
+	switch d := c.next.Decision; {
+	case !decided:
+		why, err = flooded(tx, &c.next, f.unwait, c.now)
+	case d.Verdict == elevation.Approved:
+		why, err = reviewFirst(tx, &c.next)
 	}
-	why, err := flooded(tx, &c.next, f.unwait, c.now)
 	if err == nil && why != "" {
 		err = fmt.Errorf("%w: %s", elevation.ErrLimit, why)
 	}

@@ -140,7 +140,7 @@ func (q *Queue) writeDue(tx *store.Tx, l loaded, c *change) error {
 		return err
 	}
 	g := l.r.Grant
-	if c.next.WindowEndedAt.IsZero() || g.ID == "" || !g.DeliveredAt.IsZero() || !g.EndedAt.IsZero() {
+	if c.next.WindowEndedAt.IsZero() || g.ID == "" || l.r.Extends != "" || !g.DeliveredAt.IsZero() || !g.EndedAt.IsZero() {
 		return nil
 	}
 	// The endpoint has not had the grant yet and would count its time from now.

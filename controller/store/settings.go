@@ -20,6 +20,10 @@ type Settings struct {
 	Quota                Quota
 	HistoryDays          int
 	MinDuration          time.Duration
+	RunCap               time.Duration // the longest run
+	SessionTime          time.Duration // a session when nobody says how long
+	AdminTime            time.Duration // administrator rights when nobody says how long
+	AdminCap             time.Duration // the longest of both
 
 	TimeZone         string // IANA name, for hours of rules that name none
 	Emergency        Emergency
@@ -79,7 +83,7 @@ func DefaultSettings() Settings {
 	t := elevation.DefaultTimes()
 	return Settings{PendingTTL: t.PendingTTL, UseWithin: t.UseWithin, Hold: 10 * time.Minute, HeadStart: elevation.DefaultHeadStarts(),
 		MaxRequesterPriority: elevation.High, Undo: t.Undo, Quota: Quota{PendingPerUser: 20, PendingPerEndpoint: 200, Cooldown: time.Minute},
-		HistoryDays: 400, MinDuration: t.MinDuration,
+		HistoryDays: 400, MinDuration: t.MinDuration, RunCap: t.RunCap, SessionTime: t.SessionTime, AdminTime: t.AdminTime, AdminCap: t.AdminCap,
 		TimeZone: "UTC", FourEyesAccounts: true, Emergency: Emergency{Enabled: true, Roles: []string{"administrator"}, DailyQuota: 3},
 		TicketValidator: TicketValidator{Timeout: 5 * time.Second}, ShowApprovers: true, Nudge: Nudge{Every: 15 * time.Minute, Most: 4}}
 }
@@ -88,6 +92,7 @@ func DefaultSettings() Settings {
 func (s Settings) Times() elevation.Times {
 	t := elevation.DefaultTimes()
 	t.PendingTTL, t.UseWithin, t.Undo, t.MinDuration = s.PendingTTL, s.UseWithin, s.Undo, s.MinDuration
+	t.RunCap, t.SessionTime, t.AdminTime, t.AdminCap = s.RunCap, s.SessionTime, s.AdminTime, s.AdminCap
 	return t
 }
 
