@@ -202,6 +202,21 @@ func TestReplayCountsAndBounds(t *testing.T) {
 	}
 }
 
+// TestReplayNeedsArguments leaves out requests whose arguments were forgotten:
+// they look as if there had been none.
+func TestReplayNeedsArguments(t *testing.T) {
+	b := newBed(t)
+	ep := b.endpoint("web-1", nil)
+	b.put(past1(ep, noon.Add(-20*24*time.Hour), "dina", "/usr/bin/apt"), past1(ep, noon.Add(-time.Hour), "dina", "/usr/bin/apt", "update"))
+	set := b.store.Settings()
+	set.Retention.ArgumentsDays = 10
+	b.write(audit.SettingsChanged, func(tx *store.Tx) error { return tx.PutSettings(set) })
+	got, err := b.Replay(t.Context(), chief, "rules:\n  - name: bare\n    match: {path: /usr/bin/apt, args: []}\n    then: approve\n", 30)
+	if err != nil || got.Requests != 1 || got.NewlyApproved != 0 || !got.Cut {
+		t.Errorf("got %+v %v", got, err)
+	}
+}
+
 func (b *bed) parse(text string) *rules.Set {
 	b.t.Helper()
 	set, faults := rules.Parse([]byte(text))

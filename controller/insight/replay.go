@@ -79,6 +79,9 @@ func (s *Insight) Replay(ctx context.Context, act auth.Actor, yaml string, days 
 		return Replayed{}, fmt.Errorf("replay rules: %w", err)
 	}
 	out[0].Days = days
+	if keep := s.cfg.Store.Settings().Retention.ArgumentsDays; keep > 0 && keep < days {
+		out[0].Cut = true
+	}
 	return out[0], nil
 }
 
@@ -95,7 +98,12 @@ func (s *Insight) Denied(ctx context.Context, set *rules.Set, days int) (n int, 
 	return out[0].HumanDenied, out[0].newestDenied, out[0].deniedBy, nil
 }
 
+// span is the last days, as far as arguments are still known: what was asked
+// before that can not be held against rules any more.
 func (s *Insight) span(days, most int) store.Span {
+	if keep := s.cfg.Store.Settings().Retention.ArgumentsDays; keep > 0 {
+		days = min(days, keep)
+	}
 	return store.Span{Since: s.cfg.Now().Add(-time.Duration(days) * 24 * time.Hour), Most: most}
 }
 

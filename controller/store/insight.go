@@ -252,9 +252,11 @@ func (s *Store) Each(ctx context.Context, span Span, workers []func(*elevation.R
 // page that is wholly older ends it.
 func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) (cut bool, err error) {
 	before, seen := int64(1<<62), 0
-	since, until, only := ms(span.Since), int64(1<<62), ""
-	if span.Denied {
-		only = "AND denied_ms > 0 "
+	since, until, size := ms(span.Since), int64(1<<62), spanPage
+	from, also := "FROM requests WHERE pos < ?", []any{}
+	if span.Denied { // few among very many; each page looks at all of them in the index
+		also = append(also, since)
+		from, size = "FROM requests INDEXED BY requests_denied WHERE pos < ? AND denied_ms > 0 AND denied_ms >= ?", 16*spanPage
 	}
 	if !span.Until.IsZero() {
 		until = ms(span.Until)
@@ -275,7 +277,7 @@ func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) 
 					page = append(page, body)
 				}
 				return nil
-			}, "SELECT pos, submitted_ms, body FROM requests WHERE pos < ? "+only+"ORDER BY pos DESC LIMIT ?", before, spanPage)
+			}, "SELECT pos, submitted_ms, body "+from+" ORDER BY pos DESC LIMIT ?", append(append([]any{before}, also...), size)...)
 		})
 		if err != nil {
 			return false, fmt.Errorf("read history: %w", err)
@@ -291,7 +293,7 @@ func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) 
 				return cut, ctx.Err()
 			}
 		}
-		if rows < spanPage || cut || newest > 0 && newest < since-elevation.DraftTTL.Milliseconds() {
+		if rows < size || cut || newest > 0 && newest < since-elevation.DraftTTL.Milliseconds() {
 			return cut, nil
 		}
 	}
