@@ -114,5 +114,8 @@ func (a *Admin) EditEndpoint(ctx context.Context, act auth.Actor, id elevation.E
 	if beyond != nil {
 		return e, a.refuse(ctx, act, "endpoint.edit", beyond)
 	}
+	if err == nil && in.Labels != nil {
+		err = a.SendPolicy(ctx, id) // other labels, perhaps another policy
+	}
 	return e, err
 }

@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.columns, "columns", "", "columns of tables and csv, comma-separated")
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.Bool("no-color", false, "accepted for scripts; there are no colours")
-	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.enrollToken(), a.endpoint(),
+	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(),
 		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.audit(), a.reports(), a.version())
 	return root
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +19,7 @@ import (
 )
 
 // maxRules bounds a file of rules.
-const maxRules = 1 << 20
+const maxRules = rules.MaxYAML
 
 func (a *app) rule() *cobra.Command {
 	ls := &cobra.Command{Use: "list", Short: "List the rules in force", Args: cobra.NoArgs,
@@ -42,7 +44,8 @@ func (a *app) rule() *cobra.Command {
 		})}
 	versions := &cobra.Command{Use: "versions", Short: "List earlier rules", Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.ruleVersions(ctx) })}
-	return noun("rule", "Rules that answer without a person", ls, show, check, a.applyRules(), export, versions, a.replayRules(), a.suggestRules())
+	verbs := append([]*cobra.Command{show, check, a.applyRules(), export, versions, a.replayRules(), a.suggestRules()}, a.ruleEdits()...)
+	return noun("rule", "Rules that answer without a person", ls, verbs...)
 }
 
 func (a *app) ruleset(ctx context.Context) (client.Ruleset, error) {
@@ -66,20 +69,18 @@ func ruleColumns() []column[client.Rule] {
 }
 
 func (a *app) viewRule(ctx context.Context, name string) error {
-	set, err := a.ruleset(ctx)
+	c, err := a.connect()
 	if err != nil {
 		return err
 	}
-	for _, r := range set.Items {
-		if r.ID != name {
-			continue
-		}
-		if a.format == "table" && a.columns == "" {
-			return a.write(func(w io.Writer) error { return writeLines(w, r.YAML) })
-		}
-		return view(a, r, func(r client.Rule) string { return r.ID }, ruleColumns())
+	r, err := client.Get[client.Rule](ctx, c, "/rules/"+url.PathEscape(name), nil)
+	if err != nil {
+		return err
 	}
-	return &exitError{code: exitNotFound, err: fmt.Errorf("no rule in force is called %q", name)}
+	if a.format == "table" && a.columns == "" {
+		return a.write(func(w io.Writer) error { return writeLines(w, r.YAML) })
+	}
+	return view(a, r, func(r client.Rule) string { return r.ID }, ruleColumns())
 }
 
 func (a *app) ruleVersions(ctx context.Context) error {
@@ -95,7 +96,10 @@ func (a *app) ruleVersions(ctx context.Context) error {
 	return list(a, page.Items, func(v V) string { return strconv.FormatInt(v.Version, 10) }, []column[V]{
 		{name: "version", text: func(v V) string { return strconv.FormatInt(v.Version, 10) }},
 		{name: "applied_by", text: func(v V) string { return v.AppliedBy }},
-		{name: "applied_at", text: func(v V) string { return when(&v.AppliedAt) }}})
+		{name: "applied_at", text: func(v V) string { return when(&v.AppliedAt) }},
+		{name: "added", text: func(v V) string { return strings.Join(v.Added, " ") }},
+		{name: "changed", text: func(v V) string { return strings.Join(v.Changed, " ") }},
+		{name: "removed", text: func(v V) string { return strings.Join(v.Removed, " ") }}})
 }
 
 // checkRules prints faults as compilers do. Warnings alone are good.
@@ -179,17 +183,26 @@ func (a *app) applyRules() *cobra.Command {
 			return err
 		}
 		set, err := client.Post[client.Ruleset](ctx, c, "/rules/apply", in)
-		if err != nil {
-			return a.ruleFaults(err, args[0])
-		}
-		for _, f := range set.Warnings {
-			fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", inert.Text(args[0]), f.Line, f.Col, f.Severity, inert.Text(f.Text), f.Code)
-		}
-		if a.format == "json" {
-			return a.write(func(w io.Writer) error { return writeJSON(w, set, true) })
-		}
-		a.say("version %d is in force: %d rules", set.Version, len(set.Items))
-		return nil
+		return a.applied(args[0], set, err)
 	})
 	return c
+}
+
+// applied tells what became of a change of all rules.
+func (a *app) applied(file string, set client.Ruleset, err error) error {
+	if err != nil {
+		return a.ruleFaults(err, file)
+	}
+	for _, f := range set.Warnings {
+		fmt.Fprintf(a.err, "%s:%d:%d: %s: %s [%s]\n", inert.Text(file), f.Line, f.Col, f.Severity, inert.Text(f.Text), f.Code)
+	}
+	switch {
+	case a.format == "json":
+		return a.write(func(w io.Writer) error { return writeJSON(w, set, true) })
+	case set.Proposal != nil:
+		a.waits(set.Proposal)
+	default:
+		a.say("version %d is in force: %d rules", set.Version, len(set.Items))
+	}
+	return nil
 }
