@@ -408,7 +408,9 @@ func TestSameThingWaitsElsewhere(t *testing.T) {
 			runtime.Gosched()
 		}
 		d.answer(wire.TProgress, wire.Progress{Request: other, Position: 1})
-		d.answer(wire.TDecision, d.grantFor(other, m.Attempt, nil))
+		filed := m.Attempt // from the portal: the same thing, written down differently
+		filed.Mechanism, filed.Duration = "portal", time.Minute
+		d.answer(wire.TDecision, d.grantFor(other, filed, nil))
 		if r := <-done; r.err != nil || r.permit.Grant.Request != other {
 			t.Errorf("late %v: %+v", late, r)
 		}

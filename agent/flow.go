@@ -249,7 +249,7 @@ func (w *wait) join(id elevation.RequestID) error {
 		return nil
 	}
 	now := w.a.now()
-	return w.a.journal.put(note{ID: id, Attempt: w.ask.Attempt, Phase: phaseWaiting, Accepted: true, At: now}, now)
+	return w.a.journal.put(note{ID: id, Attempt: w.ask.Attempt, Phase: phaseWaiting, Accepted: true, Joined: true, At: now}, now)
 }
 
 func (w *wait) show(progress *wire.Progress) {

@@ -46,6 +46,7 @@ type note struct {
 	Questions []question          `cbor:"questions,omitempty"`
 	Events    []happening         `cbor:"events,omitempty"`
 	Removed   bool                `cbor:"removed,omitempty"` // by its person, from the list
+	Joined    bool                `cbor:"joined,omitempty"`  // it was asked for elsewhere, and the same thing was asked for here
 }
 
 // question is what an approver wants to know.

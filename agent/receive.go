@@ -260,8 +260,8 @@ func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
 		}
 		attempt = held
 	}
-	if err := matches(g, attempt); err != nil || n.Previous != "" {
-		return err // asked again: the controller has written the attempt anew
+	if err := matches(g, attempt); err != nil || n.Previous != "" || n.Joined {
+		return err // asked again, or from elsewhere: the controller has written the attempt anew
 	}
 	raw, err := sign.Encode(attempt)
 	if err != nil {
