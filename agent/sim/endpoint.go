@@ -39,11 +39,12 @@ type endpoint struct {
 	connected chan struct{} // closed by the first welcome
 	once      sync.Once
 
-	mu    sync.Mutex // guards the fields below
-	again context.CancelFunc
-	open  map[elevation.RequestID]*request
-	byID  map[elevation.GrantID]*use
-	using int // grants in use
+	mu      sync.Mutex // guards the fields below
+	again   context.CancelFunc
+	open    map[elevation.RequestID]*request
+	byID    map[elevation.GrantID]*use
+	using   int    // grants in use
+	version uint64 // of the newest policy
 }
 
 // use is a grant between its start and its end.
@@ -51,6 +52,7 @@ type use struct {
 	request elevation.RequestID
 	timer   *time.Timer
 	over    bool
+	amended map[elevation.RequestID]bool // which asked for more time
 }
 
 // enroll gives every endpoint an identity: the one in Dir, or a new one.
@@ -213,6 +215,12 @@ func (e *endpoint) take(_ context.Context, f wire.Frame) error {
 		return into(f, e.decided)
 	case wire.TRevoke:
 		return into(f, e.revoked)
+	case wire.TQuestion:
+		return into(f, e.questioned)
+	case wire.TAmend:
+		return into(f, e.amended)
+	case wire.TPolicy:
+		return into(f, e.policy)
 	}
 	return nil
 }
@@ -277,11 +285,13 @@ func (e *endpoint) refused(m wire.Error) error {
 func (e *endpoint) decided(m wire.Decision) error {
 	at := time.Now()
 	r := e.find(m.Request)
-	if r == nil { // of an earlier run, or for the second time
-		if e.f.rec.wasDecided(m.Request) {
-			e.f.rec.doubled(e, m.Request)
-		}
+	switch {
+	case r != nil:
+	case e.f.rec.wasDecided(m.Request):
+		e.f.rec.doubled(e, m.Request)
 		return nil
+	default: // of an earlier run, or made elsewhere
+		return e.unasked(m)
 	}
 	if err := e.acknowledge(r); err != nil {
 		return err
@@ -338,6 +348,9 @@ func (e *endpoint) begin(id elevation.RequestID, grant elevation.GrantID) error 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	u.timer = time.AfterFunc(e.f.cfg.Use, func() { e.end(grant, elevation.Completed) })
+	if e.f.cfg.Extend {
+		time.AfterFunc(e.f.cfg.Use/2, func() { e.extend(id) })
+	}
 	return nil
 }
 

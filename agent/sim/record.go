@@ -61,6 +61,10 @@ type Summary struct {
 	Revoked       int64   `json:"revoked"`    // of them
 	Unverified    int64   `json:"unverified"` // grants and revocations that must not be acted on
 	Duplicates    int64   `json:"duplicates"` // decisions that came twice
+	Questions     int64   `json:"questions"`
+	Amended       int64   `json:"amended"` // uses that got more time
+	Unasked       int64   `json:"unasked"` // grants for requests that were made elsewhere
+	Policies      int64   `json:"policies"`
 	Acknowledging Latency `json:"acknowledging"`
 	ByRule        Latency `json:"by_rule"`   // until the decision
 	ByPerson      Latency `json:"by_person"` // with the time the person took
@@ -82,6 +86,7 @@ func (s Summary) String() string {
 	return fmt.Sprintf("%d endpoints, %.1f s, %d connections\nraised %d, acknowledged %d, approved %d, denied %d, closed %d, joined %d, failed %d, unanswered %d, retried %d\n",
 		s.Endpoints, s.Seconds, s.Connections, s.Raised, s.Acknowledged, s.Approved, s.Denied, s.Closed, s.Joined, s.Failed, s.Unanswered, s.Retried) +
 		fmt.Sprintf("uses ended %d (revoked %d), not verified %d, duplicates %d\n", s.Ended, s.Revoked, s.Unverified, s.Duplicates) +
+		fmt.Sprintf("questions %d, uses made longer %d, grants not asked for %d, policies %d\n", s.Questions, s.Amended, s.Unasked, s.Policies) +
 		row("acknowledged", s.Acknowledging) + row("decided by rule", s.ByRule) + row("by a person", s.ByPerson)
 }
 

@@ -64,10 +64,10 @@ func (f *fleet) newRequest(n int, due time.Time) *request {
 	reason := reasons()[f.rng.IntN(len(reasons()))]
 	return &request{due: due, user: name, reason: reason, attempt: wire.Attempt{
 		Request: elevation.NewRequestID(time.Now()),
-		Attempt: elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", Priority: f.cfg.Priority,
+		Attempt: f.want(elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", Priority: f.cfg.Priority,
 			User: elevation.User{Name: name, UID: fmt.Sprint(2000 + user), Groups: []string{name, "users"}},
 			Subject: elevation.Subject{Path: argv[0], Args: append([]string{}, argv[1:]...), ArgsDigest: digest, Cwd: "/home/" + name,
-				RunAs: "root", SHA256: hex.EncodeToString(sum[:]), Size: 35000, Parent: "/usr/bin/bash"}},
+				RunAs: "root", SHA256: hex.EncodeToString(sum[:]), Size: 35000, Parent: "/usr/bin/bash"}}),
 		AtTerminal: true,
 	}}
 }

@@ -42,8 +42,11 @@ type Config struct {
 	// Capabilities is what every endpoint says that it can do; nil is what an
 	// agent on Linux says. With "session" or "admin" such grants are used, too.
 	Capabilities []string
-	Lines        io.Writer // one JSON object a line; nil = none
-	IDs          io.Writer // one acknowledged id a line; nil = none
+	AccessType   elevation.AccessType // what is asked for, "" = to run programs; needs the capability
+	Answer       string               // what a question of an approver is answered with, "" = nothing
+	Extend       bool                 // more time is asked for in the middle of every use
+	Lines        io.Writer            // one JSON object a line; nil = none
+	IDs          io.Writer            // one acknowledged id a line; nil = none
 	Log          *slog.Logger
 }
 
@@ -99,6 +102,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: no priority %q", ErrConfig, c.Priority)
 	case c.Dir == "" || c.Log == nil:
 		return fmt.Errorf("%w: a part of the configuration is missing", ErrConfig)
+	}
+	if c.AccessType != "" && !elevation.Serves(c.Capabilities, c.AccessType) {
+		return fmt.Errorf("%w: access of type %q needs that capability", ErrConfig, string(c.AccessType))
 	}
 	return c.Scenario.check()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/assent-epm/assent/agent/sim"
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
@@ -164,5 +167,95 @@ func TestFleetRefusesNonsense(t *testing.T) {
 				t.Error("it ran")
 			}
 		})
+	}
+}
+
+// TestFleetPlaysTheDesk: what a simulated endpoint does beside asking: it says
+// what it can do, answers questions, gets more time, and uses what it never
+// asked for.
+func TestFleetPlaysTheDesk(t *testing.T) {
+	s := newSite(t)
+	cfg := s.fleet(1)
+	cfg.Capabilities, cfg.AccessType, cfg.Answer, cfg.Extend = []string{"run", "session"}, elevation.Session, "because of the release", true
+	cfg.Requests, cfg.Users, cfg.Use = 1, 1, 2*time.Second
+	boss := auth.Actor{User: "usr_boss", Login: "boss", Roles: []auth.Role{auth.Administrator}}
+	other := auth.Actor{User: "usr_other", Login: "other", Roles: []auth.Role{auth.Administrator}}
+	if err := s.store.Update(t.Context(), func(tx *store.Tx) error {
+		for _, a := range []auth.Actor{boss, other} {
+			if err := tx.InsertUser(store.User{ID: a.User, Login: a.Login, Roles: a.Roles, CreatedAt: time.Now()}); err != nil {
+				return err
+			}
+		}
+		return tx.Append(audit.Event{At: time.Now(), Kind: audit.UserCreated, Actor: elevation.Actor{Kind: elevation.BySystem}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan sim.Summary, 1)
+	go func() {
+		sum, err := sim.Run(t.Context(), cfg)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- sum
+	}()
+	first := s.waiting(t, boss, func(r elevation.Request) bool { return r.Extends == "" })
+	if first.Attempt.AccessType != elevation.Session {
+		t.Errorf("asked for %s", first.Attempt.AccessType)
+	}
+	if _, err := s.queue.Ask(t.Context(), boss, first.ID, "what for?", ""); err != nil {
+		t.Fatal(err)
+	}
+	first = s.waiting(t, boss, func(r elevation.Request) bool { return len(r.Questions) == 1 && r.Questions[0].Answer == cfg.Answer })
+	s.approve(t, boss, first.ID)
+	behalf, _, err := s.queue.File(t.Context(), boss, queue.FileIn{AccessType: elevation.Session, Endpoint: string(first.Endpoint),
+		ForUser: first.Attempt.User.Name, Justification: "agreed on the phone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.approve(t, other, behalf.Request.ID)
+	s.approve(t, boss, s.waiting(t, boss, func(r elevation.Request) bool { return r.Extends == first.ID }).ID)
+	sum := <-done
+	if !sum.Sound() || sum.Questions != 1 || sum.Amended != 1 || sum.Unasked != 1 || sum.Ended != 2 {
+		t.Errorf("%s", sum)
+	}
+	bad := cfg
+	bad.Capabilities = []string{"run"}
+	if _, err := sim.Run(t.Context(), bad); !errors.Is(err, sim.ErrConfig) {
+		t.Errorf("a session without the capability: %v", err)
+	}
+}
+
+// waiting waits for the one pending request for which is says yes.
+func (s *site) waiting(t *testing.T, by auth.Actor, is func(elevation.Request) bool) elevation.Request {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(20 * time.Second)
+	for {
+		page, err := s.queue.List(t.Context(), by, queue.Filter{Status: []string{"pending"}, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found elevation.Request
+		for _, v := range page.Items {
+			if is(v.Request) {
+				found = v.Request
+			}
+		}
+		if found.ID != "" {
+			return found
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatal("no such request waits")
+		}
+	}
+}
+
+func (s *site) approve(t *testing.T, by auth.Actor, id elevation.RequestID) {
+	t.Helper()
+	if _, err := s.queue.Review(t.Context(), by, id, queue.ReviewIn{Verdict: elevation.Approved}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -58,7 +58,8 @@ type flags struct {
 	scenario, priority, out, data, ids, line string
 	endpoints, users, requests               int
 	seed                                     uint64
-	json, verbose                            bool
+	json, verbose, extend                    bool
+	capabilities, access, answer             string
 }
 
 func command(stdout, stderr io.Writer) *cobra.Command {
@@ -98,6 +99,10 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	s.StringVar(&f.data, "data", "", "folder that keeps the identities (else they are thrown away)")
 	s.StringVar(&f.out, "out", "", "file for one JSON object a line and the summary")
 	s.StringVar(&f.ids, "ids", "", "file for one acknowledged id a line, written before the next request is sent")
+	s.StringVar(&f.capabilities, "capabilities", "", "what every endpoint says it can do, such as run,sudo,session,admin (default as on Linux)")
+	s.StringVar(&f.access, "access-type", "run", "what is asked for: run, session or admin")
+	s.StringVar(&f.answer, "answer", "", "text with which questions of approvers are answered")
+	s.BoolVar(&f.extend, "extend", false, "ask for more time in the middle of every use")
 	s.BoolVar(&f.json, "json", false, "print JSON: the summary, and without --out every line")
 	s.BoolVar(&f.verbose, "verbose", false, "log connections to stderr")
 	c.AddCommand(versionCommand())
@@ -187,6 +192,10 @@ func (f flags) config() (sim.Config, error) {
 		if *d.to, err = elevation.ParseDuration(d.text); err != nil {
 			return cfg, fmt.Errorf("--%s: %w", d.name, err)
 		}
+	}
+	cfg.AccessType, cfg.Answer, cfg.Extend = elevation.AccessType(f.access), f.answer, f.extend
+	if f.capabilities != "" {
+		cfg.Capabilities = strings.Split(f.capabilities, ",")
 	}
 	if cfg.Priority != "" && cfg.Priority.Rank() < 0 {
 		return cfg, fmt.Errorf("--priority %q: want low, normal, high or urgent", f.priority)
