@@ -206,5 +206,25 @@ func (s *server) batch(ctx context.Context, a auth.Actor, in *batchInput) (clien
 		}
 		out.Results = append(out.Results, res)
 	}
+	out.RuleFrom = offer(a, b.Action, out.Results)
 	return out, nil
+}
+
+// offer names the request from which a rule can be made: when the same answer
+// was given several times by somebody who may write rules.
+func offer(a auth.Actor, action string, results []client.BatchResult) *string {
+	if action != "approve" || a.Can(auth.RulesWrite) != nil {
+		return nil
+	}
+	good := 0
+	var last *string
+	for i, r := range results {
+		if r.OK {
+			good, last = good+1, &results[i].ID
+		}
+	}
+	if good < 2 {
+		return nil
+	}
+	return last
 }

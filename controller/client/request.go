@@ -303,6 +303,8 @@ type RequestGroup struct {
 // BatchResults are in the order of the ids.
 type BatchResults struct {
 	Results []BatchResult `json:"results" nullable:"false"`
+	// RuleFrom offers the rule that would have saved the answers.
+	RuleFrom *string `json:"rule_from" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77" doc:"When several were approved and the caller may write rules: GET /requests/{id}/rule of this one proposes a rule that answers such requests."`
 }
 
 // BatchResult says what came of one id.

@@ -267,6 +267,14 @@ func TestA17OneAnswerForAGroup(t *testing.T) {
 			t.Errorf("%s", JSON(r))
 		}
 	}
+	// Who may write rules is offered the one that answers these from now on.
+	d.Endpoint("web-5").Ask("eve", "/usr/bin/apt", "upgrade")
+	d.Endpoint("web-6").Ask("eve", "/usr/bin/apt", "upgrade")
+	r := d.Ctl(d.Admin, "approval", "approve", "--group", "program=apt", "--yes")
+	_, id, ok := strings.Cut(r.Err, "hint: a rule can answer these from now on: assentctl rule from ")
+	if r.Code != 0 || !ok || !strings.Contains(d.Works(d.Admin, "rule", "from", strings.TrimSpace(id)), "/usr/bin/apt") {
+		t.Errorf("the offer: %d %s", r.Code, r.Err)
+	}
 	for name, body := range map[string]map[string]any{
 		"both":          {"action": "deny", "ids": ids, "group": map[string]string{"by": "program", "key": "apt"}},
 		"neither":       {"action": "deny"},

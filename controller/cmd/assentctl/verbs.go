@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
@@ -220,6 +221,9 @@ func (a *app) actGroup(ctx context.Context, action string, args []string, flags 
 	}
 	if err := a.results(results, false); err != nil {
 		return err
+	}
+	if out.RuleFrom != nil && a.format == "table" && !a.quiet {
+		fmt.Fprintf(a.err, "hint: a rule can answer these from now on: assentctl rule from %s\n", elevation.ShortID(*out.RuleFrom))
 	}
 	return verdict(results, true)
 }
