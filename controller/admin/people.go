@@ -157,13 +157,14 @@ func labelList(labels map[string]string) string {
 	return audit.Clip(strings.Join(out, ", "), 2000)
 }
 
-// Users lists all accounts by login.
+// Users lists the accounts that can see an endpoint inside the actor's scope, by
+// login.
 func (a *Admin) Users(ctx context.Context, act auth.Actor) (list []store.User, err error) {
 	if err := act.Can(auth.UsersRead); err != nil {
 		return nil, err
 	}
 	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { list, err = tx.Users(); return err })
-	return list, err
+	return slices.DeleteFunc(list, func(u store.User) bool { return u.ID != act.User && !act.Overlaps(u.Scope) }), err
 }
 
 // User is one account, by its login or id. One's own needs no permission.
@@ -175,7 +176,7 @@ func (a *Admin) User(ctx context.Context, act auth.Actor, who string) (u store.U
 	if may != nil && who != string(act.User) && !strings.EqualFold(who, act.Login) {
 		return u, may
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
+	u, err = a.find(ctx, act, who)
 	if err == nil && may != nil && u.ID != act.User {
 		return store.User{}, may
 	}
@@ -204,7 +205,7 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 	if err := a.may(ctx, act, auth.UsersWrite, "user.edit"); err != nil {
 		return store.User{}, err
 	}
-	old, err := a.find(ctx, who)
+	old, err := a.find(ctx, act, who)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -253,8 +254,12 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 	return next, err
 }
 
-func (a *Admin) find(ctx context.Context, who string) (u store.User, err error) {
+// find reads an account; one that the actor may not know of is not found.
+func (a *Admin) find(ctx context.Context, act auth.Actor, who string) (u store.User, err error) {
 	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
+	if err == nil && u.ID != act.User && !act.Overlaps(u.Scope) {
+		return store.User{}, fmt.Errorf("account %s: %w", audit.Clip(who, 80), elevation.ErrNotFound)
+	}
 	return u, err
 }
 
@@ -332,7 +337,7 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 	if err := a.may(ctx, act, auth.UsersWrite, "user.delete"); err != nil {
 		return err
 	}
-	u, err := a.find(ctx, who)
+	u, err := a.find(ctx, act, who)
 	if err != nil {
 		return err
 	}

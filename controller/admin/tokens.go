@@ -35,7 +35,7 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 	if in.User == "" {
 		in.User = string(act.User)
 	}
-	owner, err := a.find(ctx, in.User)
+	owner, err := a.find(ctx, act, in.User)
 	if own := err == nil && owner.ID == act.User; own {
 		if err := a.may(ctx, act, auth.TokensOwn, "token.add"); err != nil {
 			return none, "", err
