@@ -182,7 +182,24 @@ func TestSignRefuses(t *testing.T) {
 			if raw, err := k.SignRevocation(r); err == nil || raw != nil {
 				t.Fatal("signed a revocation")
 			}
+			am := elevation.Amendment{Cluster: g.Cluster, Endpoint: g.Endpoint, Grant: g.ID, Of: elevation.NewRequestID(t0), Request: g.Request,
+				Duration: time.Hour, KeyEpoch: g.KeyEpoch}
+			if raw, err := k.SignAmendment(am); err == nil || raw != nil {
+				t.Fatal("signed an amendment")
+			}
 		})
+	}
+	g := grantOf(k)
+	am := elevation.Amendment{Cluster: g.Cluster, Endpoint: g.Endpoint, Grant: g.ID, Of: elevation.NewRequestID(t0), Request: g.Request, Duration: time.Hour, KeyEpoch: g.KeyEpoch}
+	if _, err := k.SignAmendment(am); err != nil {
+		t.Fatal(err)
+	}
+	of, long := am, am
+	of.Of, long.Duration = "", 0
+	for _, bad := range []elevation.Amendment{of, long} {
+		if raw, err := k.SignAmendment(bad); err == nil || raw != nil {
+			t.Fatalf("signed %+v", bad)
+		}
 	}
 	var none Keys
 	if raw, err := none.SignGrant(elevation.Grant{}); err == nil || raw != nil {
