@@ -18,29 +18,10 @@ import (
 // How much earlier history one request is held against.
 const (
 	contextDeep = 200 // requests of each kind, for one request
-	contextList = 24  // the same for each request of a page
+	contextList = 16  // the same for each request of a page
 	contextPage = 60  // requests of a page that are looked up anew
 	fewest      = 3   // endpoints that must know of something before it counts for the fleet
 )
-
-// factsFresh is how long facts found for a page of requests are kept, and
-// factsMost of how many requests.
-const (
-	factsFresh = 20 * time.Second
-	factsMost  = 4096
-)
-
-// factKey is one request as one scope may know of it.
-type factKey struct {
-	id      elevation.RequestID
-	version int64
-	scope   string
-}
-
-type knownFacts struct {
-	list []elevation.Caution
-	at   time.Time
-}
 
 // Context are the reasons for caution beside one request, each with its fact:
 // what its endpoint marked, what was asked and answered before (by this person
@@ -64,77 +45,6 @@ func (s *Insight) Context(ctx context.Context, act auth.Actor, r elevation.Reque
 		return nil, fmt.Errorf("look for reasons for caution: %w", err)
 	}
 	return out, nil
-}
-
-// Contexts are the same for a page of requests. Only what waits for an answer is
-// held against history, less deeply, and facts may be some seconds old.
-func (s *Insight) Contexts(ctx context.Context, act auth.Actor, list []elevation.Request) ([][]elevation.Caution, error) {
-	out := make([][]elevation.Caution, len(list))
-	for i := range list {
-		out[i] = plainFacts(&list[i])
-	}
-	if act.Can(auth.RequestsRead) != nil {
-		return out, nil
-	}
-	now, scope := s.cfg.Now(), scopeText(act)
-	todo := s.recall(list, out, scope, now)
-	if len(todo) == 0 {
-		return out, nil
-	}
-	found := map[factKey]knownFacts{}
-	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		look := newLookup(tx, act, contextList)
-		for _, i := range todo {
-			facts, err := look.facts(&list[i])
-			if err != nil {
-				return err
-			}
-			found[factKey{list[i].ID, list[i].Version, scope}] = knownFacts{facts, now}
-			out[i] = append(out[i], facts...)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for reasons for caution: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.facts)+len(found) > factsMost {
-		clear(s.facts)
-	}
-	for k, f := range found {
-		s.facts[k] = f
-	}
-	return out, nil
-}
-
-// recall adds what is remembered and returns which requests must be looked up.
-func (s *Insight) recall(list []elevation.Request, out [][]elevation.Caution, scope string, now time.Time) (todo []int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range list {
-		st := list[i].State(now)
-		if st != elevation.StatePending && st != elevation.StateHeld {
-			continue
-		}
-		f, ok := s.facts[factKey{list[i].ID, list[i].Version, scope}]
-		switch {
-		case ok && now.Sub(f.at) < factsFresh && !now.Before(f.at):
-			out[i] = append(out[i], f.list...)
-		case len(todo) < contextPage:
-			todo = append(todo, i)
-		}
-	}
-	return todo
-}
-
-func scopeText(act auth.Actor) string {
-	var parts []string
-	for k, v := range act.Scope {
-		parts = append(parts, k+"="+v)
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, "\x00")
 }
 
 // plainFacts need no history.
@@ -170,8 +80,7 @@ func weak(reason string) string {
 	}
 	empty, kinds := 0, map[rune]bool{}
 	for _, w := range words {
-		if slices.Contains(strings.Fields("test testing asdf foo bar please pls because need needed i it this work just do to run sudo root admin access update ok yes the a for my me"),
-			strings.Trim(w, ".,;:!?")) {
+		if saysNothing(strings.Trim(w, ".,;:!?")) {
 			empty++
 		}
 		for _, c := range w {
@@ -187,6 +96,16 @@ func weak(reason string) string {
 		return "the reason is shorter than 8 characters"
 	}
 	return ""
+}
+
+// saysNothing knows words that are in any reason.
+func saysNothing(word string) bool {
+	switch word {
+	case "test", "testing", "asdf", "foo", "bar", "please", "pls", "because", "need", "needed", "i", "it", "this", "work", "just", "do",
+		"to", "run", "sudo", "root", "admin", "access", "update", "ok", "yes", "the", "a", "for", "my", "me":
+		return true
+	}
+	return false
 }
 
 // lookup reads facts about others in one View, for one actor.

@@ -45,7 +45,7 @@ func TestWeakReasons(t *testing.T) {
 		"restart after the update":        "",
 		"Neustart nach dem Update":        "",
 		"INC-4821 disk full":              "",
-		"サーバー を 再起動 します":                "",
+		"サーバー を 再起動 します":                  "",
 		"need access because disk is bad": "",
 	} {
 		if got := weak(reason); got != want && (want == "" || !strings.Contains(got, want)) {
@@ -83,7 +83,7 @@ func TestContextIsBoundedAndScoped(t *testing.T) {
 	// was told a moment before either.
 	for range 2 {
 		all, err := b.Contexts(t.Context(), chief, []elevation.Request{*last})
-		if err != nil || !strings.Contains(fact(all[0], "asked_in_fleet"), "24 times or more") {
+		if err != nil || !strings.Contains(fact(all[0], "asked_in_fleet"), "16 times or more") {
 			t.Fatalf("a page: %v %v", all, err)
 		}
 		some, err := b.Contexts(t.Context(), scoped, []elevation.Request{*last})
@@ -99,6 +99,7 @@ func TestContextIsBoundedAndScoped(t *testing.T) {
 // TestPageIsBounded looks up no more than contextPage requests of one page.
 func TestPageIsBounded(t *testing.T) {
 	b := newBed(t)
+	b.patience = time.Hour
 	ep := b.endpoint("web-1", nil)
 	var page []elevation.Request
 	for i := range contextPage + 5 {
@@ -121,6 +122,46 @@ func TestPageIsBounded(t *testing.T) {
 	}
 	if got, err = b.Contexts(t.Context(), chief, page); err != nil || fact(got[len(got)-1], "never_asked") == "" {
 		t.Errorf("the rest is not looked up the next time: %v", err)
+	}
+}
+
+// TestPageDoesNotWait gives a reader without patience one request's facts, and the
+// others when they ask again.
+func TestPageDoesNotWait(t *testing.T) {
+	b := newBed(t)
+	b.patience = 0
+	ep := b.endpoint("web-1", nil)
+	var page []elevation.Request
+	for i := range 10 {
+		r := past1(ep, noon, "dina", "/usr/bin/tool", fmt.Sprint(i))
+		b.put(r)
+		page = append(page, *r)
+	}
+	known := func() (n int) {
+		got, err := b.Contexts(t.Context(), chief, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range got {
+			if fact(list, "never_asked") != "" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := known(); n != 1 {
+		t.Errorf("%d requests were waited for", n)
+	}
+	p := <-b.later
+	if _, err := b.lookUp(t.Context(), p.act, p.list, lateTime); err != nil || len(p.list) != 9 {
+		t.Fatal(len(p.list), err)
+	}
+	if n := known(); n != 10 {
+		t.Errorf("%d requests are known when asked again", n)
+	}
+	for range cap(b.later) + 5 { // more than fits is dropped, nobody waits
+		clear(b.facts)
+		known()
 	}
 }
 
@@ -168,7 +209,9 @@ func TestSuggestionsAreNarrow(t *testing.T) {
 		}
 	}
 	add(6, nil, "/usr/bin/apt", "update")
-	add(6, func(i int, r *elevation.Request) { r.Attempt.Subject.Args = []string{"restart", fmt.Sprintf("svc.%d", i)} }, "/usr/bin/systemctl")
+	add(6, func(i int, r *elevation.Request) {
+		r.Attempt.Subject.Args = []string{"restart", fmt.Sprintf("svc.%d", i)}
+	}, "/usr/bin/systemctl")
 	add(4, nil, "/usr/bin/few")                                                                                          // too few
 	add(9, func(_ int, r *elevation.Request) { r.Endpoint = fleet[0] }, "/usr/bin/one-endpoint")                         // one endpoint alone
 	add(9, func(_ int, r *elevation.Request) { r.Attempt.Subject.Args = []string{"-c", "***"} }, "/usr/bin/hidden")      // a secret is in it

@@ -53,6 +53,9 @@ type Config struct {
 type Insight struct {
 	cfg   Config
 	heavy chan struct{} // slots for reading much history
+	later chan latePage // facts that nobody waits for
+
+	patience time.Duration // of the reader of a page
 
 	mu    sync.Mutex // guards the fields below
 	facts map[factKey]knownFacts
@@ -67,7 +70,7 @@ func New(cfg Config) (*Insight, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Insight{cfg: cfg, heavy: make(chan struct{}, 1), facts: map[factKey]knownFacts{}}, nil
+	return &Insight{cfg: cfg, heavy: make(chan struct{}, 1), later: make(chan latePage, 16), patience: contextTime, facts: map[factKey]knownFacts{}}, nil
 }
 
 // How long the index of history waits: after a commit, so that one step takes a
@@ -80,6 +83,9 @@ const (
 // Run keeps the index of history until ctx ends. Errors are logged and tried
 // again: until then fewer facts are known.
 func (s *Insight) Run(ctx context.Context) {
+	var late sync.WaitGroup
+	defer late.Wait()
+	late.Go(func() { s.runLate(ctx) })
 	for ctx.Err() == nil {
 		news := s.cfg.Store.Appended()
 		more, err := s.cfg.Store.IndexHistory(ctx)

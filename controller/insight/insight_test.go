@@ -305,3 +305,69 @@ func TestChangesAreBounded(t *testing.T) {
 		t.Errorf("a bound of 100: %+v %v", out[0].Requests, err)
 	}
 }
+
+// BenchmarkContexts is a page of 50 waiting requests over a history of 20,000,
+// first looked up and then remembered.
+func BenchmarkContexts(b *testing.B) {
+	d := newBed(b)
+	d.many(20_000)
+	d.indexAll()
+	var page []elevation.Request
+	err := d.store.View(b.Context(), func(tx *store.Tx) error {
+		p, err := tx.RequestPage(store.RequestFilter{States: []elevation.State{elevation.StatePending}, Sort: "newest", Limit: 50})
+		page = p.Items
+		return err
+	})
+	if err != nil || len(page) != 50 {
+		b.Fatal(len(page), err)
+	}
+	for _, fresh := range []bool{true, false} {
+		b.Run(map[bool]string{true: "new", false: "remembered"}[fresh], func(b *testing.B) {
+			for b.Loop() {
+				if fresh {
+					clear(d.facts)
+				}
+				if _, err := d.Contexts(b.Context(), chief, page); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := d.Context(b.Context(), chief, page[0]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// indexAll takes requests into the index that were put without their events.
+func (b *bed) indexAll() {
+	b.t.Helper()
+	var ids []elevation.RequestID
+	if _, err := b.store.Each(b.t.Context(), store.Span{}, []func(*elevation.Request) error{func(r *elevation.Request) error {
+		ids = append(ids, r.ID)
+		return nil
+	}}); err != nil {
+		b.t.Fatal(err)
+	}
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), 1000)]
+		ids = ids[len(part):]
+		err := b.store.Update(b.t.Context(), func(tx *store.Tx) error {
+			for _, id := range part {
+				if err := tx.Append(audit.Event{At: b.now, Kind: audit.RequestSubmitted, Actor: system, Request: id}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := b.CatchUp(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+}
