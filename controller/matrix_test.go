@@ -129,6 +129,8 @@ func matrix() map[string]string {
 		"GET /api/v1/audit/checkpoint":              "nnynyn audit.read",
 		"GET /api/v1/audit/export":                  "nnynyn audit.read",
 		"GET /api/v1/audit/proof/{event}":           "nnynyn audit.read",
+		"GET /api/v1/live":                          "nyyyyn security_admin rule_author requests.read requests.decide",
+		"POST /api/v1/live/{id}/terminate":          "nnnyyn security_admin requests.decide",
 		"GET /api/v1/canned":                        "nnnyyn requests.decide",
 		"GET /api/v1/counts":                        "nyyyyn security_admin rule_author requests.read requests.decide",
 		"GET /api/v1/endpoints":                     "nnyyyn rule_author security_admin endpoints",

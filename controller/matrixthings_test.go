@@ -37,12 +37,12 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 				id = acc.ID
 			}
 		}
-	case strings.Contains(path, "/requests/"):
+	case strings.Contains(path, "/requests/"), strings.Contains(path, "/live/"):
 		id = b.ask(b.endpoint(fmt.Sprintf("m-%d", n), nil), "eve", "a")
 		if strings.HasSuffix(path, "escalate") {
 			b.team(t, "Matrix")
 		}
-		if strings.HasSuffix(path, "revoke") {
+		if strings.HasSuffix(path, "revoke") || strings.HasSuffix(path, "terminate") {
 			must[client.Request](t)(b.admin.Act(ctx, id, "approve", client.Answer{}))
 		}
 	case strings.Contains(path, "/endpoints/"):
@@ -199,7 +199,7 @@ func bodyFor(name string, n int, example []byte) []byte {
 	case "escalate":
 		return []byte(`{"team":"Matrix"}`)
 	}
-	if strings.Contains(name, "/requests/{id}/") {
+	if strings.Contains(name, "/requests/{id}/") || strings.Contains(name, "/live/{id}/") {
 		return []byte(`{}`)
 	}
 	return example

@@ -18,6 +18,11 @@ type actInput struct {
 	Body *client.Answer
 }
 
+type liveInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
+}
+
 type batchInput struct{ Body client.Batch }
 
 // doing is what one verb asks of the queue.
@@ -130,6 +135,19 @@ func (s *server) addVerbs() {
 				return s.act(ctx, a, verb, in.ID, body)
 			})
 	}
+	handle(s, route{method: http.MethodGet, path: "/live", id: "live-list", tag: "requests", summary: "What runs now"},
+		func(ctx context.Context, a auth.Actor, in *liveInput) (listing, error) {
+			return s.listRequests(ctx, a, &requestListInput{Status: "active", Limit: in.Limit, Cursor: in.Cursor})
+		})
+	handle(s, route{method: http.MethodPost, path: "/live/{id}/terminate", id: "live-terminate", tag: "requests", summary: "End what runs"},
+		func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
+			body := client.Answer{}
+			if in.Body != nil {
+				body = *in.Body
+			}
+			i := slices.IndexFunc(acts(), func(v act) bool { return v.verb == "revoke" })
+			return s.act(ctx, a, acts()[i], in.ID, body)
+		})
 	handle(s, route{method: http.MethodPost, path: "/requests/batch", id: "request-batch", tag: "requests",
 		summary: "Do one thing to several requests, or to a whole group, each on its own"}, s.batch)
 }

@@ -75,6 +75,23 @@ func (q *Queue) LookBack(ctx context.Context, a auth.Actor, id elevation.Request
 	})
 }
 
+// toReview makes a filter for what waits for its review, by this team.
+func toReview(out *store.RequestFilter, staff *store.Staff, team string) {
+	out.List = "" // what approvers have removed from their list must be looked at all the same
+	if team == "" {
+		return
+	}
+	out.ReviewTeams, out.Team = []string{team, string(out.Team)}, ""
+	for _, t := range staff.Teams {
+		if t.ID == elevation.TeamID(team) {
+			out.ReviewTeams = append(out.ReviewTeams, t.Name)
+		}
+	}
+	if slices.Contains(out.ReviewTeams, string(delegation.ApproversID)) {
+		out.ReviewTeams = append(out.ReviewTeams, delegation.ApproversName, "") // an emergency without a rule
+	}
+}
+
 // inTeam reports whether the actor is a member of the stored team, also as
 // somebody who may not approve: auditors review as well.
 func (q *Queue) inTeam(ctx context.Context, a auth.Actor, team elevation.TeamID) (mine bool, err error) {

@@ -207,18 +207,7 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		}
 	}
 	if out.ReviewOpen {
-		out.List = "" // what approvers have removed from their list must be looked at all the same
-		if f.Team != "" {
-			out.ReviewTeams, out.Team = []string{f.Team, string(out.Team)}, ""
-			for _, t := range staff.Teams {
-				if t.ID == elevation.TeamID(f.Team) {
-					out.ReviewTeams = append(out.ReviewTeams, t.Name)
-				}
-			}
-			if slices.Contains(out.ReviewTeams, string(delegation.ApproversID)) {
-				out.ReviewTeams = append(out.ReviewTeams, delegation.ApproversName, "") // an emergency without a rule
-			}
-		}
+		toReview(&out, staff, f.Team)
 	}
 	if f.Mine {
 		out.List, out.Own = store.ListRequester, true

@@ -440,7 +440,11 @@ func TestR7RevokeWhatIsLive(t *testing.T) {
 	sam.Refused("forbidden", "approve", id, nil)
 	bo.Does("approve", id, nil)
 	web.Uses(id)
-	d.Works(sam, "approval", "revoke", id, "--comment", "stop that")
+	live := Must(client.Get[client.List[client.Request]](t.Context(), sam.Client, "/live", nil))(t)
+	if len(live.Items) != 1 || live.Items[0].ID != id {
+		t.Errorf("what runs: %s", JSON(live))
+	}
+	Must(sam.Do("POST", "/live/"+id+"/terminate", map[string]any{"comment": "stop that"}))(t)
 	if r := bo.See(id); r.State != "revoked" || r.Delivery != "revoking" {
 		t.Errorf("before the endpoint confirms: %s %s", r.State, r.Delivery)
 	}
