@@ -18,14 +18,17 @@ import (
 // What approvers do to a request that waits, besides answering it, and what its
 // requester may say meanwhile. None of it decides anything.
 
-// impartial refuses the requester, by whatever link, and whoever acts with a
-// token that the requester made for them.
+// impartial refuses the requester, by whatever link, whoever acts with a token
+// that the requester made for them, and an account whose key the requester holds.
 func (l loaded) impartial(a auth.Actor) error {
 	if l.linked(a) {
 		return fmt.Errorf("%w: ask another approver", elevation.ErrSelfApproval)
 	}
 	if maker := a.MadeBy; maker.ID != "" && l.plan.IsRequester(delegation.Person{ID: elevation.UserID(maker.ID), Login: maker.Name}, &l.r) {
 		return fmt.Errorf("%w: the requester made this token; ask another approver", elevation.ErrSelfApproval)
+	}
+	if l.plan.Held(delegation.Person{ID: a.User, Login: a.Login}, &l.r) {
+		return fmt.Errorf("%w: the requester made your account or set your password; choose a password of your own first", elevation.ErrSelfApproval)
 	}
 	return nil
 }

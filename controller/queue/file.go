@@ -438,7 +438,7 @@ func (q *Queue) vote(f *filing, c *change) error {
 	}
 	l := f.loaded
 	l.r = c.next
-	if present(f.actor, l, elevation.Approved, c.now) != nil {
+	if l.impartial(f.actor) != nil || present(f.actor, l, elevation.Approved, c.now) != nil {
 		return nil
 	}
 	in := elevation.Vote{By: me, Verdict: elevation.Approved, Comment: "given ahead", Hold: hold(f.actor, f.settings)}

@@ -51,6 +51,10 @@ func (p Plan) IsRequester(who Person, r *elevation.Request) bool {
 	return false
 }
 
+// Held reports whether who made the request could be acting as that account: they
+// made it or set its password last, and its owner has set no other since.
+func (p Plan) Held(who Person, r *elevation.Request) bool { return p.heldBy(who, r) }
+
 // Strong reports whether a strong link says that the account is this user of
 // this endpoint. Weak links never count: strong ones give rights.
 func (p Plan) Strong(account elevation.UserID, ep elevation.EndpointID, u elevation.User) bool {
