@@ -76,7 +76,7 @@ func New(cfg Config) (*Insight, error) {
 // How long the index of history waits: after a commit, so that one step takes a
 // burst along, and without news.
 const (
-	indexGather = 40 * time.Millisecond
+	indexGather = 25 * time.Millisecond
 	indexIdle   = 5 * time.Second
 )
 

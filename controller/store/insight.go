@@ -26,8 +26,11 @@ CREATE TABLE history_head (id INTEGER PRIMARY KEY CHECK (id = 1), pos INTEGER NO
 INSERT INTO history_head(id, pos) VALUES (1, 0);
 `
 
-// historyStep is how many audit events one step of the index looks at.
-const historyStep = 500
+// One step of the index looks at so many events, and takes so many of them.
+const (
+	historyStretch = 2000
+	historyStep    = 48
+)
 
 // HistoryKeys name what a request has in common with others; nil where it has
 // nothing to compare.
@@ -65,73 +68,93 @@ func historyKey(kind string, parts ...string) []byte {
 	return h.Sum(nil)[:12]
 }
 
+// historyRow is what the history keeps of one request.
+type historyRow struct {
+	pos      int64
+	endpoint elevation.EndpointID
+	keys     HistoryKeys
+}
+
 // IndexHistory takes a bounded stretch of the audit log into the history; more
-// says that there is more. It is bookkeeping and needs no audit event.
+// says that there is more. What can be done before is not done in the writer's
+// time. It is bookkeeping and needs no audit event.
 func (s *Store) IndexHistory(ctx context.Context) (more bool, err error) {
-	var from, last int64
-	err = s.View(ctx, func(tx *Tx) error {
-		return tx.row([]any{&from, &last}, "SELECT pos, (SELECT coalesce(max(pos), 0) FROM events) FROM history_head WHERE id = 1")
+	var from, upto, last int64
+	var found []historyRow
+	err = s.View(ctx, func(tx *Tx) (err error) {
+		if err := tx.row([]any{&from, &last}, "SELECT pos, (SELECT coalesce(max(pos), 0) FROM events) FROM history_head WHERE id = 1"); err != nil {
+			return err
+		}
+		upto = min(last, from+historyStretch)
+		found, upto, err = tx.historyRows(from, upto)
+		return err
 	})
 	if err != nil || from >= last {
 		return false, err
 	}
-	upto := min(last, from+historyStep)
-	err = s.Update(ctx, func(tx *Tx) error { return tx.indexHistory(from, upto) })
+	err = s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.exec("UPDATE history_head SET pos = ? WHERE id = 1 AND pos = ?", upto, from)
+		if err != nil || n == 0 {
+			return err // somebody else was faster
+		}
+		for _, row := range found {
+			if err := tx.putHistory(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return false, fmt.Errorf("index what was asked: %w", err)
 	}
 	return upto < last, nil
 }
 
-func (tx *Tx) indexHistory(from, upto int64) error {
-	n, err := tx.exec("UPDATE history_head SET pos = ? WHERE id = 1 AND pos = ?", upto, from)
-	if err != nil || n == 0 {
-		return err // somebody else was faster
-	}
-	type row struct {
-		pos  int64
-		body []byte
-	}
-	var found []row
+// historyRows are the requests that were asked or answered in a stretch of the
+// log, and how far of it they are.
+func (tx *Tx) historyRows(from, upto int64) (found []historyRow, done int64, err error) {
+	n, seen := 0, map[int64]bool{}
 	err = tx.rows(func(scan func(...any) error) error {
-		var r row
-		if err := scan(&r.pos, &r.body); err != nil {
+		var event int64
+		var row historyRow
+		var body []byte
+		if err := scan(&event, &row.pos, &body); err != nil {
 			return err
 		}
-		found = append(found, r)
-		return nil
-	}, `SELECT r.pos, r.body FROM requests r WHERE r.id IN
-(SELECT e.request FROM events e WHERE e.pos > ? AND e.pos <= ? AND e.kind IN (?,?,?))`,
-		from, upto, int(audit.RequestSubmitted), int(audit.RequestApproved), int(audit.RequestDenied))
-	if err != nil {
-		return err
-	}
-	for _, f := range found {
-		r, err := decodeRequest(f.body)
+		if n++; n == historyStep {
+			upto = event // the rest comes with the next step
+		}
+		if seen[row.pos] {
+			return nil
+		}
+		seen[row.pos] = true
+		r, err := decodeRequest(body)
 		if err != nil {
 			return err
 		}
-		if err := tx.putHistory(f.pos, &r); err != nil {
-			return err
-		}
-	}
-	return nil
+		row.endpoint, row.keys = r.Endpoint, KeysOf(&r)
+		found = append(found, row)
+		return nil
+	}, `SELECT e.pos, r.pos, r.body FROM events e JOIN requests r ON r.id = e.request
+WHERE e.pos > ? AND e.pos <= ? AND e.kind IN (?,?,?) ORDER BY e.pos LIMIT ?`,
+		from, upto, int(audit.RequestSubmitted), int(audit.RequestApproved), int(audit.RequestDenied), historyStep)
+	return found, upto, err
 }
 
-func (tx *Tx) putHistory(pos int64, r *elevation.Request) error {
-	k := KeysOf(r)
+func (tx *Tx) putHistory(row historyRow) error {
+	k := row.keys
 	for _, key := range [][]byte{k.Own, k.What, k.File, k.Publisher, k.Reason} {
 		if key == nil {
 			continue
 		}
-		if _, err := tx.exec("INSERT OR IGNORE INTO history(key, pos) VALUES (?,?)", key, pos); err != nil {
+		if _, err := tx.exec("INSERT OR IGNORE INTO history(key, pos) VALUES (?,?)", key, row.pos); err != nil {
 			return err
 		}
 	}
 	if k.File == nil {
 		return nil
 	}
-	_, err := tx.exec("INSERT OR IGNORE INTO prevalence(key, endpoint) VALUES (?,?)", k.File, string(r.Endpoint))
+	_, err := tx.exec("INSERT OR IGNORE INTO prevalence(key, endpoint) VALUES (?,?)", k.File, string(row.endpoint))
 	return err
 }
 
