@@ -66,7 +66,9 @@ func (a *Agent) loadPolicy() error {
 	if err != nil {
 		return err
 	}
-	a.obey(p)
+	if p.Cluster == a.Cluster && p.Endpoint == a.Endpoint { // else this machine was enrolled anew
+		a.obey(p)
+	}
 	return nil
 }
 

@@ -71,6 +71,27 @@ func TestPolicyIsKeptAndObeyed(t *testing.T) {
 	}
 }
 
+// A machine that was enrolled anew is another endpoint, whose policies begin with
+// version 1 again.
+func TestPolicyOfAnEarlierEnrolment(t *testing.T) {
+	dir := t.TempDir()
+	d := newDesk(t, dir)
+	d.send(policy(30))
+	d.Close()
+	ledger, err := grants.Open(filepath.Join(dir, "grants"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), Config{Data: dir, Cluster: "c", Endpoint: "ep_2", Conn: d, Ledger: ledger, Clock: clock, Log: d.Log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if p := a.Policy(); p.Version != 0 {
+		t.Errorf("it obeys %+v", p)
+	}
+}
+
 // Without its version an old policy could be played back: a damaged file keeps
 // the agent from starting.
 func TestDamagedPolicyIsNoPolicy(t *testing.T) {

@@ -90,7 +90,7 @@ type Patterns []*regexp.Regexp
 
 // The limits of patterns.
 const (
-	MaxPatterns = 100
+	MaxPatterns = 200
 	maxPattern  = 500 // bytes
 )
 
@@ -107,8 +107,6 @@ func CompilePatterns(list []string) (good Patterns, bad []error) {
 			bad = append(bad, fmt.Errorf("the pattern for secrets number %d is longer than %d bytes", i+1, maxPattern))
 		case err != nil:
 			bad = append(bad, fmt.Errorf("the pattern for secrets number %d: %w", i+1, err))
-		case re.MatchString(""):
-			bad = append(bad, fmt.Errorf("the pattern for secrets number %d matches nothing at all", i+1))
 		default:
 			good = append(good, re)
 		}
