@@ -4,18 +4,22 @@
 // Every comparison is interleaved: a round of the one, a round of the other, in
 // alternating order, so that whatever else the machine does hits both. Times are
 // taken inside the measured systems, never over ssh. A goal that is missed is
-// printed with by how much; ARCHITECTURE.md says why. It needs root, because the
-// endpoints are real machines (e2e/machine).
+// printed with by how much; ARCHITECTURE.md says why. The part "machines" needs
+// root, because its endpoints are real machines (e2e/machine); arguments name the
+// parts to measure.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,16 +30,86 @@ import (
 )
 
 // limit bounds the whole run.
-const limit = 15 * time.Minute
+const limit = 30 * time.Minute
 
 func main() {
 	err := machine.Stage()
 	if err == nil {
-		err = bench()
+		err = run(os.Args[1:])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
+	}
+}
+
+// run measures the parts that are named, by default all. What the bench starts
+// of itself comes here too.
+func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	switch {
+	case len(args) == 2 && args[0] == asHolder:
+		return holdAgents(ctx, args[1])
+	case len(args) == 5 && args[0] == asAgents:
+		count, err := strconv.Atoi(args[4])
+		if err != nil {
+			return err
+		}
+		return beAgents(ctx, args[1], args[2], args[3], count)
+	}
+	parts := map[string]func(context.Context, *table) error{"machines": machines, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
+		"decisions": scaled((*scale).decisions), "idle": scaled((*scale).idle)}
+	order := []string{"lists", "search", "decisions", "idle", "machines"}
+	if len(args) > 0 {
+		order = args
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	t := &table{}
+	for _, name := range order {
+		measure := parts[name]
+		if measure == nil {
+			return fmt.Errorf("no part is called %q; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(parts)), ", "))
+		}
+		fmt.Fprintln(os.Stderr, "measuring:", name)
+		if err := measure(ctx, t); err != nil {
+			t.failed(name, err)
+		}
+	}
+	fmt.Print(conditions(), t)
+	return ctx.Err()
+}
+
+// measured is one thing to measure.
+type measured struct {
+	name    string
+	measure func(context.Context, *table) error
+}
+
+// each measures one thing after the other; what fails is said in the table.
+func each(ctx context.Context, t *table, all []measured) error {
+	for _, m := range all {
+		fmt.Fprintln(os.Stderr, "measuring:", m.name)
+		if err := m.measure(ctx, t); err != nil {
+			t.failed(m.name, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+// scaled measures what needs no machines.
+func scaled(measure func(*scale, context.Context, *table) error) func(context.Context, *table) error {
+	return func(ctx context.Context, t *table) error {
+		s, err := newScale(ctx)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(s.dir)
+		return measure(s, ctx, t)
 	}
 }
 
@@ -51,11 +125,8 @@ type site struct {
 	started    time.Time // of the agent
 }
 
-func bench() error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// machines measures what needs real ones, and root.
+func machines(ctx context.Context, t *table) error {
 	if lacks, err := testgroup.Missing("nspawn"); err != nil || lacks != "" {
 		return errors.Join(err, fmt.Errorf("bench %s", lacks))
 	}
@@ -69,32 +140,18 @@ func bench() error {
 		return err
 	}
 	defer s.controller.Kill()
-	t := &table{}
-	for _, m := range []struct {
-		name    string
-		measure func(context.Context, *table) error
-	}{
+	return each(ctx, t, []measured{
 		{"elevations for the memory figure", s.warmUp},
 		{"attempt to decision", s.decision},
 		{"memory", s.memory}, // after ten elevations, before the hundreds below
 		{"sudo of a user who has rights", s.sudo},
 		{"assent run by rule", s.assentRun},
 		{"plain exec", s.plainExec},
-	} {
-		fmt.Fprintln(os.Stderr, "measuring:", m.name)
-		if err := m.measure(ctx, t); err != nil {
-			t.failed(m.name, err)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	fmt.Print(conditions(), t)
-	return ctx.Err()
+	})
 }
 
-// rules answer the measured commands at once, without a person.
-const rules = `rules:
+// machineRules answer the measured commands at once, without a person.
+const machineRules = `rules:
   - name: bench-true
     match: {path: /usr/bin/true}
     then: approve
@@ -134,7 +191,7 @@ func build(ctx context.Context, l *machine.Lab) (*site, error) {
 		return nil, err
 	}
 	file := filepath.Join(l.Dir(), "rules.yaml")
-	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(machineRules), 0o600); err != nil {
 		return nil, err
 	}
 	result, err := s.controller.Ctl(ctx, "rule", "apply", file)

@@ -40,10 +40,22 @@ func run(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		return errors.Join(serve(in, out, pace, d.round), d.close())
+	case len(args) == 2 && args[0] == "lookup":
+		l, err := newLooker(args[1])
+		if err != nil {
+			return err
+		}
+		return errors.Join(serve(in, out, 0, l.round), l.close())
+	case len(args) == 2 && args[0] == "work":
+		return work(args[1], out)
+	case len(args) == 3 && args[0] == "commit":
+		return commits(args[1], args[2], in, out)
+	case len(args) == 2 && args[0] == "hold":
+		return hold(args[1], in, out)
 	case len(args) >= 2 && args[0] == "time":
 		return serve(in, out, 0, func() error { return once(args[1:]) })
 	}
-	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM [ARG]")
+	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM [ARG] | floor lookup DATABASE | floor commit DATABASE RATE | floor work DATABASE | floor hold FILE")
 }
 
 // serve runs and times as many rounds as each line asks for. With a pace, rounds
@@ -76,6 +88,32 @@ func serve(in io.Reader, out io.Writer, pace time.Duration, round func() error) 
 		}
 	}
 	return lines.Err()
+}
+
+// commits answers each line with rounds that arrive at a rate, in one database.
+func commits(path, rate string, in io.Reader, out io.Writer) error {
+	perSecond, err := strconv.ParseFloat(rate, 64)
+	if err != nil || perSecond <= 0 {
+		return fmt.Errorf("the rate %q is not a number", rate)
+	}
+	c, err := newCommitter(path)
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		rounds, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
+		if err != nil || rounds < 1 || rounds > 1_000_000 {
+			return fmt.Errorf("%q is not a number of rounds", lines.Text())
+		}
+		took, err := c.open(rounds, perSecond)
+		if err != nil {
+			return err
+		}
+		if err := json.NewEncoder(out).Encode(took); err != nil {
+			return err
+		}
+	}
+	return c.close()
 }
 
 // once runs a program with nothing on its descriptors and waits for it.

@@ -219,12 +219,13 @@ func (l *listing) parts(from *cursor, limit int) (queries []string, args []any) 
 			if m.cond != "" {
 				w.and(m.cond)
 			}
-			if from != nil {
-				w.both(l.after(from))
+			for _, after := range l.after(from) {
+				part := where{slices.Clone(w.conds), slices.Clone(w.args)}
+				part.both(after)
+				sql, a := l.part(part, m)
+				queries = append(queries, sql)
+				args = append(append(args, a...), limit)
 			}
-			sql, a := l.part(w, m)
-			queries = append(queries, sql)
-			args = append(append(args, a...), limit)
 		}
 	}
 	return queries, args
@@ -282,8 +283,12 @@ func (l *listing) part(w where, m mode) (string, []any) {
 
 func (l *listing) id() string { return "requests." + l.tie() }
 
-// after lets only rows behind the cursor through.
-func (l *listing) after(c *cursor) where {
+// after are the rows behind the cursor: those of the same key, and those behind
+// it. As one comparison of pairs SQLite would walk over all rows of the key.
+func (l *listing) after(c *cursor) []where {
+	if c == nil {
+		return []where{{}}
+	}
 	var q where
 	op := ">"
 	if l.order.desc {
@@ -306,9 +311,10 @@ func (l *listing) after(c *cursor) where {
 	case l.order.column == "pos":
 		q.and("pos "+op+" ?", c.Pos)
 	default:
-		q.and("("+l.order.column+", pos) "+op+" (?, ?)", k, c.Pos)
+		q.and(l.order.column+" = ? AND pos "+op+" ?", k, c.Pos)
+		return []where{q, {[]string{l.order.column + " " + op + " ?"}, []any{k}}}
 	}
-	return q
+	return []where{q}
 }
 
 // union puts the parts together: each row once, in their order.

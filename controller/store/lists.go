@@ -61,6 +61,7 @@ const (
 	listFrom   = 64   // rows in the tail from which on it is taken into the lists
 	listBatch  = 64   // at a time, so that nobody waits long
 	listAtLast = 4096 // rows in the tail from which on it does not matter who waits
+	listMany   = 1024 // at a time then
 	fillBatch  = 2000 // at a time while the database is opened
 )
 

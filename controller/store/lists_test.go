@@ -458,11 +458,12 @@ func TestListsUseIndexes(t *testing.T) {
 						if m.cond != "" {
 							w.and(m.cond)
 						}
-						if from != nil {
-							w.both(l.after(from))
+						for _, after := range l.after(from) {
+							part := where{slices.Clone(w.conds), slices.Clone(w.args)}
+							part.both(after)
+							sql, args := l.part(part, m)
+							inOrder(t, tx, sql, append(args, 51))
 						}
-						sql, args := l.part(w, m)
-						inOrder(t, tx, sql, append(args, 51))
 					}
 				}
 				return nil

@@ -153,9 +153,12 @@ func (l *listing) isCommon() (bool, error) {
 // other orders than the newest first, the newest of very many are put in order.
 func (l *listing) readWords(from *cursor, limit int) ([]key, error) {
 	w := l.whole()
-	if from != nil {
-		w.both(l.after(from))
+	var behind []string
+	for _, after := range l.after(from) {
+		behind = append(behind, "("+after.sql()+")")
+		w.args = append(w.args, after.args...)
 	}
+	w.conds = append(w.conds, "("+strings.Join(behind, " OR ")+")")
 	tail := where{append([]string{"pos > " + headOfLists}, w.conds...), append([]any{}, w.args...)}
 	tail.both(l.words.row())
 	second, more := l.part(tail, mode{mark: "+", tail: true})

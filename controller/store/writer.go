@@ -149,17 +149,21 @@ func (w *writer) run() {
 // the tail can still grow.
 func (w *writer) takeIn() {
 	for n := w.s.tail.Load(); n >= listFrom && (w.waiting.Load() == 0 || n >= listAtLast); n = w.s.tail.Load() {
-		if err := w.takeInSome(); err != nil {
+		limit := listBatch
+		if n >= listAtLast {
+			limit = listMany
+		}
+		if err := w.takeInSome(limit); err != nil {
 			w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
 			return
 		}
 	}
 }
 
-func (w *writer) takeInSome() error {
+func (w *writer) takeInSome(limit int) error {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	j := &job{done: make(chan error, 1), fn: func(tx *Tx) error { _, err := tx.takeInCounted(listBatch); return err }}
+	j := &job{done: make(chan error, 1), fn: func(tx *Tx) error { _, err := tx.takeInCounted(limit); return err }}
 	w.commit([]*job{j})
 	return <-j.done
 }

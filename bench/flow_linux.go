@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/assent-epm/assent/controller/queue"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/sign"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// flow is the controller's own work on a decision, from the bytes of the message
+// to the durable answer, without the network.
+type flow struct {
+	db    *store.Store
+	queue *queue.Queue
+	next  atomic.Int64
+}
+
+// signer signs with one key.
+type signer struct{ sign.Signer }
+
+func (s signer) SignGrant(g elevation.Grant) ([]byte, error) {
+	return s.Sign("assent/grant/v1", g)
+}
+func (s signer) SignRevocation(r elevation.Revocation) ([]byte, error) {
+	return s.Sign("assent/revoke/v1", r)
+}
+func (s signer) SignAmendment(a elevation.Amendment) ([]byte, error) {
+	return s.Sign("assent/amend/v1", a)
+}
+func (s signer) Epoch() uint64 { return 1 }
+
+const flowRules = `rules:
+  - name: packages
+    match: {path: /usr/bin/apt-get}
+    then: approve
+`
+
+func newFlow(ctx context.Context, path string) (*flow, error) {
+	db, err := store.Open(ctx, store.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	set, faults := rules.Parse([]byte(flowRules))
+	if set == nil {
+		return nil, fmt.Errorf("the bench's rules: %v", faults)
+	}
+	set = set.At(1)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	f := &flow{db: db}
+	f.queue, err = queue.New(queue.Config{Store: db, Signer: signer{sign.Signer{KeyID: "k1", Key: key}}, Cluster: "bench", Rules: func() *rules.Set { return set }})
+	return f, err
+}
+
+// message is an attempt as it comes from an endpoint.
+func (f *flow) message() (elevation.EndpointID, []byte, error) {
+	n := f.next.Add(1)
+	digest := make([]byte, 32)
+	rand.Read(digest)
+	in := wire.Attempt{Request: elevation.NewRequestID(time.Now()), Attempt: elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo",
+		User: elevation.User{Name: fmt.Sprintf("user%d", n%15_000), UID: "1000", Groups: []string{"users"}},
+		Subject: elevation.Subject{Path: "/usr/bin/apt-get", Args: []string{"install", fmt.Sprintf("package%d", n), "--yes"}, ArgsDigest: digest, Cwd: "/home/user",
+			RunAs: "root", SHA256: fmt.Sprintf("%064x", n), Size: 123_456, Parent: "/usr/bin/bash", Marks: []string{}}}}
+	raw, err := wire.Encode(wire.TAttempt, 0, in)
+	return fleetID(int(n % historyFleet)), raw, err
+}
+
+// decide takes one message to its durable decision.
+func (f *flow) decide(ctx context.Context, ep elevation.EndpointID, raw []byte) error {
+	frame, err := wire.Decode(raw)
+	if err != nil {
+		return err
+	}
+	var in wire.Attempt
+	if err := frame.Into(&in); err != nil {
+		return err
+	}
+	a, err := f.queue.Draft(ctx, ep, in)
+	if err == nil && !a.Decided {
+		err = errors.New("an attempt was not decided")
+	}
+	return err
+}
+
+// open takes arrivals at a rate, whether or not those before are answered, and
+// answers how long each took from its arrival.
+func (f *flow) open(ctx context.Context, rounds int, rate float64) (sample, error) {
+	out, errs := make(sample, rounds), make(chan error, rounds)
+	arrivals := mathrand.New(mathrand.NewPCG(5, 6))
+	due := time.Now()
+	for i := range rounds {
+		ep, raw, err := f.message()
+		if err != nil {
+			return nil, err
+		}
+		due = due.Add(time.Duration(arrivals.ExpFloat64() / rate * float64(time.Second)))
+		time.Sleep(time.Until(due))
+		began := due
+		go func() {
+			err := f.decide(ctx, ep, raw)
+			out[i] = float64(time.Since(began))
+			errs <- err
+		}()
+	}
+	for range rounds {
+		if err := <-errs; err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+const (
+	flowCallers = 512
+	flowTime    = 4 * time.Second
+	flowTurns   = 3
+)
+
+// saturate runs as many callers as share commits at most, for a while, and
+// answers how many decisions a second became durable.
+func (f *flow) saturate(ctx context.Context) (float64, error) {
+	var done atomic.Int64
+	var group sync.WaitGroup
+	errs := make(chan error, flowCallers)
+	began := time.Now()
+	for range flowCallers {
+		group.Go(func() {
+			for time.Since(began) < flowTime {
+				ep, raw, err := f.message()
+				if err == nil {
+					err = f.decide(ctx, ep, raw)
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	select {
+	case err := <-errs:
+		return 0, err
+	default:
+	}
+	return float64(done.Load()) / time.Since(began).Seconds(), nil
+}
+
+// decisions measures the flow on a copy of the history: with readers, at its
+// limit, and at half of it.
+func (s *scale) decisions(ctx context.Context, t *table) error {
+	path := filepath.Join(s.dir, "decisions.db")
+	if err := copyOf(s.path, path); err != nil {
+		return err
+	}
+	f, err := newFlow(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer f.db.Close()
+	if err := f.withReaders(ctx, t); err != nil {
+		return err
+	}
+	ceiling, parts, err := s.ceiling(ctx)
+	if err != nil {
+		return err
+	}
+	var rates sample
+	for range flowTurns {
+		rate, err := f.saturate(ctx)
+		if err != nil {
+			return err
+		}
+		rates = append(rates, rate)
+	}
+	rate := rates.median()
+	share := func(v float64) string { return fmt.Sprintf("%.2f×", v) }
+	r := row{"decisions stored durably, " + strconv.Itoa(flowCallers) + " callers (floor: " + parts + ")", fmt.Sprintf("%.0f/s", rate), fmt.Sprintf("%.0f/s", ceiling), share(rate / ceiling), "≥ 0.8×", ""}
+	if rate < 0.8*ceiling {
+		r.missed = "missed by " + share(0.8-rate/ceiling)
+	}
+	t.add(r)
+	return s.half(ctx, t, f, rate/2)
+}
+
+// ceiling is what the parts of a decision would allow if each cost what it costs
+// alone and nothing else were to do.
+func (s *scale) ceiling(ctx context.Context) (perSecond float64, parts string, err error) {
+	var all []float64
+	var text string
+	for turn := range flowTurns {
+		out, err := exec.CommandContext(ctx, s.floor, "work", filepath.Join(s.dir, fmt.Sprintf("work-%d.db", turn))).Output()
+		if err != nil {
+			return 0, "", fmt.Errorf("the parts of a decision: %w", err)
+		}
+		var took map[string]float64
+		if err := json.Unmarshal(out, &took); err != nil {
+			return 0, "", err
+		}
+		sum := 0.0
+		for _, v := range took {
+			sum += v
+		}
+		all = append(all, float64(runtime.NumCPU())*1e9/sum)
+		text = fmt.Sprintf("read %s, rule %s, sign %s, commit %s", micros(took["decode"]), micros(took["rule"]), micros(took["sign"]), micros(took["commit"]))
+	}
+	return sample(all).median(), text, nil
+}
+
+// half compares the slowest of a hundred at half the limit with a commit alone
+// at the same rate.
+func (s *scale) half(ctx context.Context, t *table, f *flow, rate float64) error {
+	floor, err := startFloor(ctx, s.floor, "commit", filepath.Join(s.dir, "commit.db"), strconv.FormatFloat(rate, 'f', 0, 64))
+	if err != nil {
+		return err
+	}
+	var base, ours sample
+	rounds := int(rate * flowTime.Seconds() / 2)
+	for range flowTurns {
+		b, err := floor.rounds(ctx, rounds)
+		if err != nil {
+			return err
+		}
+		o, err := f.open(ctx, rounds, rate)
+		if err != nil {
+			return err
+		}
+		base, ours = append(base, b.at(0.99)), append(ours, o.at(0.99))
+	}
+	ratio := ours.median() / base.median()
+	times := func(v float64) string { return fmt.Sprintf("%.2f×", v) }
+	t.add(row{fmt.Sprintf("p99 at half of that, %.0f/s (floor: the commit alone)", rate), micros(ours.median()), micros(base.median()), times(ratio), "≤ 3×", within(ratio, 3, times)})
+	return floor.close()
+}
+
+// withReaders compares decisions at a pace while people read lists and search
+// with decisions while nobody does.
+func (f *flow) withReaders(ctx context.Context, t *table) error {
+	const rounds, rate, turns = 300, 100.0, 4
+	if _, err := f.open(ctx, rounds, rate); err != nil {
+		return err
+	}
+	var base, ours sample
+	for range turns {
+		b, err := f.open(ctx, rounds, rate)
+		if err != nil {
+			return err
+		}
+		stop := f.read(ctx)
+		o, err := f.open(ctx, rounds, rate)
+		if err = errors.Join(err, stop()); err != nil {
+			return err
+		}
+		base, ours = append(base, b...), append(ours, o...)
+	}
+	ratio := ours.at(0.95) / base.at(0.95)
+	times := func(v float64) string { return fmt.Sprintf("%.2f×", v) }
+	t.add(row{"decision while four people read a page 10 times and search twice a second, p95 (floor: without them)", micros(ours.at(0.95)), micros(base.at(0.95)), times(ratio), "≤ 1.5×", within(ratio, 1.5, times)})
+	return nil
+}
+
+// read starts four readers; the result stops them.
+func (f *flow) read(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	errs := make(chan error, 4)
+	for n := range 4 {
+		go func() { errs <- f.reader(ctx, uint64(n)) }()
+	}
+	return func() error {
+		cancel()
+		var err error
+		for range 4 {
+			err = errors.Join(err, <-errs)
+		}
+		return err
+	}
+}
+
+func (f *flow) reader(ctx context.Context, seed uint64) error {
+	rnd := mathrand.New(mathrand.NewPCG(seed, 1))
+	ids := []string{"req_01a00000-0000-7000-8000-000000000001"}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		list := store.RequestFilter{States: waitingStates(), List: store.ListTeam, Sort: "queue"}
+		if n%5 == 4 {
+			list = searches(rnd, ids)
+		}
+		err := f.db.View(context.WithoutCancel(ctx), func(tx *store.Tx) error { _, err := tx.RequestPage(list); return err })
+		if err != nil {
+			return err
+		}
+	}
+}
