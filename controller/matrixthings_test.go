@@ -97,7 +97,7 @@ func (b *bed) someone(t *testing.T, prefix string, n int) string {
 // proposal stores a change of the rules that waits, from somebody else.
 func (b *bed) proposal(t *testing.T) string {
 	t.Helper()
-	id := elevation.NewID("prp", time.Now())
+	id := elevation.NewID("prp_", time.Now())
 	err := b.Store().Update(t.Context(), func(tx *store.Tx) error {
 		r, err := tx.Ruleset()
 		if err != nil {

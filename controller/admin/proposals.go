@@ -13,7 +13,7 @@ import (
 )
 
 // ProposalPrefix begins the ids of proposals.
-const ProposalPrefix = "prp"
+const ProposalPrefix = "prp_"
 
 // maxProposals bounds what a list shows.
 const maxProposals = 200
@@ -91,10 +91,7 @@ func (a *Admin) onlyForAuthor(ctx context.Context, act auth.Actor, next *rules.S
 // propose stores a change that waits.
 func (a *Admin) propose(ctx context.Context, act auth.Actor, what, why string, acknowledged bool, old, next store.Ruleset) (Ruleset, error) {
 	p := store.Proposal{ID: elevation.NewID(ProposalPrefix, next.At), Base: old.Version, YAML: next.YAML, Packs: next.Packs, What: what, Why: why,
-		By: next.By, At: next.At, Acknowledged: acknowledged}
-	if act.MadeBy.ID != "" {
-		p.By = act.MadeBy // who made the token could have proposed it as well
-	}
+		By: next.By, Maker: act.MadeBy, At: next.At, Acknowledged: acknowledged}
 	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		data := ruleChange(old.Version, old, next)
 		delete(data, "version")
@@ -257,6 +254,8 @@ func (a *Admin) isSecond(ctx context.Context, act auth.Actor, p store.Proposal) 
 			return fmt.Errorf("%w: you proposed this yourself: somebody else must confirm it", elevation.ErrSelfApproval)
 		case act.MadeBy.ID == p.By.ID || held == p.By.ID:
 			return fmt.Errorf("%w: %s, who proposed this, made your token or password: confirm it with one of your own", elevation.ErrSelfApproval, p.By.Name)
+		case p.Maker.ID != "" && p.Maker.ID == string(act.User):
+			return fmt.Errorf("%w: it was proposed with a token that you made: somebody else must confirm it", elevation.ErrSelfApproval)
 		}
 		return nil
 	})

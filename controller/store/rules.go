@@ -41,6 +41,7 @@ type Proposal struct {
 	What  string            `cbor:"what"` // the act, in words
 	Why   string            `cbor:"why"`  // a second person is needed
 	By    elevation.Actor   `cbor:"by"`
+	Maker elevation.Actor   `cbor:"maker"` // who made the token that it was proposed with, zero for nobody else
 	At    time.Time         `cbor:"at"`
 
 	Acknowledged bool            `cbor:"acknowledged"` // that it approves what a person denied

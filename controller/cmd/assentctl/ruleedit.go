@@ -131,7 +131,7 @@ func (a *app) deleteRule() *cobra.Command {
 			q = url.Values{"acknowledge_denied": {"true"}}
 		}
 		if err := cl.Call(ctx, "DELETE", "/rules/"+url.PathEscape(args[0]), q, nil, nil); err != nil {
-			return err
+			return a.ruleFaults(err, args[0])
 		}
 		a.say("%s is removed", inert.Text(args[0]))
 		return nil
