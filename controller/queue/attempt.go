@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
@@ -245,68 +243,6 @@ func waits(r elevation.Request, now time.Time) bool {
 	return s == elevation.StatePending || s == elevation.StateHeld
 }
 
-// maxJoined is how often it is counted that a request was asked for again.
-const maxJoined = 1000
-
-// join finds the waiting request that asks for the same thing as r for the same
-// time, notes that it was asked for again, and returns its id; "" when there is
-// none.
-func join(tx *store.Tx, r *elevation.Request, by elevation.Actor, now time.Time) (elevation.RequestID, error) {
-	if r.Extends != "" || r.Emergency {
-		return "", nil
-	}
-	same, err := tx.WaitingSame(r.Endpoint, r.Attempt)
-	if err != nil {
-		return "", err
-	}
-	for _, s := range same {
-		if s.ID == r.ID || !waits(s, now) || s.Extends != "" || !s.Requested.Start.Equal(r.Requested.Start) {
-			continue
-		}
-		if s.Joined >= maxJoined {
-			return s.ID, nil
-		}
-		s.Joined++
-		if err := tx.PutRequest(&s, now); err != nil {
-			return "", err
-		}
-		return s.ID, tx.Append(audit.Event{At: now, Kind: audit.RequestJoined, Actor: by, Request: s.ID, Endpoint: s.Endpoint,
-			Data: map[string]string{"joined": strconv.Itoa(s.Joined)}})
-	}
-	return "", nil
-}
-
-// flooded says why no further request is taken, "" when there is room. again
-// leaves the pause after a denial out.
-func flooded(tx *store.Tx, r *elevation.Request, again bool, now time.Time) (string, error) {
-	quota, ep, a := tx.Settings().Quota, r.Endpoint, r.Attempt
-	if why, err := reviewFirst(tx, r); err != nil || why != "" {
-		return why, err
-	}
-	if quota.Cooldown > 0 && !again {
-		denied, err := tx.LastDenied(ep, a)
-		if err != nil {
-			return "", err
-		}
-		if left := denied.Add(quota.Cooldown).Sub(now); !denied.IsZero() && left > 0 {
-			return fmt.Sprintf("this was denied a moment ago; try again in %d s", int((left+time.Second-1)/time.Second)), nil
-		}
-	}
-	if quota.PendingPerUser <= 0 && quota.PendingPerEndpoint <= 0 {
-		return "", nil
-	}
-	ofUser, ofEndpoint, err := tx.OpenCounts(ep, a.User.UID)
-	switch {
-	case err != nil:
-		return "", err
-	case quota.PendingPerUser > 0 && ofUser >= quota.PendingPerUser:
-		return fmt.Sprintf("you have %d requests waiting, which is the limit; cancel one or wait for an answer", ofUser), nil
-	case quota.PendingPerEndpoint > 0 && ofEndpoint >= quota.PendingPerEndpoint:
-		return fmt.Sprintf("%d requests of this endpoint wait, which is the limit; try again later", ofEndpoint), nil
-	}
-	return "", nil
-}
-
 // wanted is the priority that the requester may have.
 func wanted(p elevation.Priority, set store.Settings) elevation.Priority {
 	if p == "" {
@@ -380,48 +316,6 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 		return wire.Progress{}, q.commitUnder(ctx, set, c)
 	}
 	return q.enqueue(ctx, set, l, c)
-}
-
-// weigh decides the draft c.next by a rule or a lasting answer, or submits it to
-// people with its reason. It asks the ticket system where a ticket is wanted.
-func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, by elevation.Actor, reason, ticket string) (decided bool, err error) {
-	if err := errors.Join(elevation.CheckText("reason", reason, elevation.MaxJustification), elevation.CheckText("ticket", ticket, elevation.MaxTicket)); err != nil {
-		return false, err
-	}
-	out := set.Evaluate(input(l.ep, c.next.Attempt, reason, ticket, c.next.Priority), c.now)
-	prioritize(&c.next, out)
-	if t := out.Need.Ticket; t != "" && out.Kind != rules.Deny && !c.next.Emergency {
-		if !elevation.TicketMatches(t, ticket) {
-			return false, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
-		}
-		if err := q.lookUp(ctx, ticket); err != nil {
-			return false, err
-		}
-	}
-	c.next.Justification, c.next.Ticket = reason, ticket
-	switch {
-	case out.Kind == rules.Deny:
-		c.next.Need = out.Need
-		return true, q.byRule(c, out)
-	case c.next.Emergency:
-		return true, q.emergency(l, c, out)
-	case out.Kind == rules.Approve:
-		c.next.Need = out.Need
-		return true, q.byRule(c, out)
-	}
-	if done, err := q.byAccess(ctx, set, c, out, ticket); done || err != nil {
-		return done, err
-	}
-	c.next.Need = q.demand(out, l.ep)
-	c.next.Need.Stages = l.plan.Stages(c.next.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
-	if c.next, err = c.next.Submit(reason, ticket, l.times(&c.next, c.now), c.now); err != nil {
-		return false, err
-	}
-	c.next.EscalateAt = climbs(l.plan, &c.next)
-	data, text := map[string]string{}, map[string]string{}
-	describe(c.next, data, text)
-	c.event(audit.RequestSubmitted, by, data, text)
-	return false, nil
 }
 
 // enqueue commits a completed draft, or joins what waits already.
