@@ -29,7 +29,7 @@ import (
 // which state, to whom, and what comes of it. The clock is the test's, so no
 // history waits for anything. Histories: TestModel's rounds times -rapid.checks.
 func TestModel(t *testing.T) {
-	rounds := 6
+	rounds := 3
 	if testing.Short() {
 		rounds = 1
 	}

@@ -202,7 +202,7 @@ func prepare(work string, i int, m mutate.Mutation) (string, error) {
 func test(ctx context.Context, overlay, folder, pattern string) (out string, failed bool) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-timeout", (limit - 10*time.Second).String(), "-run", pattern}
+	args := []string{"test", "-count=1", "-short", "-failfast", "-vet=off", "-timeout", (limit - 10*time.Second).String(), "-run", pattern}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
