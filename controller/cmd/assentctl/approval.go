@@ -92,7 +92,7 @@ func (a *app) approval() *cobra.Command {
 		a.verb("claim", "claim", "Say that you look at them, for ten minutes", "note", "group"),
 		a.verb("escalate", "escalate", "Let one more team answer: the next of the ladder, or --team", "note", "team"),
 		a.verb("prioritize", "prioritize", "Change the place in the queue (--priority)", "note", "priority", "group"),
-		a.verb("after-review", "after-review", "Review requests after their use", "note"), a.canned())
+		a.verb("after-review", "after-review", "Review requests after their use", "note"), a.canned(), a.watch())
 	return c
 }
 
