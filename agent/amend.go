@@ -160,7 +160,7 @@ func (a *Agent) sayTo(e grants.Entry, text string) {
 		say(text)
 		return
 	}
-	if err := tellTerminal(e.Effect.Tree.PID, e.Effect.Tree.Started, e.UID, "assent: "+text); err != nil {
+	if err := intercept.TellTerminal(e.Effect.Tree.PID, e.Effect.Tree.Started, e.UID, "assent: "+text); err != nil {
 		a.Log.Debug("nobody can be told", "grant", e.ID, "error", err)
 	}
 }

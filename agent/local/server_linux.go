@@ -152,12 +152,17 @@ func (s *Server) leave(uid uint32) {
 	}
 }
 
-// refuse says in one write why, and takes no time for it.
+// refuse says in one write why, and takes no time for it: what is not taken at
+// once is not said. A deadline would not do, as a busy machine can let it pass
+// before the write.
 func refuse(c *net.UnixConn) {
-	if raw, err := pack(kEnded, ended{Kind: Failed, Exit: Failed.ExitCode(), Text: ErrBusy.Error(),
-		Hints: []string{fmt.Sprintf("%d at a time are served; end one and try again", maxPerUser)}}); err == nil {
-		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-		_, _ = c.Write(raw) // whether they hear it is up to them
+	frame, err := pack(kEnded, ended{Kind: Failed, Exit: Failed.ExitCode(), Text: ErrBusy.Error(),
+		Hints: []string{fmt.Sprintf("%d at a time are served; end one and try again", maxPerUser)}})
+	if raw, e := c.SyscallConn(); err == nil && e == nil {
+		_ = raw.Write(func(fd uintptr) bool {
+			_ = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, nil) // whether they hear it is up to them
+			return true
+		})
 	}
 	_ = c.Close()
 }

@@ -29,6 +29,7 @@ type person struct {
 	tty  bool
 	cols int // of the terminal, 0 = not known
 	now  func() time.Time
+	tell func(text string) // past the plugin, which hears nothing while it reads the terminal; nil = not possible
 
 	mu     sync.Mutex          // guards the fields below: a question is asked beside the waiting
 	kept   elevation.RequestID // told to the plugin already
@@ -151,8 +152,8 @@ func (p *person) waitingLocked(w intercept.Waiting) {
 
 // Question implements [intercept.Person]. The plugin reads the terminal until
 // Enter is pressed and can not be called back: what is decided meanwhile counts
-// from then on.
-func (p *person) Question(_ context.Context, q intercept.Question) (string, error) {
+// from then on, and the person is told to press it.
+func (p *person) Question(ctx context.Context, q intercept.Question) (string, error) {
 	if !p.tty {
 		return "", intercept.ErrNobody
 	}
@@ -171,12 +172,22 @@ func (p *person) Question(_ context.Context, q intercept.Question) (string, erro
 	if err := p.k.send('T', shown(q.By, 100)+" asks: "+shown(q.Text, 2000)+"\n"); err != nil {
 		return "", errGone
 	}
+	if p.tell != nil {
+		defer context.AfterFunc(ctx, func() {
+			if p.k.ctx.Err() == nil { // else sudo itself is gone
+				p.tell("No answer is needed any more: press Enter to go on.")
+			}
+		})()
+	}
 	for range maxAsk {
 		s, err := p.k.prompt(context.Background(), "Answer (Enter alone: later): ")
 		if err != nil {
 			return "", err
 		}
 		s = strings.TrimSpace(s)
+		if ctx.Err() != nil {
+			return "", nil // it is over, whatever was typed
+		}
 		if elevation.CheckText("answer", s, elevation.MaxComment) == nil {
 			return s, nil
 		}

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
@@ -114,6 +116,99 @@ func TestAsk(t *testing.T) {
 	if _, _, err := p.Ask(t.Context(), need); !errors.Is(err, intercept.ErrNobody) {
 		t.Errorf("without a terminal: %v", err)
 	}
+}
+
+func TestQuestion(t *testing.T) {
+	ask := intercept.Question{Request: "req_x", By: "b\x1bo", Text: "why\non a \u202eSunday?"}
+	for name, tt := range map[string]struct {
+		answers []string
+		want    string
+		err     error
+	}{
+		"an answer":      {[]string{" the shop is closed "}, "the shop is closed", nil},
+		"Enter alone":    {[]string{""}, "", nil},
+		"not text first": {[]string{"\xff\xfe", "plain"}, "plain", nil},
+		"never text":     {[]string{"\xff", "\xff", "\xff", "\xff", "\xff"}, "", nil},
+		"Ctrl-C":         {nil, "", intercept.ErrWithdrawn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, shown := terminalOf(t, true, tt.answers...)
+			got, err := p.Question(t.Context(), ask)
+			if got != tt.want || !errors.Is(err, tt.err) {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if s := shown(); !strings.Contains(s, `b\x1bo asks: why on a \u{202e}Sunday?`) || strings.ContainsAny(s, "\u202e") {
+				t.Errorf("shown: %q", s)
+			}
+		})
+	}
+	p, _ := terminalOf(t, false)
+	if _, err := p.Question(t.Context(), ask); !errors.Is(err, intercept.ErrNobody) {
+		t.Errorf("without a terminal: %v", err)
+	}
+}
+
+// While the plugin reads the terminal nothing is sent to it, or its socket would
+// be full after some minutes and the request be lost; the waiting line comes back
+// with the answer. A question that is over is said past the plugin.
+func TestNothingIsSentWhileAPersonThinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		k := newConn(t.Context(), ours)
+		go k.listen()
+		go k.heartbeats()
+		defer k.cancel(nil)
+		var mu sync.Mutex // guards kinds
+		var kinds []byte
+		go func() {
+			for {
+				kind, _, err := readFrame(theirs, maxShown)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				kinds = append(kinds, kind)
+				mu.Unlock()
+			}
+		}()
+		told := make(chan string, 1)
+		p := &person{k: k, tty: true, cols: 80, now: time.Now, tell: func(text string) { told <- text }}
+		ctx, over := context.WithCancel(t.Context())
+		defer over()
+		done := make(chan string, 1)
+		go func() {
+			text, err := p.Question(ctx, intercept.Question{Request: "req_x", By: "bo", Text: "why?"})
+			if err != nil {
+				t.Error(err)
+			}
+			done <- text
+		}()
+		synctest.Wait()
+		p.Waiting(intercept.Waiting{Request: "req_x", Since: time.Now()})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		mu.Lock()
+		if got := string(kinds); got != "TP" {
+			t.Errorf("an hour of thinking: %.40q", got)
+		}
+		mu.Unlock()
+		over()
+		if text := <-told; !strings.Contains(text, "press Enter") {
+			t.Errorf("told %q", text)
+		}
+		theirs.Write(raw("Rtoo late"))
+		if text := <-done; text != "" {
+			t.Errorf("an answer to what is over: %q", text)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if got := string(kinds); !strings.HasPrefix(got, "TPHLT") {
+			t.Errorf("afterwards: %q", got)
+		}
+	})
 }
 
 func TestWaitingWithoutATerminal(t *testing.T) {

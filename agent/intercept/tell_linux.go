@@ -1,4 +1,4 @@
-package agent
+package intercept
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/assent-epm/assent/shared/inert"
 )
 
-// tellTerminal writes a line to the terminal of a process, as wall does: for a
+// TellTerminal writes a line to the terminal of a process, as wall does: for a
 // sudo, with which there is no connection any more. It must be the very process,
 // and a pseudo terminal of the user's own.
-func tellTerminal(pid int, started uint64, uid uint32, text string) error {
+func TellTerminal(pid int, started uint64, uid uint32, text string) error {
 	if pid <= 1 {
 		return errors.New("no process")
 	}
