@@ -157,6 +157,26 @@ func TestEveryVerbAsksForPermission(t *testing.T) {
 	}
 }
 
+func TestEvidenceKeepsToTheScope(t *testing.T) {
+	b := newBed(t)
+	r := past1(b.endpoint("web-1", map[string]string{"role": "web"}), noon, "dina", "/usr/bin/id")
+	b.put(r)
+	draft := past1(r.Endpoint, noon, "dina", "/usr/bin/id")
+	draft.SubmittedAt = time.Time{}
+	b.put(draft)
+	if _, err := b.Evidence(t.Context(), viewer, r.ID); err != nil {
+		t.Errorf("inside: %v", err)
+	}
+	for what, id := range map[string]elevation.RequestID{"outside of the scope": r.ID, "that is not there": "req_x"} {
+		if _, err := b.Evidence(t.Context(), scoped, id); !errors.Is(err, elevation.ErrNotFound) {
+			t.Errorf("a request %s: %v", what, err)
+		}
+	}
+	if _, err := b.Evidence(t.Context(), viewer, draft.ID); !errors.Is(err, elevation.ErrNotFound) {
+		t.Errorf("a draft: %v", err)
+	}
+}
+
 func TestReplayCountsAndBounds(t *testing.T) {
 	b := newBed(t)
 	web, db := b.endpoint("web-1", map[string]string{"role": "web"}), b.endpoint("db-1", map[string]string{"role": "db"})
