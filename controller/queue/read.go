@@ -334,15 +334,18 @@ func (q *Queue) Explain(ctx context.Context, a auth.Actor, id elevation.RequestI
 	case d != nil && r.Emergency && d.Verdict == elevation.Approved:
 		x.Outcome, x.Sentence = rules.Approve.String(), "It was taken as emergency access: nobody was asked, and it is reviewed afterwards."
 	case d != nil && d.Access != "" && d.By.Kind == elevation.ByRule:
-		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("An answer that lasts approved it: %s.", d.By.Name)
+		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("An answer that lasts approved it (%s).", d.Access)
 	case d != nil && d.By.Kind == elevation.ByRule && d.Verdict == elevation.Approved:
 		x.Outcome, x.Sentence = rules.Approve.String(), fmt.Sprintf("Rule %q approved it.", d.By.Name)
 	case d != nil && d.By.Kind == elevation.ByRule:
 		x.Outcome, x.Sentence = rules.Deny.String(), fmt.Sprintf("Rule %q denied it.", d.By.Name)
-	case len(r.Need.Rules) > 0:
-		x.Sentence = fmt.Sprintf("Rules (%s) apply and a person is asked: %s.", strings.Join(r.Need.Rules, ", "), stageNames(r))
+	case r.Need.Sentence != "":
+		x.Sentence = strings.TrimSuffix(r.Need.Sentence, ".") + ": " + stageNames(r) + "."
 	default:
 		x.Sentence = fmt.Sprintf("No rule answers this, so a person is asked: %s.", stageNames(r))
+	}
+	if a.Can(auth.RulesRead) != nil {
+		x.Trace = nil // how the rules look is not for requesters; the sentence is
 	}
 	return x, nil
 }

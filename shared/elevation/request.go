@@ -62,6 +62,8 @@ type Need struct {
 	Rules        []string    `cbor:"rules"`   // rule@version that shaped this
 	Trace        []TraceLine `cbor:"trace"`   // why, rule by rule
 	Caution      []Caution   `cbor:"caution"` // facts that call for care
+	// Sentence says plainly why a person is asked.
+	Sentence string `cbor:"sentence,omitempty"`
 	// Observed is what rules that only observe would have answered.
 	Observed []WouldBe `cbor:"observed,omitempty"`
 }

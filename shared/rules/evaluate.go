@@ -110,7 +110,7 @@ func (v *verdict) outcome() Outcome {
 	default:
 		o.Sentence = "No rule answers this, so a person is asked."
 	}
-	o.Need.Trace = o.Trace
+	o.Need.Trace, o.Need.Sentence = o.Trace, o.Sentence
 	return o
 }
 

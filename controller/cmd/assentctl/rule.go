@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller/client"
-	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/rules/cel"
@@ -112,7 +111,7 @@ func (a *app) checkRules(file string) error {
 	if err != nil {
 		return err
 	}
-	set, faults := rules.Parse(raw, rules.WithConditions(conditions), rules.WithTeams(delegation.ApproversName, string(delegation.ApproversID)))
+	set, faults := rules.Parse(raw, rules.WithConditions(conditions)) // which teams there are, the controller knows
 	if set != nil {
 		faults = append(faults, set.Test()...)
 	}
