@@ -144,7 +144,7 @@ func requestColumns(now time.Time) []column[client.Request] {
 		{name: "type", text: func(r R) string { return r.AccessType }},
 		{name: "user", text: func(r R) string { return r.User.Name }},
 		{name: "endpoint", text: func(r R) string { return first(str(r.Endpoint.Name), r.Endpoint.ID) }},
-		{name: "application", text: application},
+		{name: "application", text: application, short: func(r R) string { return strings.TrimPrefix(application(r), folder(r.Subject.Path)) }},
 		{name: "justification", text: func(r R) string { return str(r.Justification) }},
 		{name: "waited", text: func(r R) string { return waited(r, now) }},
 		{name: "priority", text: func(r R) string { return r.Priority.Value }},
@@ -199,6 +199,9 @@ func application(r client.Request) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// folder is a path without its last part: narrow columns leave it out.
+func folder(path string) string { return path[:strings.LastIndexAny(path, `/\\`)+1] }
 
 // waited is how long a request waited for its answer, or waits already.
 func waited(r client.Request, now time.Time) string {
