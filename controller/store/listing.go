@@ -3,7 +3,9 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -186,7 +188,7 @@ func (l *listing) fewOfProgram() (bool, error) {
 		part = "waiting = 2"
 	}
 	var n int
-	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT 1 FROM requests WHERE "+part+" AND program = ? LIMIT ?)", value, fewRows+1)
+	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT 1 FROM requests WHERE "+part+" AND program = ?"+limited(fewRows+1)+")", value)
 	return n <= fewRows, err
 }
 
@@ -202,10 +204,12 @@ func (l *listing) whole() where {
 	return w
 }
 
-// key is a row of a page before its facts are read.
+// key is a row of a page.
 type key struct {
 	cursor
-	body []byte
+	body []byte            // nil until it is read
+	r    elevation.Request // of the body
+	err  error
 }
 
 // parts are the queries whose results together are the list, each in its order
@@ -222,9 +226,9 @@ func (l *listing) parts(from *cursor, limit int) (queries []string, args []any) 
 			for _, after := range l.after(from) {
 				part := where{slices.Clone(w.conds), slices.Clone(w.args)}
 				part.both(after)
-				sql, a := l.part(part, m)
+				sql, a := l.part(part, m, limit)
 				queries = append(queries, sql)
-				args = append(append(args, a...), limit)
+				args = append(args, a...)
 			}
 		}
 	}
@@ -265,8 +269,9 @@ func (l *listing) dir() string {
 	return " ASC"
 }
 
-// part is one query for keys.
-func (l *listing) part(w where, m mode) (string, []any) {
+// part is one query for keys. Its limit is text: SQLite prepares a statement anew
+// whenever a limit that is a parameter is bound.
+func (l *listing) part(w where, m mode, limit int) (string, []any) {
 	from, row := "requests", "0"
 	order := l.order.column + l.dir()
 	if l.order.byName {
@@ -277,7 +282,7 @@ func (l *listing) part(w where, m mode) (string, []any) {
 		order += ", e.rowid" + l.dir()
 	}
 	sql := "SELECT pos AS p, " + strings.TrimSuffix(l.order.column, " COLLATE NOCASE") + " AS k, " + row + " AS x, " + l.id() + " AS t FROM " + from +
-		" WHERE " + w.sql() + " ORDER BY " + order + ", " + l.tie() + l.dir() + " LIMIT ?"
+		" WHERE " + w.sql() + " ORDER BY " + order + ", " + l.tie() + l.dir() + limited(limit)
 	return strings.ReplaceAll(sql, "@", m.mark), w.args
 }
 
@@ -317,12 +322,18 @@ func (l *listing) after(c *cursor) []where {
 	return []where{q}
 }
 
-// union puts the parts together: each row once, in their order.
+func limited(n int) string { return " LIMIT " + strconv.Itoa(n) }
+
+// union puts the parts together: each row once. Only alternatives can have the
+// same row.
 func (l *listing) union(queries []string) string {
 	for i, q := range queries {
 		queries[i] = "SELECT * FROM (" + q + ")"
 	}
-	return strings.Join(queries, " UNION ")
+	if len(l.either) > 1 {
+		return strings.Join(queries, " UNION ")
+	}
+	return strings.Join(queries, " UNION ALL ")
 }
 
 // outer is the order of the rows that were found.
@@ -335,22 +346,33 @@ func (l *listing) outer() string {
 }
 
 // read reads up to limit rows behind the cursor.
-func (l *listing) read(from *cursor, limit int) ([]key, error) {
+func (l *listing) read(from *cursor, limit int) ([]*key, error) {
 	queries, args := l.parts(from, limit)
-	return l.keys("SELECT s.k, s.x, s.p, r.id, r.body FROM ("+l.union(queries)+") s CROSS JOIN requests r ON r.pos = s.p ORDER BY "+l.outer()+" LIMIT ?",
-		true, append(args, limit)...)
+	return l.keys("SELECT s.k, s.x, s.p, r.id, r.body FROM ("+l.union(queries)+") s CROSS JOIN requests r ON r.pos = s.p ORDER BY "+l.outer()+limited(limit),
+		true, args...)
 }
 
 // readKeys is read without the facts, which are large.
-func (l *listing) readKeys(from *cursor, limit int) ([]key, error) {
+func (l *listing) readKeys(from *cursor, limit int) ([]*key, error) {
 	queries, args := l.parts(from, limit)
-	return l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union(queries)+") s ORDER BY "+l.outer()+" LIMIT ?", false, append(args, limit)...)
+	return l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union(queries)+") s ORDER BY "+l.outer()+limited(limit), false, args...)
 }
 
-func (l *listing) keys(query string, body bool, args ...any) ([]key, error) {
-	var out []key
+// keys runs a query for keys. Facts are decoded while further rows are read: each
+// costs about half of a page's time.
+func (l *listing) keys(query string, body bool, args ...any) ([]*key, error) {
+	var out []*key
+	var decoder sync.WaitGroup
+	bodies := make(chan *key, MaxLimit+1) // as many as there can be
+	if body {
+		decoder.Go(func() {
+			for k := range bodies {
+				k.r, k.err = decodeRequest(k.body)
+			}
+		})
+	}
 	err := l.tx.rows(func(scan func(...any) error) error {
-		var k key
+		k := &key{}
 		by := any(&k.Int)
 		if l.order.text {
 			by = &k.Text
@@ -359,10 +381,17 @@ func (l *listing) keys(query string, body bool, args ...any) ([]key, error) {
 		if body {
 			into = append(into, &k.body)
 		}
-		err := scan(into...)
+		if err := scan(into...); err != nil {
+			return err
+		}
 		out = append(out, k)
-		return err
+		if body {
+			bodies <- k
+		}
+		return nil
 	}, query, args...)
+	close(bodies)
+	decoder.Wait()
 	if err != nil {
 		return nil, fmt.Errorf("read a list of requests: %w", err)
 	}
@@ -375,7 +404,7 @@ func (l *listing) page(from *cursor) (page Page, last *cursor, err error) {
 	if l.none {
 		return page, nil, nil
 	}
-	var keys []key
+	var keys []*key
 	switch {
 	case l.f.Text != "":
 		return l.textPage(from)
@@ -399,21 +428,23 @@ func (l *listing) page(from *cursor) (page Page, last *cursor, err error) {
 }
 
 // fill puts the rows of one page into p.
-func (l *listing) fill(p *Page, keys []key) (last *cursor, err error) {
+func (l *listing) fill(p *Page, keys []*key) (last *cursor, err error) {
 	more := len(keys) > l.f.Limit
 	if more {
 		keys = keys[:l.f.Limit]
 	}
 	p.Items = make([]elevation.Request, len(keys))
-	for i := range keys {
-		if keys[i].body == nil {
-			if err := l.tx.row([]any{&keys[i].ID, &keys[i].body}, "SELECT id, body FROM requests WHERE pos = ?", keys[i].Pos); err != nil {
+	for i, k := range keys {
+		if k.body == nil {
+			if err := l.tx.row([]any{&k.ID, &k.body}, "SELECT id, body FROM requests WHERE pos = ?", k.Pos); err != nil {
 				return nil, err
 			}
+			k.r, k.err = decodeRequest(k.body)
 		}
-		if p.Items[i], err = decodeRequest(keys[i].body); err != nil {
-			return nil, err
+		if k.err != nil {
+			return nil, k.err
 		}
+		p.Items[i] = k.r
 	}
 	if !more {
 		return nil, nil
@@ -440,7 +471,7 @@ func (l *listing) total(from *cursor) (n int, bound bool, err error) {
 		whole.base.both(l.f.inStates())
 	}
 	queries, args := whole.parts(nil, countCap+1)
-	err = l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT p FROM ("+l.union(queries)+") LIMIT ?)", append(args, countCap+1)...)
+	err = l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT p FROM ("+l.union(queries)+")"+limited(countCap+1)+")", args...)
 	if n > countCap {
 		return countCap, true, err
 	}
@@ -448,7 +479,7 @@ func (l *listing) total(from *cursor) (n int, bound bool, err error) {
 }
 
 // byState reads state after state, in the order of their names.
-func (l *listing) byState(from *cursor, limit int) ([]key, error) {
+func (l *listing) byState(from *cursor, limit int) ([]*key, error) {
 	all := listedStates()
 	states := slices.Clone(all[:])
 	states = slices.DeleteFunc(states, func(s elevation.State) bool { return len(l.f.States) > 0 && !slices.Contains(l.f.States, s) })
@@ -456,7 +487,7 @@ func (l *listing) byState(from *cursor, limit int) ([]key, error) {
 	if l.order.desc {
 		slices.Reverse(states)
 	}
-	var out []key
+	var out []*key
 	for _, s := range states {
 		if from != nil && s != elevation.State(from.Text) && (s < elevation.State(from.Text)) != l.order.desc {
 			continue

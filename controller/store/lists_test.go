@@ -461,8 +461,8 @@ func TestListsUseIndexes(t *testing.T) {
 						for _, after := range l.after(from) {
 							part := where{slices.Clone(w.conds), slices.Clone(w.args)}
 							part.both(after)
-							sql, args := l.part(part, m)
-							inOrder(t, tx, sql, append(args, 51))
+							sql, args := l.part(part, m, 51)
+							inOrder(t, tx, sql, args)
 						}
 					}
 				}

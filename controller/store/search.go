@@ -114,7 +114,7 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 			return page, nil, err
 		}
 	}
-	var keys []key
+	var keys []*key
 	most := countCap + 1
 	switch {
 	case few:
@@ -144,14 +144,13 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 func (l *listing) isCommon() (bool, error) {
 	w := l.words.row()
 	var n int
-	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC LIMIT ?) WHERE "+w.sql(),
-		append([]any{sampled}, w.args...)...)
+	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC"+limited(sampled)+") WHERE "+w.sql(), w.args...)
 	return n >= common, err
 }
 
 // readWords finds rows by the index of words; the tail is looked through. In
 // other orders than the newest first, the newest of very many are put in order.
-func (l *listing) readWords(from *cursor, limit int) ([]key, error) {
+func (l *listing) readWords(from *cursor, limit int) ([]*key, error) {
 	w := l.whole()
 	var behind []string
 	for _, after := range l.after(from) {
@@ -161,7 +160,7 @@ func (l *listing) readWords(from *cursor, limit int) ([]key, error) {
 	w.conds = append(w.conds, "("+strings.Join(behind, " OR ")+")")
 	tail := where{append([]string{"pos > " + headOfLists}, w.conds...), append([]any{}, w.args...)}
 	tail.both(l.words.row())
-	second, more := l.part(tail, mode{mark: "+", tail: true})
+	second, more := l.part(tail, mode{mark: "+", tail: true}, limit)
 	var first string
 	var args []any
 	if l.order.column == "pos" {
@@ -172,14 +171,14 @@ func (l *listing) readWords(from *cursor, limit int) ([]key, error) {
 			args = append(args, from.Pos)
 		}
 		first = "SELECT pos AS p, pos AS k, 0 AS x, pos AS t FROM request_words CROSS JOIN requests ON requests.pos = request_words.rowid WHERE " + words +
-			" AND " + strings.ReplaceAll(w.sql(), "@", "+") + " ORDER BY request_words.rowid DESC LIMIT ?"
+			" AND " + strings.ReplaceAll(w.sql(), "@", "+") + " ORDER BY request_words.rowid DESC" + limited(limit)
 		args = append(args, w.args...)
 	} else {
-		w.and("pos IN (SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC LIMIT ?)", l.words.match(), maxFound)
-		first, args = l.part(w, mode{mark: "+", tail: true})
+		w.and("pos IN (SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC"+limited(maxFound)+")", l.words.match())
+		first, args = l.part(w, mode{mark: "+", tail: true}, limit)
 	}
-	args = append(append(append(args, limit), more...), limit, limit)
-	keys, err := l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union([]string{first, second})+") s ORDER BY "+l.outer()+" LIMIT ?", false, args...)
+	args = append(args, more...)
+	keys, err := l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union([]string{first, second})+") s ORDER BY "+l.outer()+limited(limit), false, args...)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
