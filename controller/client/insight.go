@@ -4,7 +4,7 @@ import "time"
 
 // ReplayRules asks what a whole set of rules would have answered.
 type ReplayRules struct {
-	YAML string `json:"yaml" maxLength:"1048576" example:"rules: []"`
+	YAML string `json:"yaml" maxLength:"2097152" example:"rules: []"`
 	Days int    `json:"days,omitempty" minimum:"1" maximum:"400" example:"30" doc:"How far back; default 30."`
 }
 

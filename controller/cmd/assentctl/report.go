@@ -187,7 +187,7 @@ func (a *app) suggestRules() *cobra.Command {
 	var days int
 	c := &cobra.Command{Use: "suggest", Short: "Show rules that people's answers suggest; nothing is changed", Args: cobra.NoArgs,
 		Long: "Show rules that would have answered as people did, with what speaks for each.\n" +
-			"With --format id or yaml-free scripts take the field yaml of --format json; a suggested rule observes\n" +
+			"Scripts take the field yaml of --format json. A suggested rule observes\n" +
 			"until a person enables it: assentctl rule apply --merge FILE, then assentctl rule enable NAME."}
 	c.Flags().IntVar(&days, "days", 0, "how far back, 1 to 400 (90)")
 	c.RunE = a.run(func(ctx context.Context, _ []string) error {
