@@ -200,8 +200,16 @@ func application(r client.Request) string {
 	return strings.Join(words, " ")
 }
 
-// folder is a path without its last part: narrow columns leave it out.
-func folder(path string) string { return path[:strings.LastIndexAny(path, `/\\`)+1] }
+// folder is what narrow columns leave out of a path: the folders that hold a
+// system's own programs, and no other, so that apt is never somebody's apt.
+func folder(path string) string {
+	for _, f := range []string{"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"} {
+		if rest, ok := strings.CutPrefix(path, f); ok && !strings.Contains(rest, "/") {
+			return f
+		}
+	}
+	return ""
+}
 
 // waited is how long a request waited for its answer, or waits already.
 func waited(r client.Request, now time.Time) string {
