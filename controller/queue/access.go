@@ -231,6 +231,9 @@ func (q *Queue) Access(ctx context.Context, a auth.Actor, mine bool) ([]Standing
 				return err
 			}
 			if ok {
+				if !tx.Settings().ShowApprovers && (own || a.Can(auth.TeamRead) != nil) {
+					acc.By = Veil(a, acc.By)
+				}
 				out = append(out, Standing{Access: acc, EndpointRow: ep})
 			}
 		}

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -34,6 +36,48 @@ func (f *filing) mayEmergency(now time.Time) error {
 		return fmt.Errorf("%w: emergency access begins at once", elevation.ErrInvalid)
 	}
 	return stepUp(f.actor, now)
+}
+
+// takeAtOnce turns the actor's own request that waits into emergency access, so
+// that what is held at the endpoint goes on. taken is false when from_request is
+// something else.
+func (q *Queue) takeAtOnce(ctx context.Context, a auth.Actor, in FileIn) (v View, taken bool, err error) {
+	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		l, err := load(tx, in.FromRequest)
+		if errors.Is(err, elevation.ErrNotFound) {
+			return nil
+		}
+		taken = err == nil && l.visible(a) == nil && l.own(a) && l.r.State(q.now()) == elevation.StatePending && l.r.Extends == "" &&
+			l.r.Attempt.AccessType == in.AccessType && (in.Endpoint == string(l.ep.ID) || in.Endpoint == l.ep.Name)
+		return err
+	})
+	if err != nil || !taken {
+		return View{}, false, err
+	}
+	v, err = q.act(ctx, a, in.FromRequest, "emergency", func(l loaded, c *change) error {
+		f := filing{loaded: l, actor: a}
+		f.r.Origin, f.r.Requested.Start = elevation.FromPortal, in.Start
+		if err := errors.Join(mayWrite(a), f.mayEmergency(c.now)); err != nil {
+			return err
+		}
+		if l.r.State(c.now) != elevation.StatePending {
+			return l.late(elevation.ErrNotPending)
+		}
+		if reason := strings.TrimSpace(in.Justification); reason != "" {
+			if err := elevation.CheckText("reason", reason, elevation.MaxJustification); err != nil {
+				return err
+			}
+			c.next.Justification = reason
+		}
+		out := q.rules().Evaluate(input(l.ep, l.r.Attempt, c.next.Justification, l.r.Ticket, l.r.Priority), c.now)
+		if out.Kind == rules.Deny {
+			return fmt.Errorf("%w: rule %q denies it", elevation.ErrNotAllowed, out.Name)
+		}
+		c.next.Emergency, c.next.FiledBy = true, a.Elevation()
+		c.next.Requested.Start = time.Time{}
+		return q.emergency(l, c, out)
+	})
+	return v, true, err
 }
 
 // emergency grants the draft c.next at once. Everybody who was not asked is in

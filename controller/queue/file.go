@@ -53,6 +53,11 @@ func (q *Queue) File(ctx context.Context, a auth.Actor, in FileIn) (v View, made
 	if err := elevation.CheckID(elevation.RequestPrefix, string(in.ID)); err != nil {
 		return View{}, false, fmt.Errorf("%w: %w", elevation.ErrInvalid, err)
 	}
+	if in.Emergency && in.FromRequest != "" {
+		if v, taken, err := q.takeAtOnce(ctx, a, in); taken || err != nil {
+			return v, false, err
+		}
+	}
 	return q.file(ctx, a, "file", func(tx *store.Tx, now time.Time) (filing, error) { return q.filing(tx, a, in, now) })
 }
 

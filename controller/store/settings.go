@@ -253,7 +253,7 @@ func (tx *Tx) IdempotentPut(key, actor string, bodyHash, response []byte, now ti
 }
 
 // Prune deletes what has ended and was never history: keyed answers, browser
-// sessions, sign-in links, and a day after their end drafts.
+// sessions, sign-in links, and a day after their end drafts and lasting answers.
 func (tx *Tx) Prune(now time.Time) error {
 	for _, p := range []struct {
 		query string
@@ -262,6 +262,8 @@ func (tx *Tx) Prune(now time.Time) error {
 		{"DELETE FROM idempotency WHERE at <= ?", now.Add(-IdempotentFor)},
 		{"DELETE FROM web_sessions WHERE expires_at <= ?", now},
 		{"DELETE FROM sign_in_links WHERE expires_at <= ?", now},
+		{"DELETE FROM lasting WHERE until_ms <= ?", now.Add(-IdempotentFor)},
+		{"DELETE FROM emergencies WHERE at <= ?", now.Add(-7 * IdempotentFor)},
 		{"DELETE FROM requests WHERE state = 'draft' AND next_due = 0 AND expires_ms <= ?", now.Add(-IdempotentFor)},
 	} {
 		if _, err := tx.exec(p.query, p.until.UnixMilli()); err != nil {

@@ -76,6 +76,11 @@ func TestU11LastingAnswer(t *testing.T) {
 		t.Errorf("a newer rule wants a person: %s", got)
 	}
 	d.Rules("rules: []\n")
+	d.Settings(map[string]any{"show_approvers": false})
+	if mine := dina.answers(); len(mine) != 1 || strings.Contains(JSON(mine), `"bo"`) || bo.answers()[0].By.Login != "bo" {
+		t.Errorf("who answered is shown: %s", JSON(mine))
+	}
+	d.Settings(map[string]any{"show_approvers": true})
 	// Who sees it and who may end it.
 	if mine := dina.answers(); len(mine) != 1 || mine[0].User != "dina" || *mine[0].Endpoint.Name != "web-1" || mine[0].By.Login != "bo" || mine[0].Pin != "path" {
 		t.Fatalf("my access: %s", JSON(mine))
@@ -224,6 +229,34 @@ func TestR10EmergencyAccess(t *testing.T) {
 	d.Settings(map[string]any{"emergency": map[string]any{"enabled": true, "roles": []string{"requester"}}})
 	here.notFiled("forbidden", urgent)
 	dina.SignIn().files(urgent)
+}
+
+// What waits at a terminal becomes an emergency by its person's word elsewhere,
+// and goes on there.
+func TestR15EmergencyOfWhatWaits(t *testing.T) {
+	d := New(t)
+	bo, ann := d.Person("bo", "approver"), d.Person("ann", "administrator")
+	web := d.Endpoint("web-1")
+	linked(ann, web, "root-ann")
+	id := web.Ask("root-ann", "/usr/bin/systemctl", "restart", "nginx")
+	in := client.NewRequest{AccessType: "run", Endpoint: "web-1", FromRequest: id, Emergency: true, Justification: "the shop is down"}
+	ann.notFiled("step_up_required", in)
+	bo.SignIn().notFiled("forbidden", in)
+	here := ann.SignIn()
+	r := here.files(in)
+	if r.ID != id || r.State != "available" || !r.Emergency || *r.Justification != "the shop is down" {
+		t.Fatalf("it is an emergency now: %s", JSON(r))
+	}
+	if g := web.Uses(id); string(g.Request) != id {
+		t.Errorf("the grant: %+v", g)
+	}
+	bo.Refused("already_decided", "deny", id, nil)
+	if kinds := d.Kinds(id); !strings.HasPrefix(kinds, "request.submitted") || !strings.Contains(kinds, "emergency.used request.approved grant.issued") {
+		t.Errorf("it happened: %s", kinds)
+	}
+	in.FromRequest = web.Ask("root-ann", "/usr/bin/systemctl", "stop", "nginx")
+	d.Rules("rules:\n  - name: never\n    match: {path: /usr/bin/systemctl}\n    then: deny\n")
+	here.notFiled("forbidden", in)
 }
 
 // The only approver is told what to do with an own request.

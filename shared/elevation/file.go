@@ -75,12 +75,12 @@ func Serves(capabilities []string, a AccessType) bool {
 	return a == Run || slices.Contains(capabilities, string(a))
 }
 
-// DecideEmergency grants an emergency request at once. Nobody is asked; by is the
-// system, in whose name it is granted, and who was skipped is in the event. That
-// the person may use it is the caller's to check.
+// DecideEmergency grants an emergency request at once, also one that waits. Nobody
+// is asked; by is the system, in whose name it is granted, and who was skipped is
+// in the event. That the person may use it is the caller's to check.
 func (r Request) DecideEmergency(by Actor, comment string, t Times, now time.Time) (Request, error) {
 	switch s := r.State(now); {
-	case s != StateDraft:
+	case s != StateDraft && s != StatePending:
 		return r, fmt.Errorf("%w: it is %s", ErrNotPending, s)
 	case !r.Emergency || r.FiledBy.Kind != ByUser || r.FiledBy.ID == "" || by.Kind != BySystem:
 		return r, fmt.Errorf("%w: not an emergency of somebody who is known", ErrNotAllowed)
@@ -89,7 +89,9 @@ func (r Request) DecideEmergency(by Actor, comment string, t Times, now time.Tim
 	case r.Need.AfterReview == "":
 		return r, fmt.Errorf("%w: nobody is named to look at it afterwards", ErrInvalid)
 	}
-	r.SubmittedAt = now
+	if r.SubmittedAt.IsZero() {
+		r.SubmittedAt = now
+	}
 	w := Window{Duration: r.Requested.Duration}
 	if w.Duration <= 0 {
 		w.Duration = t.Usual(r.Attempt.AccessType)
@@ -103,10 +105,10 @@ func (r Request) DecideEmergency(by Actor, comment string, t Times, now time.Tim
 // ByLastingAnswer answers a draft by what somebody answered before, for good
 // until an end. The rules that want a person must be those of that answer.
 func (r Request) ByLastingAnswer(id AccessID, by Actor, given Window, t Times, now time.Time) (Request, error) {
-	if id == "" || by.Name == "" {
+	if id == "" || by.Kind != ByUser || by.ID == "" {
 		return r, fmt.Errorf("%w: not a lasting answer", ErrNotAllowed)
 	}
-	next, err := r.DecideByRule(Approved, Actor{Kind: ByRule, ID: string(id), Name: by.Name + " (lasting answer)"}, "", given, t, now)
+	next, err := r.DecideByRule(Approved, Actor{Kind: ByRule, ID: string(id), Name: "a lasting answer"}, "", given, t, now)
 	if err != nil {
 		return r, err
 	}

@@ -153,7 +153,7 @@ func TestDecideEmergency(t *testing.T) {
 		"by a person":    func(_ *Request, by *Actor) { by.Kind = ByUser },
 		"no reason":      func(r *Request, _ *Actor) { r.Justification = "       x" },
 		"no review":      func(r *Request, _ *Actor) { r.Need.AfterReview = "" },
-		"in the queue":   func(r *Request, _ *Actor) { r.SubmittedAt, r.ExpiresAt = noon, noon.Add(time.Hour) },
+		"expired":        func(r *Request, _ *Actor) { r.SubmittedAt, r.ExpiresAt = noon, noon },
 		"decided before": func(r *Request, _ *Actor) { r.Decision = &Decision{Verdict: Denied, At: noon} },
 	} {
 		bad, by := good, system
@@ -161,6 +161,11 @@ func TestDecideEmergency(t *testing.T) {
 		if next, err := bad.DecideEmergency(by, "", times, noon); err == nil {
 			t.Errorf("%s: %+v", name, next.Decision)
 		}
+	}
+	waiting := good
+	waiting.SubmittedAt, waiting.ExpiresAt = noon.Add(-time.Minute), noon.Add(time.Hour)
+	if r, err = waiting.DecideEmergency(system, "", times, noon); err != nil || r.State(noon) != StateAvailable || r.SubmittedAt.Equal(noon) {
+		t.Errorf("one that waits: %s %v", r.State(noon), err)
 	}
 	limited := good
 	limited.Need.MaxDuration, limited.Requested.Duration = 10*time.Minute, time.Hour
