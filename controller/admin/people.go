@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -257,7 +258,8 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 // find reads an account; one that the actor may not know of is not found.
 func (a *Admin) find(ctx context.Context, act auth.Actor, who string) (u store.User, err error) {
 	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
-	if err == nil && u.ID != act.User && !act.Overlaps(u.Scope) {
+	hidden := err == nil && u.ID != act.User && !act.Overlaps(u.Scope)
+	if hidden || errors.Is(err, elevation.ErrNotFound) { // the same words for both
 		return store.User{}, fmt.Errorf("account %s: %w", audit.Clip(who, 80), elevation.ErrNotFound)
 	}
 	return u, err

@@ -380,13 +380,16 @@ func (q *Queue) Progress(ctx context.Context, id elevation.EndpointID, req eleva
 	return p, err
 }
 
+// toldAtMost is how many names of those who can answer go to an endpoint.
+const toldAtMost = 50
+
 func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, error) {
 	p := wire.Progress{Request: l.r.ID, ApprovHave: l.r.ApprovalsHave(), ApprovNeed: l.r.ApprovalsNeeded()}
 	if !waits(l.r, now) {
 		return p, nil
 	}
 	o, err := q.outlook(tx, l, !l.settings.ShowApprovers, now)
-	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who, o.from, o.usual, o.place
+	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who[:min(len(o.who), toldAtMost)], o.from, o.usual, o.place
 	return p, err
 }
 

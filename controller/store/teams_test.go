@@ -69,7 +69,9 @@ func TestStaffIsWhatWasWritten(t *testing.T) {
 	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.PutTeam(Team{ID: "team_9", Name: "Quiet"}) }); !errors.Is(err, ErrNoEvent) {
 		t.Errorf("a team without an event: %v", err)
 	}
-	update(t, s, func(tx *Tx) error { return errors.Join(tx.DeleteUser("usr_1"), tx.Append(event(audit.UserDeleted, ""))) })
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.DeleteUser("usr_1"), tx.Append(event(audit.UserDeleted, "")))
+	})
 	if got := staffOf(t, s); len(got.Users)+len(got.Links)+len(got.Away) != 0 {
 		t.Errorf("after the account is gone: %+v", got)
 	}

@@ -425,10 +425,21 @@ func TestA6NothingOutsideTheScopeIsSeen(t *testing.T) {
 	if n := Must(client.Get[client.Counts](t.Context(), bo.Client, "/counts", nil))(t); n.Pending != 1 || n.All != 1 {
 		t.Errorf("counts: %+v", n)
 	}
-	for _, path := range []string{"/teams/Databases", "/users/db-admin", "/endpoints/" + string(db.ID)} {
-		if status, _, text := d.Raw(bo, "GET", "/api/v1"+path, ""); status != 404 {
-			t.Errorf("%s: %d %s", path, status, text)
+	away := Must(client.Post[client.Delegation](t.Context(), d.Admin.Client, "/delegations", client.NewDelegation{User: "db-admin", Delegate: "admin", Until: d.Now().Add(time.Hour)}))(t)
+	tie := d.ties("db-admin", db, "hidden-user")
+	for path, none := range map[string]string{"/teams/Databases": "/teams/Nothing", "/users/db-admin": "/users/nobody", "/endpoints/" + string(db.ID): "/endpoints/ep_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77",
+		"/delegations/" + away.ID: "/delegations/dlg_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77", "/links/" + tie.ID: "/links/link_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"} {
+		s1, _, a := d.Raw(bo, "GET", "/api/v1"+path, "")
+		s2, _, b := d.Raw(bo, "GET", "/api/v1"+none, "")
+		_, last, _ := strings.Cut(path[1:], "/")
+		_, other, _ := strings.Cut(none[1:], "/")
+		if s1 != 404 || s2 != 404 || strings.ReplaceAll(a, last, other) != b {
+			t.Errorf("outside %d %s, unknown %d %s", s1, a, s2, b)
 		}
+	}
+	_, _, batch := d.Raw(bo, "POST", "/api/v1/requests/batch", `{"action":"approve","ids":["`+theirs+`","`+unknown+`"]}`)
+	if strings.Count(batch, `"not_found"`) != 2 || strings.Contains(batch, "secret") {
+		t.Errorf("batch: %s", batch)
 	}
 	if status, _, _ := d.Raw(bo, "GET", "/api/v1/audit", ""); status != 403 {
 		t.Errorf("the audit log with a scope: %d", status)

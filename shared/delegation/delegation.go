@@ -45,6 +45,8 @@ type Team struct {
 	AccessTypes []elevation.AccessType // any of them
 	Hours       elevation.Hours        // outside of them its members do not vote, but for what is urgent
 	Escalate    []Step                 // the ladder
+
+	members map[elevation.UserID]bool // made by Ready
 }
 
 // Step is one rung of a team's ladder: when a request has waited After of the
@@ -77,9 +79,17 @@ type Plan struct {
 	linksOf map[elevation.UserID][]Link // made by Ready
 }
 
-// Ready returns the plan with its links in order by account, for plans that are
-// asked often. Nobody changes its links afterwards.
+// Ready returns the plan with its links and members in order by account, for
+// plans that are asked often. Nobody changes them afterwards.
 func (p Plan) Ready() Plan {
+	p.Teams = slices.Clone(p.Teams)
+	for i := range p.Teams {
+		t := &p.Teams[i]
+		t.members = make(map[elevation.UserID]bool, len(t.Members))
+		for _, m := range t.Members {
+			t.members[m.ID] = true
+		}
+	}
 	p.linksOf = make(map[elevation.UserID][]Link, len(p.Links))
 	for _, l := range p.Links {
 		p.linksOf[l.User] = append(p.linksOf[l.User], l)

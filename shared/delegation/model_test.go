@@ -21,7 +21,7 @@ func TestModel(t *testing.T) {
 	for range 40 { // of -rapid.checks histories each
 		rapid.Check(t, func(rt *rapid.T) { history(rt, reached) })
 	}
-	if len(reached) < 6 {
+	if len(reached) < 6 && !testing.Short() {
 		t.Errorf("the histories ended in few states only: %v", reached)
 	}
 }

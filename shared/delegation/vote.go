@@ -159,17 +159,21 @@ func timeless(r *elevation.Request) bool { return r.Emergency || r.Priority == e
 // Each appears once, in the order of the teams.
 func (p Plan) Answerers(r *elevation.Request, now time.Time) []Person {
 	var out []Person
+	known := map[elevation.UserID]bool{"": true}
 	for i := range r.Need.Stages {
 		if !r.StageOpen(i) {
 			continue
 		}
 		for _, t := range p.answering(r, i) {
+			if !onDuty(t, r, now) {
+				continue
+			}
 			for _, m := range p.present(t, now) {
-				if m.ID == "" || slices.Contains(out, m) || voted(r, m.ID) || p.IsRequester(m, r) || p.heldBy(m, r) {
+				if known[m.ID] || voted(r, m.ID) || p.IsRequester(m, r) || p.heldBy(m, r) {
 					continue
 				}
 				if _, s := p.seat(m, r, i, now); s == seated {
-					out = append(out, m)
+					out, known[m.ID] = append(out, m), true
 				}
 			}
 		}
@@ -198,6 +202,9 @@ func (p Plan) isAway(id elevation.UserID, now time.Time) bool {
 }
 
 func (t Team) has(id elevation.UserID) bool {
+	if t.members != nil {
+		return t.members[id]
+	}
 	return slices.ContainsFunc(t.Members, func(m Person) bool { return m.ID == id })
 }
 
