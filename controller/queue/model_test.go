@@ -38,7 +38,7 @@ func TestModel(t *testing.T) {
 	for range rounds {
 		rapid.Check(t, func(rt *rapid.T) { m.history(rt) })
 	}
-	if !t.Failed() && len(m.reached) < 9 {
+	if !t.Failed() && !testing.Short() && len(m.reached) < 9 {
 		t.Errorf("the histories ended in %v only", m.reached)
 	}
 }

@@ -208,7 +208,7 @@ func test(ctx context.Context, overlay, folder, pattern string) (out string, fai
 	}
 	args = append(args, folder)
 	if usesRapid(folder) { // a found fault needs no smaller example, and no file in the tree
-		args = append(args, "-rapid.shrinktime=1ms", "-rapid.nofailfile")
+		args = append(args, "-rapid.checks=500", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
 	}
 	raw, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	return string(raw), err != nil
