@@ -105,7 +105,7 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 	out := client.Request{ID: string(r.ID), Origin: string(r.Origin), State: string(v.State), AccessType: string(a.AccessType),
 		EndReason: text(string(r.Grant.EndReason)),
 		User: client.RequestUser{Name: a.User.Name, Display: text(a.User.Display), UID: a.User.UID,
-			Groups: list(a.User.Groups)},
+			Groups: list(a.User.Groups), Account: accountOf(v.Account, names)},
 		Endpoint: endpointRef(v.Endpoint),
 		Subject:  subjectOf(a.Subject), Justification: text(r.Justification), Ticket: text(r.Ticket),
 		Priority:    client.Priority{Value: string(r.Priority), SetBy: text(r.PrioritySetBy.Name)},
@@ -172,6 +172,14 @@ func desk(out *client.Request, r *elevation.Request, now time.Time, names accoun
 		a.By, a.At, a.Comment = &p, moment(r.After.At), text(r.After.Comment)
 	}
 	out.AfterReview = &a
+}
+
+func accountOf(id elevation.UserID, names accounts) *client.Person {
+	u, known := names[id]
+	if !known {
+		return nil
+	}
+	return &client.Person{ID: string(id), Login: u.Login, Name: first(u.Name, u.Login)}
 }
 
 func filedBy(by elevation.Actor, names accounts) *client.Person {

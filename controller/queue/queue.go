@@ -111,6 +111,7 @@ type Answer struct {
 // View is a request as its readers see it now.
 type View struct {
 	Request   elevation.Request
+	Account   elevation.UserID // of the person at the endpoint, by a strong link; "" = none
 	Endpoint  store.Endpoint
 	State     elevation.State
 	Delivery  elevation.Delivery

@@ -53,6 +53,17 @@ func (l loaded) own(a auth.Actor) bool {
 	return l.plan.Strong(a.User, l.r.Endpoint, l.r.Attempt.User)
 }
 
+// account is that of the requester by a strong link, "" when none is linked.
+func (l loaded) account() elevation.UserID {
+	u := l.r.Attempt.User
+	for _, k := range l.plan.Links {
+		if (k.Endpoint == "" || k.Endpoint == l.r.Endpoint) && (k.UID == "" || k.UID == u.UID) && l.plan.Strong(k.User, l.r.Endpoint, u) {
+			return k.User
+		}
+	}
+	return ""
+}
+
 // linked reports whether any link makes the actor the requester: it lets them
 // take it back, and keeps them from answering it.
 func (l loaded) linked(a auth.Actor) bool {
@@ -80,7 +91,7 @@ func (l loaded) visible(a auth.Actor) error {
 }
 
 func (q *Queue) view(tx *store.Tx, a auth.Actor, l loaded, now time.Time) (View, error) {
-	v := View{Notes: l.notes(a), Veiled: l.hides(a), Request: l.shown(a), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
+	v := View{Notes: l.notes(a), Veiled: l.hides(a), Request: l.shown(a), Account: l.account(), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
 	v.Delivery = l.r.Delivery(v.Connected)
 	if !waits(l.r, now) {
 		return v, nil

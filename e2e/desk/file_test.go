@@ -69,6 +69,9 @@ func TestR9AskedForStartAndDuration(t *testing.T) {
 	in := run
 	in.Start, in.DurationSeconds = &start, 3600
 	r := dina.files(in)
+	if r.User.Account == nil || r.User.Account.Login != "dina" {
+		t.Errorf("whose user it is: %s", JSON(r.User))
+	}
 	if r.State != "pending" || r.Origin != "portal" || r.User.Name != "dina" || r.User.UID != UID("dina") || r.PreviousID == nil || *r.PreviousID != old ||
 		!r.Requested.Start.Equal(start) || *r.Requested.DurationSeconds != 3600 || r.Subject.Path != "/usr/bin/du" || len(r.Subject.Args) != 2 {
 		t.Fatalf("filed: %s", JSON(r))
