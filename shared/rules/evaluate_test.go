@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -485,6 +486,19 @@ func drawRule(t *rapid.T, i int, paths, hashes []string) *rule {
 			r.Match.Args = append(r.Match.Args, Arg{Literal: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "arg")})
 			r.args = append(r.args, nil)
 		}
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "odd") {
+	case 0:
+		r.Match.Path = Text{Regex: ".*id"}
+		r.text.path = regexp.MustCompile(`\A(?:.*id)\z`)
+	case 1:
+		r.cond = wordCond(rapid.SampledFrom([]string{"error", "group staff", "group other"}).Draw(t, "condition"))
+	case 2:
+		r.Match.Labels = map[string]string{"role": rapid.SampledFrom([]string{"web", "db"}).Draw(t, "role")}
+	case 3:
+		r.Match.Groups = []string{rapid.SampledFrom([]string{"staff", "other"}).Draw(t, "group")}
+	case 4:
+		r.warns = r.Then == ThenRequire
 	}
 	if rapid.IntRange(0, 2).Draw(t, "has user") == 0 {
 		r.Match.Users = []string{rapid.SampledFrom([]string{"bo", "cy"}).Draw(t, "user")}
