@@ -259,6 +259,18 @@ func TestU6SuggestionsWithEvidence(t *testing.T) {
 	if r := bo.See(id); r.State != "pending" {
 		t.Errorf("a suggested rule answers by itself: %s", r.State)
 	}
+	taken := page.Items[0]
+	d.Works(d.Admin, "rule", "enable", taken.Name)
+	command := []string{"/usr/bin/apt", "update"}
+	if strings.Contains(taken.YAML, "systemctl") {
+		command = []string{"/usr/bin/systemctl", "restart", "cups"}
+	}
+	if r := bo.See(fleet[1].Ask("eve", command...)); r.State != "available" || r.Decision == nil || r.Decision.Rule == nil || !strings.HasPrefix(*r.Decision.Rule, taken.Name+"@") {
+		t.Errorf("enabled by a person it answers: %s", JSON(r.Decision))
+	}
+	if left := Must(client.Get[client.List[client.Suggestion]](t.Context(), d.Admin.Client, "/rules/suggestions", nil))(t); len(left.Items) != 1 || left.Items[0].Name == taken.Name {
+		t.Errorf("what is a rule now is still suggested: %s", JSON(left.Items))
+	}
 	out := d.Works(bo, "rule", "suggest")
 	if !strings.Contains(out, "approved by bo, cy") || !strings.Contains(out, "a person denied none of them") {
 		t.Errorf("rule suggest:\n%s", out)

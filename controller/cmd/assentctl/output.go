@@ -241,7 +241,7 @@ func writeCSV[T any](w io.Writer, rows []T, cols []column[T]) error {
 		cells := []string{}
 		for _, c := range cols {
 			cell := inert.Text(c.text(r))
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			if begin, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", begin) {
 				cell = "'" + cell
 			}
 			cells = append(cells, cell)
