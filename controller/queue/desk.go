@@ -71,7 +71,7 @@ func (l loaded) member(a auth.Actor, team elevation.TeamID) bool {
 // note keeps what approvers tell each other, if there is anything. The text is in
 // the request alone: events are read by more people.
 func (c *change) note(by elevation.Actor, text string) error {
-	if text == "" {
+	if text == "" || noted(c.next, by, text) {
 		return nil
 	}
 	next, err := c.next.AddNote(by, text, c.now)
@@ -81,6 +81,19 @@ func (c *change) note(by elevation.Actor, text string) error {
 	c.next = next
 	c.event(audit.RequestNoted, by, nil, nil)
 	return nil
+}
+
+// noteAlone is a note beside an act that changes nothing.
+func (c *change) noteAlone(by elevation.Actor, text string) error {
+	if text == "" || noted(c.next, by, text) {
+		return errSame
+	}
+	return c.note(by, text)
+}
+
+// noted reports whether somebody has written this note already.
+func noted(r elevation.Request, by elevation.Actor, text string) bool {
+	return slices.ContainsFunc(r.Notes, func(n elevation.Note) bool { return n.By.ID == by.ID && n.Text == text })
 }
 
 // late turns a decision that was there first into the error that says whose.
@@ -101,7 +114,7 @@ func (q *Queue) Ask(ctx context.Context, a auth.Actor, id elevation.RequestID, t
 			return err
 		}
 		if text == "" && note != "" {
-			return c.note(me, note)
+			return c.noteAlone(me, note)
 		}
 		open := slices.ContainsFunc(l.r.Questions, func(x elevation.Question) bool {
 			return x.AnsweredAt.IsZero() && x.By.ID == me.ID && x.Text == text
@@ -155,8 +168,8 @@ func (q *Queue) Claim(ctx context.Context, a auth.Actor, id elevation.RequestID,
 		if err := l.handles(a, c.now); err != nil {
 			return err
 		}
-		if note == "" && l.r.ClaimedBy(c.now).ID == me.ID && l.r.Claim.Until.Sub(c.now) > elevation.ClaimTime/2 {
-			return errSame
+		if l.r.ClaimedBy(c.now).ID == me.ID && l.r.Claim.Until.Sub(c.now) > elevation.ClaimTime/2 {
+			return c.noteAlone(me, note)
 		}
 		next, err := l.r.TakeUp(me, c.now)
 		if err != nil {
@@ -272,8 +285,8 @@ func (q *Queue) Prioritize(ctx context.Context, a auth.Actor, id elevation.Reque
 		if err := l.handles(a, c.now); err != nil {
 			return err
 		}
-		if note == "" && l.r.Priority == p && l.r.PrioritySetBy.ID == me.ID && waits(l.r, c.now) {
-			return errSame
+		if l.r.Priority == p && l.r.PrioritySetBy.ID == me.ID && waits(l.r, c.now) {
+			return c.noteAlone(me, note)
 		}
 		next, err := l.r.Prioritize(p, me, c.now)
 		if err != nil {

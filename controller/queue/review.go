@@ -121,7 +121,7 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 			return fmt.Errorf("%w: you let this team answer; somebody else of it must", elevation.ErrNotAllowed)
 		}
 		if voted(l.r, me, in.Verdict) {
-			return errSame
+			return c.noteAlone(me, in.Note)
 		}
 		if err := present(a, l, in.Verdict, c.now); err != nil {
 			return err

@@ -72,7 +72,12 @@ func TestA16NotesArePrivate(t *testing.T) {
 	if n := cy.See(id).Notes; len(n) != 1 || n[0].Text != secret || n[0].By.Login != "bo" {
 		t.Fatalf("another approver reads %s", JSON(n))
 	}
+	bo.Does("ask", id, map[string]any{"note": secret}) // the same note is one note
 	bo.Does("deny", id, map[string]any{"comment": "please use the job", "note": secret + "!"})
+	bo.Does("deny", id, map[string]any{"note": "and a thought"})
+	if n := cy.See(id).Notes; len(n) != 3 || n[2].Text != "and a thought" {
+		t.Errorf("after the answer: %s", JSON(n))
+	}
 	for _, path := range []string{"/requests/" + id, "/requests/" + id + "/timeline", "/requests/" + id + "/explain", "/requests?mine=true&status=all"} {
 		status, _, text := d.Raw(evelyn, "GET", "/api/v1"+path, "")
 		if status != 200 || strings.Contains(text, "xyzzy") || strings.Contains(text, "request.noted") {
@@ -336,6 +341,14 @@ func TestA19RemoveByAnApprover(t *testing.T) {
 	busy := web.Ask("eve", "/usr/bin/true")
 	bo.Does("approve", busy, nil)
 	bo.Refused("not_pending", "remove", busy, nil)
+	web.Uses(busy)
+	if out := d.Works(bo, "approval", "action", "--remove", "@approved", "--yes"); out != "" {
+		t.Errorf("what runs is removed: %s", out)
+	}
+	web.Ends(busy, elevation.Completed)
+	if out := d.Works(bo, "approval", "action", "--remove", "@approved", "--yes"); !strings.Contains(out, "removed") {
+		t.Errorf("what was approved and is over: %q", out)
+	}
 }
 
 // TestR4RemoveByTheRequester: what is over leaves the requester's list, and no

@@ -92,6 +92,9 @@ func expand(ctx context.Context, c *client.Client, todo []change) ([]change, err
 		if t.action != "remove" {
 			return nil, usage("only --remove takes a set")
 		}
+		if set == "approved" {
+			set = "ended" // what is approved and not over is revoked, not removed
+		}
 		rows, err := client.All[client.Request](ctx, c, "/requests", url.Values{"status": {set}}, 0)
 		if err != nil {
 			return nil, err

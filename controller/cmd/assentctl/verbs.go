@@ -114,7 +114,7 @@ func (a *app) action() *cobra.Command {
 		})}
 	c.Flags().StringSliceVar(&approve, "approve", nil, "approve this id; may be repeated")
 	c.Flags().StringSliceVar(&deny, "deny", nil, "deny this id; may be repeated")
-	c.Flags().StringSliceVar(&remove, "remove", nil, "remove this id, or @approved, @denied, @expired, @escalated, @pending; may be repeated")
+	c.Flags().StringSliceVar(&remove, "remove", nil, "remove this id, or @approved (and over), @denied, @expired, @escalated, @pending; may be repeated")
 	flags.add(c, "note", "for", "start", "lasts")
 	return c
 }
