@@ -181,7 +181,7 @@ func (l *lookup) asked(r *elevation.Request, k store.HistoryKeys) (out []elevati
 		return nil, err
 	}
 	if len(fleet) == 0 {
-		return []elevation.Caution{{Reason: "never_asked", Fact: "nobody has asked for this program with these arguments before"}}, nil
+		return []elevation.Caution{{Reason: "never_asked", Fact: "nobody" + l.where() + " has asked for this program with these arguments before"}}, nil
 	}
 	if len(own) == 0 {
 		out = append(out, elevation.Caution{Reason: "first_here", Fact: r.Attempt.User.Name + " has not asked for this on this endpoint before"})
@@ -244,7 +244,7 @@ func (l *lookup) known(r *elevation.Request, k store.HistoryKeys) (out []elevati
 		return nil, err
 	}
 	if len(files) == 0 {
-		return append(out, elevation.Caution{Reason: "first_seen", Fact: "this very file was never asked for before"}), nil
+		return append(out, elevation.Caution{Reason: "first_seen", Fact: "this very file was never asked for before" + l.where()}), nil
 	}
 	if len(l.act.Scope) > 0 { // the oldest one may be outside: what is known of the scope counts
 		return append(out, elevation.Caution{Reason: "first_seen", Fact: "known at least since " + day(files[len(files)-1].SubmittedAt)}), nil
@@ -269,7 +269,7 @@ func (l *lookup) publisher(r *elevation.Request, k store.HistoryKeys) ([]elevati
 		return nil, err
 	}
 	if len(list) == 0 {
-		return []elevation.Caution{{Reason: "publisher_new", Fact: "no program of " + name + " was asked for before"}}, nil
+		return []elevation.Caution{{Reason: "publisher_new", Fact: "no program of " + name + " was asked for before" + l.where()}}, nil
 	}
 	return []elevation.Caution{{Reason: "publisher", Fact: fmt.Sprintf("programs of %s were asked for %s before: %s", name, l.times(len(list)), answers(list))}}, nil
 }
@@ -303,6 +303,14 @@ func (l *lookup) person(r *elevation.Request, _ store.HistoryKeys) ([]elevation.
 		}
 	}
 	return []elevation.Caution{{Reason: "unlinked", Fact: "no account is known to be " + r.Attempt.User.Name + " of this endpoint"}}, nil
+}
+
+// where says that only a part is known, to those who see only that.
+func (l *lookup) where() string {
+	if len(l.act.Scope) == 0 {
+		return ""
+	}
+	return " in your scope"
 }
 
 // times is "once", "3 times" or, at the limit of what is looked at, "200 times

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -156,6 +157,20 @@ func (tx *Tx) putHistory(row historyRow) error {
 	}
 	_, err := tx.exec("INSERT OR IGNORE INTO prevalence(key, endpoint) VALUES (?,?)", k.File, string(row.endpoint))
 	return err
+}
+
+// forgetHistory takes a request out of the history of what it has lost: a key is a
+// hash that somebody with a guess could compare.
+func (tx *Tx) forgetHistory(pos int64, was, is HistoryKeys) error {
+	for _, k := range [][2][]byte{{was.Own, is.Own}, {was.What, is.What}, {was.Reason, is.Reason}} {
+		if k[0] == nil || bytes.Equal(k[0], k[1]) {
+			continue
+		}
+		if _, err := tx.exec("DELETE FROM history WHERE key = ? AND pos = ?", k[0], pos); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Before is one earlier request, as its columns tell of it.

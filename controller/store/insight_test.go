@@ -64,6 +64,49 @@ func TestHistoryFollowsTheLog(t *testing.T) {
 	})
 }
 
+// TestHistoryForgets keeps no hash of what was forgotten.
+func TestHistoryForgets(t *testing.T) {
+	s := fresh(t)
+	insertEndpoint(t, s, endpoint)
+	old, young := pending("old", day, elevation.Normal), pending("young", day.Add(40*24*time.Hour), elevation.Normal)
+	for _, r := range []*elevation.Request{&old, &young} {
+		r.Attempt.Subject.Args, r.CancelledAt = []string{"secret"}, r.SubmittedAt.Add(time.Minute)
+	}
+	insert(t, s, old, young)
+	for more := true; more; {
+		var err error
+		if more, err = s.IndexHistory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := s.Settings()
+	set.Retention.ArgumentsDays, set.Retention.ReasonsDays = 30, 30
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.PutSettings(set), tx.Append(event(audit.SettingsChanged, "")))
+	})
+	for more := true; more; {
+		var err error
+		if more, err = s.Forget(t.Context(), day.Add(41*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := KeysOf(&young)
+	view(t, s, func(tx *Tx) error {
+		for name, key := range map[string][]byte{"program and arguments": k.What, "the same person": k.Own} {
+			if list, err := tx.Before(key, "", 10); err != nil || len(list) != 1 || list[0].ID != young.ID {
+				t.Errorf("%s: %v %v", name, list, err)
+			}
+		}
+		if list, err := tx.Before(KeysOf(&old).Reason, "", 10); err != nil || len(list) != 0 {
+			t.Errorf("the reason: %v %v", list, err)
+		}
+		if list, err := tx.Before(k.File, "", 10); err != nil || len(list) != 2 {
+			t.Errorf("the file is not forgotten: %v %v", list, err)
+		}
+		return nil
+	})
+}
+
 func TestEachReadsASpanOnce(t *testing.T) {
 	s := fresh(t)
 	var all []elevation.Request

@@ -155,14 +155,11 @@ func (tx *Tx) forgetRequests(f forgetting, until, now time.Time) (n int, err err
 }
 
 func (tx *Tx) forgetRequest(f forgetting, r *elevation.Request, now time.Time) error {
-	if f.kind == "reasons" {
-		if k := KeysOf(r).Reason; k != nil {
-			if _, err := tx.exec("DELETE FROM history WHERE key = ? AND pos = ?", k, tx.seen[r.ID].pos); err != nil {
-				return err
-			}
-		}
-	}
+	was := KeysOf(r)
 	f.from(r)
+	if err := tx.forgetHistory(tx.seen[r.ID].pos, was, KeysOf(r)); err != nil {
+		return err
+	}
 	if err := tx.putRequest(r, now); err != nil {
 		return err
 	}
