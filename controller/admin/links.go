@@ -139,14 +139,20 @@ func (a *Admin) EditLink(ctx context.Context, act auth.Actor, id elevation.LinkI
 		if err != nil {
 			return store.Link{}, err
 		}
-		return l.Link, a.notOwn(act, l.Link)
+		return l.Link, notOwn(staff, act, l.Link)
 	})
 }
 
 // notOwn keeps people from getting rid of what stops them from answering their
-// own requests.
-func (a *Admin) notOwn(act auth.Actor, l store.Link) error {
-	if l.User != act.User {
+// own requests, also by an account or a token that they made for another.
+func notOwn(staff *store.Staff, act auth.Actor, l store.Link) error {
+	own := act.User == l.User || act.MadeBy.ID == string(l.User)
+	for id, n := act.User, 0; n < len(staff.Users) && !own; n++ {
+		u, _ := staff.User(id)
+		id = elevation.UserID(u.HeldBy.ID)
+		own = id == l.User
+	}
+	if !own {
 		return nil
 	}
 	return fmt.Errorf("%w: a link of your own account keeps you from answering your own requests; ask another administrator", elevation.ErrNotAllowed)
@@ -304,7 +310,7 @@ func (a *Admin) DeleteLink(ctx context.Context, act auth.Actor, id elevation.Lin
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if denied = a.notOwn(act, l.Link); denied != nil {
+		if denied = notOwn(staff, act, l.Link); denied != nil {
 			return audit.Event{}, denied
 		}
 		data := linkData(l.Link, l.Login)

@@ -208,6 +208,34 @@ func TestDelegations(t *testing.T) {
 	}
 }
 
+// TestPuppetsFreeNobody: an account that somebody made does not free them.
+func TestPuppetsFreeNobody(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	d.endpoint(t, "web-1", nil)
+	l, err := d.AddLink(ctx, d.chief, EditLink{Account: new("bo"), Endpoint: new("web-1"), User: new("bchen")})
+	want(t, err, nil, "add")
+	boss := d.bo
+	boss.Roles = []auth.Role{auth.Administrator}
+	puppet, err := d.AddUser(ctx, boss, NewUser{Login: "puppet", Roles: []auth.Role{auth.Administrator}})
+	want(t, err, nil, "make a puppet")
+	second, err := d.AddUser(ctx, auth.Actor{User: puppet.ID, Login: "puppet", Roles: puppet.Roles, Session: true}, NewUser{Login: "second", Roles: puppet.Roles})
+	want(t, err, nil, "make a puppet of the puppet")
+	for _, u := range []store.User{puppet, second} {
+		act := auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Session: true}
+		want(t, d.DeleteLink(ctx, act, l.ID), elevation.ErrNotAllowed, u.Login)
+	}
+	token := d.chief
+	token.MadeBy = d.bo.Elevation()
+	want(t, d.DeleteLink(ctx, token, l.ID), elevation.ErrNotAllowed, "by a token of their making")
+	tok, _, err := d.AddToken(ctx, auth.Actor{User: puppet.ID, Login: "puppet", Roles: puppet.Roles, Session: true}, NewToken{Name: "kept"})
+	want(t, err, nil, "a token of the puppet")
+	if tok.MadeBy.Name != "bo" {
+		t.Errorf("the puppet's token is made by %q", tok.MadeBy.Name)
+	}
+	want(t, d.DeleteLink(ctx, d.chief, l.ID), nil, "by another administrator")
+}
+
 // TestWhoHoldsAnAccount: who makes an account or sets its password could sign in
 // as its owner; that is kept until the owner sets one.
 func TestWhoHoldsAnAccount(t *testing.T) {

@@ -54,8 +54,13 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 	}
 	t, text := auth.NewToken(owner.ID, in.Name, in.TTL, a.cfg.Now())
 	t.Scopes = in.Scopes
-	if owner.ID != act.User {
-		t.MadeBy = by(act)
+	switch {
+	case owner.ID != act.User:
+		t.MadeBy = holder(act)
+	case act.MadeBy.ID != "":
+		t.MadeBy = act.MadeBy
+	default:
+		t.MadeBy = owner.HeldBy // who holds the account may be who makes this
 	}
 	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		if err := roomForToken(tx, owner.ID); err != nil {

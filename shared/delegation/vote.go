@@ -114,6 +114,8 @@ func (p Plan) seat(who Person, r *elevation.Request, i int, now time.Time) (of e
 			switch {
 			case p.IsRequester(a.User, r) || p.IsRequester(a.By, r):
 				best = max(best, appointed)
+			case p.heldBy(a.By, r):
+				best = max(best, appointed)
 			case !onDuty(t, r, now):
 				best = max(best, offDuty)
 			case voted(r, a.User.ID) || votedFor(r, a.User.ID, who.ID):

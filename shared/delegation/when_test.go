@@ -1,6 +1,7 @@
 package delegation
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -235,4 +236,28 @@ func TestNextAnswerIsTheFirst(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAppointedByAPuppet: who holds the key to an account appoints with it nobody
+// who decides their own requests.
+func TestAppointedByAPuppet(t *testing.T) {
+	p, r := desk(t), waiting(noon, "boss")
+	boss, puppet, second := Person{ID: "usr_boss", Login: "boss"}, Person{ID: "usr_puppet", Login: "puppet"}, Person{ID: "usr_second", Login: "second"}
+	p.Away = []Away{{User: boss, Delegate: ada, By: second, From: noon, Until: noon.Add(time.Hour)}}
+	if _, err := MayVote(p, by(ada), r, noon); err != nil {
+		t.Fatal(err)
+	}
+	dee := Person{ID: "usr_dee", Login: "dee"}
+	p.SetBy = map[elevation.UserID]Person{second.ID: puppet, puppet.ID: dee, dee.ID: puppet}
+	if _, err := MayVote(p, by(ada), r, noon); !errors.Is(err, elevation.ErrSelfApproval) {
+		t.Errorf("a delegate whom the puppet of a puppet appointed: %v", err)
+	}
+	if got := p.Answerers(r, noon); len(got) != 0 {
+		t.Errorf("can answer: %v", got)
+	}
+	p.SetBy = map[elevation.UserID]Person{boss.ID: puppet, puppet.ID: boss} // each other's, and not the requester's
+	p.Away = nil
+	if _, err := MayVote(p, by(boss), r, noon); err != nil {
+		t.Errorf("two who set each other's password: %v", err)
+	}
 }
