@@ -200,3 +200,42 @@ func TestEventsKeepTheScope(t *testing.T) {
 		}
 	}
 }
+
+// TestBodiesKeepTheScope names things outside the scope in bodies: a request
+// that is filed for them, and one that is filed from them.
+func TestBodiesKeepTheScope(t *testing.T) {
+	b := newScopeBed(t)
+	var hidden, in string
+	for _, e := range must[client.List[client.Endpoint]](t)(client.Get[client.List[client.Endpoint]](t.Context(), b.admin, "/endpoints", nil)).Items {
+		if e.ID == string(b.endpoint) {
+			hidden = e.Name
+		} else {
+			in = e.ID
+		}
+	}
+	unknownEndpoint, unknown := elevation.NewID(elevation.EndpointPrefix, time.Now()), string(elevation.NewRequestID(time.Now()))
+	const why = `"justification":"because of INC-4821"`
+	rows := map[string][2]string{
+		"an endpoint by id":   {`{"access_type":"session","endpoint":"` + string(b.endpoint) + `",` + why + `}`, `{"access_type":"session","endpoint":"` + unknownEndpoint + `",` + why + `}`},
+		"an endpoint by name": {`{"access_type":"session","endpoint":"` + hidden + `",` + why + `}`, `{"access_type":"session","endpoint":"no-such-host",` + why + `}`},
+		"for somebody there": {`{"access_type":"session","endpoint":"` + string(b.endpoint) + `","for_user":"` + outside + `-user",` + why + `}`,
+			`{"access_type":"session","endpoint":"` + unknownEndpoint + `","for_user":"` + outside + `-user",` + why + `}`},
+		"from a request": {`{"access_type":"run","endpoint":"` + in + `","for_user":"ian","from_request":"` + b.hidden + `",` + why + `}`,
+			`{"access_type":"run","endpoint":"` + in + `","for_user":"ian","from_request":"` + unknown + `",` + why + `}`},
+	}
+	for name, row := range rows {
+		for role, token := range b.callers {
+			var texts [2]string
+			for i, body := range row {
+				status, _, text := b.call("POST", "/api/v1/requests", token, strings.NewReader(body))
+				texts[i] = ids.ReplaceAllString(text, "ID")
+				if status < 400 {
+					t.Errorf("%s by a %s: status %d", name, role, status)
+				}
+			}
+			if texts[0] != texts[1] || strings.Contains(texts[0], outside) {
+				t.Errorf("%s by a %s: outside the scope %s, unknown %s", name, role, texts[0], texts[1])
+			}
+		}
+	}
+}
