@@ -318,6 +318,25 @@ func TestReviewAfterUse(t *testing.T) {
 	}
 }
 
+// A review that a team should have made which is gone blocks nobody for ever.
+func TestReviewOfATeamThatIsGone(t *testing.T) {
+	b := newBed(t, reviewed).people()
+	ctx := context.Background()
+	id := b.granted("x")
+	b.must(b.Report(ctx, ep, wire.Report{Seq: 1, Request: id, Grant: b.grantID(id), Kind: elevation.ReportStarted, At: day}))
+	b.must(b.Report(ctx, ep, wire.Report{Seq: 2, Request: id, Grant: b.grantID(id), Kind: elevation.ReportEnded, Reason: elevation.Completed, At: day}))
+	_, err := b.LookBack(ctx, who("bo"), id, "seen", "")
+	wantErr(t, "an approver", err, elevation.ErrNotAllowed)
+	_, err = b.LookBack(ctx, who("ada", auth.Administrator), id, "seen", "")
+	wantErr(t, "an administrator", err, nil)
+	b.team("Audit", nil, "audrey")
+	other := b.granted("y")
+	b.must(b.Report(ctx, ep, wire.Report{Seq: 3, Request: other, Grant: b.grantID(other), Kind: elevation.ReportStarted, At: day}))
+	b.must(b.Report(ctx, ep, wire.Report{Seq: 4, Request: other, Grant: b.grantID(other), Kind: elevation.ReportEnded, Reason: elevation.Completed, At: day}))
+	_, err = b.LookBack(ctx, who("ada", auth.Administrator), other, "seen", "")
+	wantErr(t, "an administrator who is not of the team", err, elevation.ErrNotAllowed)
+}
+
 // Time and revocation make a review due as well; what was never used needs none.
 func TestReviewIsDueHoweverItEnds(t *testing.T) {
 	b := newBed(t, reviewed).people()

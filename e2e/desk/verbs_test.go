@@ -47,7 +47,8 @@ func TestA16AskBack(t *testing.T) {
 	d.Eventually("the answer is there", func() bool { a := bo.See(id).Questions[0].Answer; return a != nil && *a == "web-3" })
 	d.Works(cy, "approval", "ask", id, "--comment", "and why now?")
 	cy.Refused("forbidden", "answer", id, map[string]any{"comment": "I know"})
-	r := evelyn.Does("answer", id, map[string]any{"comment": "the disk is full"})
+	d.Works(evelyn, "request", "answer", id, "--comment", "the disk is full")
+	r := evelyn.See(id)
 	if q := r.Questions[1]; q.Answer == nil || *q.Answer != "the disk is full" || q.AnsweredAt == nil {
 		t.Errorf("answered in the portal: %s", JSON(q))
 	}
@@ -490,7 +491,7 @@ func TestA6ClaimNudgeAndEscalate(t *testing.T) {
 	if r := bo.See(id); r.Claim != nil {
 		t.Errorf("a claim after ten minutes: %s", JSON(r.Claim))
 	}
-	evelyn.Does("nudge", id, nil)
+	d.Works(evelyn, "request", "nudge", id)
 	status, header, text := d.Raw(evelyn, "POST", "/api/v1/requests/"+id+"/nudge", "{}")
 	if status != 429 || !strings.Contains(text, "rate_limited") || header.Get("Retry-After") == "" {
 		t.Errorf("a second reminder: %d %s", status, text)

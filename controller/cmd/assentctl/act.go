@@ -192,6 +192,10 @@ func past(action string) string {
 		return "removed"
 	case "ask":
 		return "asked"
+	case "answer":
+		return "answered"
+	case "nudge":
+		return "reminded"
 	case "claim":
 		return "claimed"
 	case "escalate":

@@ -28,7 +28,8 @@ func (a *app) request() *cobra.Command {
 	return noun("request", "One's own requests", ls, a.approvalView(), a.requestNew(), a.requestAgain("resubmit", "Ask again for what is over"),
 		a.requestAgain("extend", "Ask for more time of what is in use"),
 		a.verb("cancel", "cancel", "Withdraw requests"), a.verb("checkin", "check-in", "Give back what is in use"),
-		a.verb("remove", "remove", "Take ended requests off the list"))
+		a.verb("remove", "remove", "Take ended requests off the list"),
+		a.verb("answer", "answer", "Answer an approver's question (--comment)"), a.verb("nudge", "nudge", "Remind the approvers of requests"))
 }
 
 // askFlags are what every new request may say.
