@@ -67,9 +67,6 @@ func (a *Admin) ChangeRule(ctx context.Context, act auth.Actor, name elevation.R
 	if err != nil {
 		return rules.Rule{}, Ruleset{}, nil, err
 	}
-	if r.Proposal != nil {
-		next = name
-	}
 	rule, err := a.ruleOf(r, next)
 	return rule, r, faults, err
 }

@@ -465,6 +465,16 @@ func TestIndexedEqualsLinear(t *testing.T) {
 	})
 }
 
+func TestLastNames(t *testing.T) {
+	tests := map[string]string{"/usr/bin/(id|who)": "id who", "(/usr)?/s?bin/(cp|mv|vim|vim\\.tiny)": "cp mv vim vim.tiny", "/a/b": "b", "/opt/[x-z]": "x y z",
+		"/usr/bin/(id)?": " id", "id": "", ".*/id": "id", ".*id": "", "/usr/.*": "", "(?i)/id": "", "/(a|b/c)": "a c", "[a-z]{2}": "", "": "", "/x?": " x", "x?": ""}
+	for pattern, want := range tests {
+		if got := strings.Join(lastNames(pattern), " "); got != want {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func drawRule(t *rapid.T, i int, paths, hashes []string) *rule {
 	r := &rule{Rule: Rule{Name: elevation.RuleID(fmt.Sprintf("r%02d", i)), Mode: Enforce, Children: ChildrenAllow}, place: i}
 	r.Then = rapid.SampledFrom([]Then{ThenApprove, ThenDeny, ThenRequire}).Draw(t, "then")
@@ -487,10 +497,10 @@ func drawRule(t *rapid.T, i int, paths, hashes []string) *rule {
 			r.args = append(r.args, nil)
 		}
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "odd") {
+	switch rapid.IntRange(0, 6).Draw(t, "odd") {
 	case 0:
-		r.Match.Path = Text{Regex: ".*id"}
-		r.text.path = regexp.MustCompile(`\A(?:.*id)\z`)
+		src := rapid.SampledFrom([]string{".*id", "(/usr)?/s?bin/(id|apt|i[dx])", "/usr/bin/(a?pt|id)?", "id|/opt/x", "/(usr/bin/)?id", "(?i)/USR/BIN/ID", "/opt/[x-z]"}).Draw(t, "pattern")
+		r.Match.Path, r.text.path = Text{Regex: src}, regexp.MustCompile(`\A(?:`+src+`)\z`)
 	case 1:
 		r.cond = wordCond(rapid.SampledFrom([]string{"error", "group staff", "group other"}).Draw(t, "condition"))
 	case 2:

@@ -45,7 +45,7 @@ func TestPacks(t *testing.T) {
 	}
 }
 
-func deny(t *testing.T, s State) *rules.Set {
+func deny(t testing.TB, s State) *rules.Set {
 	t.Helper()
 	conditions, err := cel.New()
 	if err != nil {
