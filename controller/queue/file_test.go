@@ -227,6 +227,36 @@ func TestExtensionIsHeldAndExpires(t *testing.T) {
 	}
 }
 
+// What is over when a held approval takes effect gets no more time.
+func TestExtensionOfWhatIsOver(t *testing.T) {
+	b := newBed(t, "").people()
+	b.eve("audrey")
+	id := b.submit("a")
+	_, err := b.Review(context.Background(), who("bo"), id, ReviewIn{Verdict: elevation.Approved, Duration: time.Hour})
+	b.must(err)
+	b.report(id, elevation.ReportStarted, "")
+	v, err := b.Extend(context.Background(), who("audrey", auth.Auditor), id, AgainIn{Duration: time.Hour, Justification: "it takes longer"})
+	b.must(err)
+	bo := who("bo")
+	bo.Token, bo.Session, bo.SeenAt = "", true, day
+	_, err = b.Review(context.Background(), bo, v.Request.ID, ReviewIn{Verdict: elevation.Approved})
+	b.must(err)
+	b.report(id, elevation.ReportEnded, elevation.Completed)
+	b.pass(4 * time.Second)
+	_, _, err = b.Sweep(context.Background())
+	b.must(err)
+	v, err = b.Get(context.Background(), who("ada", auth.Administrator), v.Request.ID)
+	b.must(err)
+	if v.State != elevation.StateEnded || v.Request.Grant.EndReason != elevation.Superseded {
+		t.Errorf("%s, %s", v.State, v.Request.Grant.EndReason)
+	}
+	for _, f := range b.frames() {
+		if f.Type == wire.TAmend {
+			t.Error("what is over gets more time")
+		}
+	}
+}
+
 // Of two approved extensions and of one that comes back, nobody gets more than
 // was approved.
 func TestExtensionsAtOnce(t *testing.T) {

@@ -52,6 +52,9 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 		if changed {
 			c.settle()
 		}
+		if changed && in.Kind == elevation.ReportEnded {
+			c.also = append(c.also, func(tx *store.Tx) error { return c.nothingToExtend(tx) })
+		}
 	}
 	taken := false
 	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {

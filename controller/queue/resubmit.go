@@ -229,5 +229,26 @@ func (q *Queue) more(c *change) error {
 	return nil
 }
 
+// nothingToExtend closes the extensions of c.next that wait: it is over.
+func (c *change) nothingToExtend(tx *store.Tx) error {
+	all, err := tx.Chained(c.next.ID, store.ChainExtend)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.State(c.now) != elevation.StatePending {
+			continue
+		}
+		x := &change{now: c.now, next: r}
+		x.next.ExpiredAt = c.now
+		x.event(audit.RequestExpired, system(), map[string]string{"what": "over"}, nil)
+		x.send(wire.TClosed, wire.Closed{Request: r.ID, Why: wire.ClosedExpired, Text: "what it would extend is over"})
+		if err := x.write(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // lookBack bounds reading what a change needs beside its own request.
 const lookBack = 10 * time.Second
