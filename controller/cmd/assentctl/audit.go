@@ -209,15 +209,18 @@ func (a *app) proven(r audit.Result, err error) error {
 func (a *app) exportAudit() *cobra.Command {
 	var as, kind string
 	var after uint64
-	c := &cobra.Command{Use: "export [DIR|FILE.zip]", Short: "Write the whole log for audit verify --offline, or events for other systems (--as)", Args: cobra.MaximumNArgs(1)}
-	c.Flags().StringVar(&as, "as", "", "json, cef, ocsf or syslog: one event a line, to --output or the screen")
+	c := &cobra.Command{Use: "export [DIR|FILE]", Short: "Write the whole log for audit verify --offline, or events for other systems (--as)", Args: cobra.MaximumNArgs(1)}
+	c.Flags().StringVar(&as, "as", "", "json, cef, ocsf or syslog: one event a line, into FILE or on the screen")
 	c.Flags().StringVar(&kind, "kind", "", "with --as: only these kinds, with commas")
 	c.Flags().Uint64Var(&after, "after", 0, "with --as: only events with a greater seq")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		switch {
-		case as != "" && len(args) > 0:
-			return usage("--as writes to --output or the screen, not to "+args[0], "or leave --as out to write the whole log there")
+		case as != "" && len(args) > 0 && a.output != "":
+			return usage("--output and " + args[0] + " are two places")
 		case as != "":
+			if len(args) > 0 {
+				a.output = args[0]
+			}
 			q := url.Values{}
 			if kind != "" {
 				q.Set("kind", kind)
