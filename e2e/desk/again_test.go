@@ -222,3 +222,31 @@ func TestR5CheckIn(t *testing.T) {
 	}
 	d.Works(dina, "request", "checkin", r.ID)
 }
+
+// The times of access types are settings, which only make them shorter than what
+// endpoints take.
+func TestR9TimesAreSettings(t *testing.T) {
+	d := New(t)
+	bo, dina := d.Person("bo", "approver"), d.Person("dina")
+	web := d.Able([]string{"admin", "session"}, "web-1")
+	linked(dina, web, "dina")
+	for _, bad := range []map[string]any{{"run_cap_seconds": 28801}, {"admin_cap_seconds": 14401}, {"admin_seconds": 14401}, {"session_seconds": 0},
+		{"admin_cap_seconds": 600}, {"min_duration_seconds": 3600}} {
+		if err := d.Admin.Call(t.Context(), "PUT", "/settings", nil, bad, nil); Code(err) != "invalid" {
+			t.Errorf("%s: %v", JSON(bad), err)
+		}
+	}
+	d.Settings(map[string]any{"run_cap_seconds": 7200, "session_seconds": 600, "admin_seconds": 300, "admin_cap_seconds": 3600})
+	dina.notFiled("invalid", client.NewRequest{AccessType: "admin", Endpoint: "web-1", DurationSeconds: 3601})
+	for kind, want := range map[string]int64{"session": 600, "admin": 300} {
+		r := dina.files(client.NewRequest{AccessType: kind, Endpoint: "web-1"})
+		bo.Refused("invalid", "approve", r.ID, map[string]any{"duration_seconds": 3601})
+		if r = bo.Does("approve", r.ID, nil); r.Granted.DurationSeconds != want {
+			t.Errorf("%s is given for %d s", kind, r.Granted.DurationSeconds)
+		}
+	}
+	id := web.Ask("dina", "/usr/bin/apt", "upgrade")
+	if r := bo.Does("approve", id, nil); r.Granted.DurationSeconds != 7200 {
+		t.Errorf("a run is given for %d s", r.Granted.DurationSeconds)
+	}
+}
