@@ -90,13 +90,20 @@ func faultsOf(faults []rules.Fault) []client.Fault {
 	return out
 }
 
+// maxCompared bounds the text that one list of versions compares, in bytes.
+const maxCompared = 4 << 20
+
 func (s *server) ruleVersions(ctx context.Context, a auth.Actor, _ *struct{}) (client.List[client.RuleVersion], error) {
 	out := client.List[client.RuleVersion]{Items: []client.RuleVersion{}}
 	all, err := s.cfg.Admin.RuleVersions(ctx, a)
+	budget := maxCompared
 	for i, r := range all {
 		before := ""
 		if i+1 < len(all) {
 			before = all[i+1].YAML
+		}
+		if budget -= len(before) + len(r.YAML); budget < 0 {
+			before = r.YAML // too much to look at: nothing is said of what changed
 		}
 		out.Items = append(out.Items, versionOf(r, before))
 	}

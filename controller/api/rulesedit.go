@@ -101,7 +101,10 @@ func (s *server) removeRule(ctx context.Context, a auth.Actor, in *dropRuleInput
 }
 
 func versionOf(r store.Ruleset, before string) client.RuleVersion {
-	added, changed, removed := rules.Changes([]byte(before), []byte(r.YAML))
+	var added, changed, removed []string
+	if before != r.YAML {
+		added, changed, removed = rules.Changes([]byte(before), []byte(r.YAML))
+	}
 	return client.RuleVersion{Version: r.Version, AppliedBy: r.By.Name, AppliedAt: r.At.UTC(), YAML: r.YAML,
 		Added: list(added), Changed: list(changed), Removed: list(removed)}
 }

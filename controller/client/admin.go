@@ -157,7 +157,7 @@ type RuleVersion struct {
 	AppliedBy string    `json:"applied_by" example:"admin"`
 	AppliedAt time.Time `json:"applied_at"`
 	YAML      string    `json:"yaml" example:"rules: []"`
-	Added     []string  `json:"added" nullable:"false" example:"[\"apt-update\"]" doc:"Against the version before."`
+	Added     []string  `json:"added" nullable:"false" example:"[\"apt-update\"]" doc:"Against the version before; of the newest versions only, see the diff of one."`
 	Changed   []string  `json:"changed" nullable:"false"`
 	Removed   []string  `json:"removed" nullable:"false"`
 }
