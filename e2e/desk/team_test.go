@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -469,4 +470,58 @@ func (d *Desk) inFile(text string) string {
 		d.T.Fatal(err)
 	}
 	return f.Name()
+}
+
+// TestA6TheEventsOfOthersAreNotFollowed: the stream of a scoped approver has the
+// events of what is inside their scope, and no word of the rest.
+func TestA6TheEventsOfOthersAreNotFollowed(t *testing.T) {
+	d := New(t)
+	bo := d.Scoped("bo", map[string]string{"role": "web"}, "approver")
+	web, db := d.Endpoint("web-1", "role=web"), d.Endpoint("db-secret", "role=db")
+	theirs := db.Ask("hidden-user", "/usr/bin/passwd")
+	d.Admin.Does("approve", theirs, nil)
+	mine := web.Ask("ann", "/usr/bin/id")
+	bo.Does("approve", mine, nil)
+	seen := 0
+	enough := errors.New("enough")
+	err := bo.Follow(t.Context(), "0", func(e client.Event) error {
+		if text := JSON(e); strings.Contains(text, "secret") || strings.Contains(text, "hidden") || strings.Contains(text, theirs) {
+			t.Errorf("it tells of what is outside: %s", text)
+		}
+		if seen++; e.Kind == "request.approved" {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || seen < 3 {
+		t.Errorf("after %d events: %v", seen, err)
+	}
+}
+
+// TestA8WhoIsGoneAnswersNothing: a disabled or deleted account is out at once, by
+// every door, and is named to nobody.
+func TestA8WhoIsGoneAnswersNothing(t *testing.T) {
+	d := New(t)
+	bo, cy := d.Person("bo", "approver"), d.Person("cy", "approver")
+	session := bo.SignIn()
+	e := d.Endpoint("web-1")
+	id := e.Ask("ann", "/usr/bin/id")
+	if got := answerers(d.Admin.See(id)); got != "admin bo cy" {
+		t.Errorf("can answer: %q", got)
+	}
+	d.Works(d.Admin, "user", "edit", "bo", "--disable")
+	for name, p := range map[string]*Person{"token": bo, "session": session} {
+		if _, err := p.Do("POST", "/requests/"+id+"/approve", struct{}{}); Code(err) != "unauthenticated" {
+			t.Errorf("by %s of a disabled account: %v", name, err)
+		}
+	}
+	if err := d.Admin.Call(t.Context(), "DELETE", "/users/cy", nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cy.Do("POST", "/requests/"+id+"/approve", struct{}{}); Code(err) != "unauthenticated" {
+		t.Errorf("by a deleted account: %v", err)
+	}
+	if got := answerers(d.Admin.See(id)); got != "admin" {
+		t.Errorf("can answer: %q", got)
+	}
 }
