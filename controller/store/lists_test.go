@@ -382,7 +382,7 @@ func TestWordsAreFoundEitherWay(t *testing.T) {
 				if err != nil || l.none {
 					return err
 				}
-				keys, err := l.readWords(nil, MaxLimit)
+				keys, err := l.readWords(l.words, nil, MaxLimit)
 				if err != nil {
 					return err
 				}
@@ -420,7 +420,7 @@ func TestHostileSearches(t *testing.T) {
 				}
 				l, err := tx.listing(RequestFilter{Text: text, Limit: 5}, sortOrder{column: "pos", desc: true})
 				if err == nil && !l.none {
-					_, err = l.readWords(nil, 5)
+					_, err = l.readWords(l.words, nil, 5)
 				}
 				if err != nil {
 					t.Errorf("%.20q by the index: %v", text, err)
@@ -531,7 +531,7 @@ func TestAnOldDatabaseGetsItsLists(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if keys, err := l.readWords(nil, 5); err != nil || len(keys) != want {
+			if keys, err := l.readWords(l.words, nil, 5); err != nil || len(keys) != want {
 				t.Errorf("%q by the index: %d found, want %d: %v", text, len(keys), want, err)
 			}
 			return nil

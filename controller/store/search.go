@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	maxSearchWords = 16   // of one search; more are left out
-	maxSearchWord  = 64   // letters of one word
-	wholeUpTo      = 2    // letters: so short a word is found as a whole only
-	minEnding      = 6    // digits of an id's ending
-	sampled        = 1000 // newest requests in which is seen how common the words are
-	common         = 20   // of these: then the words are found on the way
-	maxFound       = 20_000
+	maxSearchWords = 16     // of one search; more are left out
+	maxSearchWord  = 64     // letters of one word
+	wholeUpTo      = 2      // letters: so short a word is found as a whole only
+	minEnding      = 6      // digits of an id's ending
+	sampled        = 1000   // newest requests in which is seen how common the words are
+	common         = 20     // of these: then the words are found on the way
+	maxFound       = 20_000 // rows of the index that are put in order
+	searchCap      = 200    // totals of searches are counted up to here
 )
 
 // search is what is looked for: every word must be found. What a person types
@@ -107,24 +108,7 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 		l.order = sortOrder{column: "state", text: true, desc: l.order.desc, listed: true}
 		l.base.both(l.f.inStates())
 	}
-	few := l.narrow || l.f.waiting()
-	often := false
-	if !few {
-		if often, err = l.isCommon(); err != nil {
-			return page, nil, err
-		}
-	}
-	var keys []*key
-	most := countCap + 1
-	switch {
-	case few:
-		keys, err = l.readKeys(from, most)
-	case often:
-		most = l.f.Limit + 1
-		keys, err = l.readKeys(from, most)
-	default:
-		keys, err = l.readWords(from, most)
-	}
+	keys, most, err := l.find(from)
 	if err != nil {
 		return page, nil, err
 	}
@@ -140,18 +124,81 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 	return page, last, nil
 }
 
-// isCommon reports whether many of the newest requests have the words.
-func (l *listing) isCommon() (bool, error) {
-	w := l.words.row()
-	var n int
-	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC"+limited(sampled)+") WHERE "+w.sql(), w.args...)
-	return n >= common, err
+// find finds the rows of a page and some more, for the total: at most most.
+func (l *listing) find(from *cursor) (keys []*key, most int, err error) {
+	most = max(searchCap, l.f.Limit) + 1
+	if l.narrow {
+		keys, err = l.readKeys(from, most)
+		return keys, most, err
+	}
+	rare, often, err := l.sample()
+	if err != nil {
+		return nil, 0, err
+	}
+	if l.f.waiting() && !often { // the index of words is for it only if it has all
+		if often, err = l.tooMany(rare); err != nil {
+			return nil, 0, err
+		}
+		if often {
+			keys, err = l.readKeys(from, most)
+			return keys, most, err
+		}
+	}
+	if often {
+		most = l.f.Limit + 1
+		keys, err = l.readKeys(from, most)
+		return keys, most, err
+	}
+	keys, err = l.readWords(rare, from, most)
+	return keys, most, err
 }
 
-// readWords finds rows by the index of words; the tail is looked through. In
-// other orders than the newest first, the newest of very many are put in order.
-func (l *listing) readWords(from *cursor, limit int) ([]*key, error) {
+// sample looks at the newest requests for how common the words are. rare are
+// those by which the index finds few rows, at least one; often says that rows
+// with all words are met on the way.
+func (l *listing) sample() (rare search, often bool, err error) {
+	columns, args := []string{}, []any{}
+	counts := make([]int, len(l.words)+1)
+	into := []any{&counts[0]}
+	all := l.words.row()
+	columns, args = append(columns, "coalesce(sum("+all.sql()+"), 0)"), append(args, all.args...)
+	for i := range l.words {
+		one := l.words[i : i+1].row()
+		columns, args = append(columns, "coalesce(sum("+one.sql()+"), 0)"), append(args, one.args...)
+		into = append(into, &counts[i+1])
+	}
+	err = l.tx.row(into, "SELECT "+strings.Join(columns, ", ")+" FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC"+limited(sampled)+")", args...)
+	rarest := 0
+	for i, w := range l.words {
+		if counts[i+1] < common {
+			rare = append(rare, w)
+		}
+		if counts[i+1] < counts[rarest+1] {
+			rarest = i
+		}
+	}
+	if len(rare) == 0 {
+		rare = l.words[rarest : rarest+1]
+	}
+	return rare, counts[0] >= common, err
+}
+
+// tooMany reports whether the index finds more rows for the words than are
+// looked at.
+func (l *listing) tooMany(rare search) (bool, error) {
+	var n int
+	err := l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT rowid FROM request_words WHERE request_words MATCH ?"+limited(maxFound)+")", rare.match())
+	return n == maxFound, err
+}
+
+// readWords finds rows by the index of words, as far as they are rare; the tail
+// is looked through. In other orders than the newest first, the newest of very
+// many are put in order.
+func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error) {
 	w := l.whole()
+	if len(rare) < len(l.words) {
+		w.both(l.words.row())
+	}
 	var behind []string
 	for _, after := range l.after(from) {
 		behind = append(behind, "("+after.sql()+")")
@@ -165,7 +212,7 @@ func (l *listing) readWords(from *cursor, limit int) ([]*key, error) {
 	var args []any
 	if l.order.column == "pos" {
 		words := "request_words MATCH ?"
-		args = []any{l.words.match()}
+		args = []any{rare.match()}
 		if from != nil {
 			words += " AND request_words.rowid < ?"
 			args = append(args, from.Pos)
@@ -174,7 +221,11 @@ func (l *listing) readWords(from *cursor, limit int) ([]*key, error) {
 			" AND " + strings.ReplaceAll(w.sql(), "@", "+") + " ORDER BY request_words.rowid DESC" + limited(limit)
 		args = append(args, w.args...)
 	} else {
-		w.and("pos IN (SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC"+limited(maxFound)+")", l.words.match())
+		found := "SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC" + limited(maxFound)
+		if l.f.waiting() { // these are found without reading other rows
+			found = "SELECT rowid FROM (" + found + ") INTERSECT SELECT pos FROM requests WHERE waiting = 2"
+		}
+		w.and("pos IN ("+found+")", rare.match())
 		first, args = l.part(w, mode{mark: "+", tail: true}, limit)
 	}
 	args = append(args, more...)
