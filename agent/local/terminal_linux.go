@@ -164,19 +164,27 @@ func newRelay(master *os.File, std Streams, tty *os.File) *relay {
 		r.out = io.Discard
 	}
 	r.resize()
+	keys := r.takeKeys(inTTY, outTTY) // before anything is shown: whoever sees text may type to the program
 	go r.copyOut()
-	if !inTTY || !foreground(std.In) {
-		return r
+	if keys != nil {
+		go keys() // ends with the process: a read of a terminal can not be called off
 	}
-	if !outTTY {
-		go r.copyLines()
-		return r
-	}
-	if old, err := term.MakeRaw(int(std.In.Fd())); err == nil {
-		r.restore = func() { _ = term.Restore(int(std.In.Fd()), old) } // nothing else can be done at the end
-	}
-	go r.copyKeys() // ends with the process: a read of a terminal can not be called off
 	return r
+}
+
+// takeKeys makes the person's terminal ready for the program and returns what
+// passes on what is typed, nil when nothing is.
+func (r *relay) takeKeys(inTTY, outTTY bool) func() {
+	switch {
+	case !inTTY || !foreground(r.in):
+		return nil
+	case !outTTY:
+		return r.copyLines
+	}
+	if old, err := term.MakeRaw(int(r.in.Fd())); err == nil {
+		r.restore = func() { _ = term.Restore(int(r.in.Fd()), old) } // nothing else can be done at the end
+	}
+	return r.copyKeys
 }
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
