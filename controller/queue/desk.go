@@ -229,7 +229,8 @@ func (q *Queue) Escalate(ctx context.Context, a auth.Actor, id elevation.Request
 		c.next = next
 		text := map[string]string{}
 		put(text, "comment", why)
-		c.event(audit.RequestEscalated, me, map[string]string{"team": string(e.Team), "team_name": audit.Clip(e.Name, 200)}, text)
+		c.event(audit.RequestEscalated, me, map[string]string{"team": string(e.Team), "team_name": audit.Clip(e.Name, 200),
+			"of": string(next.Escalations[len(next.Escalations)-1].Of)}, text)
 		return c.note(me, note)
 	})
 }

@@ -325,6 +325,14 @@ func (q *Queue) Timeline(ctx context.Context, a auth.Actor, id elevation.Request
 // line is the text of an event in a timeline.
 func line(e audit.Event) string {
 	all := e.All()
+	switch e.Kind {
+	case audit.RequestEscalated:
+		return strings.TrimSuffix("to "+all["team_name"]+": "+all["comment"], ": ")
+	case audit.RequestPrioritized:
+		return all["was"] + " → " + all["priority"]
+	case audit.RequestClaimed:
+		return "until " + all["until"]
+	}
 	for _, k := range []string{"comment", "justification", "text", "reason", "why"} {
 		if all[k] != "" {
 			return all[k]

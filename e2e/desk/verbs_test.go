@@ -503,6 +503,9 @@ func TestA6ClaimNudgeAndEscalate(t *testing.T) {
 	if len(r.Escalations) != 1 || r.Escalations[0].Name != "Lead" || r.Escalations[0].By.Login != "admin" || *r.Escalations[0].Comment != "production is down" {
 		t.Errorf("escalated: %s", JSON(r.Escalations))
 	}
+	if out := d.Works(bo, "approval", "view", id, "--timeline"); !strings.Contains(out, "to Lead: production is down") {
+		t.Errorf("the timeline: %s", out)
+	}
 	if out := d.Works(cy, "approval", "list", "--status", "escalated", "--format", "id"); out != id+"\n" {
 		t.Errorf("the list of what was escalated: %q", out)
 	}
