@@ -303,6 +303,13 @@ func TestA8NoSelfApprovalByAnyDoor(t *testing.T) {
 	if err := own.Call(t.Context(), "PUT", "/me/password", nil, client.NewPassword{Current: word, Password: "my own good password"}, nil); err != nil {
 		t.Fatal(err)
 	}
+	d.Token("cy").Refused("self_approval", "deny", e.Ask("cy", "/usr/bin/id"), nil)
+	if r := d.CtlWith(nil, Password+"\n"+"a puppet's good password\n", "user", "password", "puppet", "--password-stdin"); r.Code != 0 {
+		t.Errorf("assentctl user password: %+v", r)
+	}
+	if r := d.CtlWith(nil, "wrong wrong wrong\n"+"a puppet's good password\n", "user", "password", "puppet", "--password-stdin"); r.Code != 3 {
+		t.Errorf("assentctl user password with a wrong one: %+v", r)
+	}
 	if r := d.Token("cy").Does("approve", id, nil); r.State != "available" {
 		t.Errorf("cy with a password of her own: %s", r.State)
 	}

@@ -52,7 +52,7 @@ func (a *app) user() *cobra.Command {
 			return err
 		},
 		func(u client.User) error { return a.made(u.ID, u.Login) })
-	return noun("user", "Accounts", listOf(a, t), viewOf(a, t), add, a.editUser(), deleteOf(a, t))
+	return noun("user", "Accounts", listOf(a, t), viewOf(a, t), add, a.editUser(), a.ownPassword(), deleteOf(a, t))
 }
 
 func (a *app) editUser() *cobra.Command {
