@@ -105,6 +105,44 @@ func TestDeskSettings(t *testing.T) {
 	}
 }
 
+// Whom a rule is for is read from match and from plain conditions.
+func TestOnlyForItsAuthor(t *testing.T) {
+	mine := map[string]bool{"rita": true, "rita2": true}
+	for want, list := range map[bool][]rules.Rule{
+		true: {{Match: rules.Match{Users: []string{"Rita"}}}, {Match: rules.Match{Users: []string{"rita", "rita2"}}}, {When: `user.name == "rita"`},
+			{When: `ticket != '' && user.name=='Rita'`}},
+		false: {{}, {Match: rules.Match{Users: []string{"rita", "bo"}}}, {When: `user.name == "bo"`}, {When: `user.name == "rita" || user.name == "bo"`},
+			{Match: rules.Match{Groups: []string{"rita"}}}},
+	} {
+		for _, r := range list {
+			if got := onlyFor(r, mine); got != want {
+				t.Errorf("%+v %q: %v", r.Match, r.When, got)
+			}
+		}
+	}
+}
+
+// No more changes wait than somebody can look at.
+func TestProposalsAreBounded(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	if _, err := d.AddUser(ctx, Local(), NewUser{Login: "rita", Roles: []auth.Role{auth.RuleAuthor}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.EditSettings(ctx, d.chief, func(s *store.Settings) { s.FourEyesRules = true }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxOpen + 1 {
+		r, _, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: fmt.Sprintf("# %d\n%s", i, idRule)})
+		switch {
+		case i < maxOpen && (err != nil || r.Proposal == nil || r.Version != 0):
+			t.Fatalf("number %d: %+v %v", i, r, err)
+		case i == maxOpen && !errors.Is(err, elevation.ErrLimit):
+			t.Errorf("one more: %v", err)
+		}
+	}
+}
+
 // pen signs policies.
 type pen struct{ signed []elevation.Policy }
 

@@ -15,8 +15,11 @@ import (
 // ProposalPrefix begins the ids of proposals.
 const ProposalPrefix = "prp_"
 
-// maxProposals bounds what a list shows.
-const maxProposals = 200
+// Bounds of proposals.
+const (
+	maxProposals = 200 // in a list
+	maxOpen      = 50  // that wait at a time
+)
 
 // needsSecond says why a change of the rules waits for a second person, "" when
 // it does not; told is what somebody who is alone is told instead.
@@ -74,18 +77,31 @@ func (a *Admin) onlyForAuthor(ctx context.Context, act auth.Actor, next *rules.S
 		before[r.Name] = r.YAML
 	}
 	for _, r := range next.Rules() {
-		if r.Then != rules.ThenApprove || r.Mode != rules.Enforce || len(r.Match.Users) == 0 || before[r.Name] == r.YAML {
-			continue
-		}
-		only := true
-		for _, u := range r.Match.Users {
-			only = only && mine[strings.ToLower(u)]
-		}
-		if only {
+		if r.Then == rules.ThenApprove && r.Mode == rules.Enforce && before[r.Name] != r.YAML && onlyFor(r, mine) {
 			return fmt.Sprintf("only its author gains from rule %q", r.Name), nil
 		}
 	}
 	return "", nil
+}
+
+// onlyFor reports whether a rule names its users and they are all mine, in match
+// or as a plain comparison in its condition.
+func onlyFor(r rules.Rule, mine map[string]bool) bool {
+	for _, u := range r.Match.Users {
+		if !mine[strings.ToLower(u)] {
+			return false
+		}
+	}
+	if len(r.Match.Users) > 0 {
+		return true
+	}
+	when := strings.ToLower(strings.NewReplacer(" ", "", `"`, "'").Replace(r.When))
+	for name := range mine {
+		if strings.Contains(when, "user.name=='"+name+"'") && !strings.Contains(when, "||") {
+			return true
+		}
+	}
+	return false
 }
 
 // propose stores a change that waits.
@@ -96,6 +112,13 @@ func (a *Admin) propose(ctx context.Context, act auth.Actor, what, why string, a
 		data := ruleChange(old.Version, old, next)
 		delete(data, "version")
 		data["proposal"], data["what"], data["state"] = p.ID, what, "proposed"
+		open, err := tx.Proposals(true, maxOpen)
+		if err == nil && len(open) == maxOpen {
+			err = fmt.Errorf("%w: %d changes of the rules wait already: confirm or reject some", elevation.ErrLimit, maxOpen)
+		}
+		if err != nil {
+			return audit.Event{}, err
+		}
 		return a.event(act, audit.RuleChanged, data), tx.PutProposal(p)
 	})
 	if err != nil {

@@ -182,8 +182,14 @@ func TestU4TraceAndSentence(t *testing.T) {
 	if x = Must(client.Get[client.Explanation](t.Context(), bo.Client, "/requests/"+auto+"/explain", nil))(t); x.Outcome != "approve" || x.Sentence != `Rule "id" approved it.` {
 		t.Errorf("approved by a rule: %s", JSON(x))
 	}
-	if r := d.Ctl(d.Person("dina"), "rule", "evaluate", "--request", id); r.Code == 0 {
-		t.Error("a requester reads the trace of the rules")
+	dina := d.Person("dina")
+	linked(dina, web, "dina")
+	x = Must(client.Get[client.Explanation](t.Context(), dina.Client, "/requests/"+id+"/explain", nil))(t)
+	if len(x.Trace) != 0 || !strings.HasPrefix(x.Sentence, "No rule answers this") {
+		t.Errorf("explained to the requester: %s", JSON(x))
+	}
+	if r := d.Ctl(dina, "rule", "evaluate", "--request", id); r.Code != 4 {
+		t.Errorf("a requester reads the trace of the rules: %+v", r)
 	}
 }
 

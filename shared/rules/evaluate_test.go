@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -422,6 +423,35 @@ func TestExampleGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), b.String()); d != "" {
+		t.Error(d)
+	}
+}
+
+// What every part of the described format means, in full.
+func TestDesignGolden(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "design.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := mustParse(t, string(raw)).Rules()
+	for i := range list {
+		list[i].YAML = ""
+	}
+	got, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "design.json")
+	if *update {
+		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)+"\n"); d != "" {
 		t.Error(d)
 	}
 }

@@ -8,8 +8,9 @@
 // ordinary users can change unless a rule names its SHA-256, and every error in
 // it leads to a person, never to an approval.
 //
-// Read evaluate.go for how an answer is found, match.go for what matches,
-// lint.go for what is refused; the optional `when` is compiled by rules/cel.
+// Read evaluate.go for how an answer is found, match.go for what matches, lint.go
+// for what is refused, edit.go for changes of one rule in a text; the optional
+// `when` is compiled by rules/cel, starter packs are in rules/packs.
 package rules
 
 import (
