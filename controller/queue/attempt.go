@@ -196,12 +196,12 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 			answer = Answer{Need: &wire.Need{Request: r.ID, Joined: joined}}
 			return nil
 		}
-		why, err := flooded(tx, &r, false, now)
+		full, err := flooded(tx, &r, false, now)
 		if err != nil {
 			return err
 		}
-		if why != "" {
-			answer = refuse(r.ID, why)
+		if full != nil {
+			answer = refuse(r.ID, full.Why)
 			return nil
 		}
 		answer, stored = Answer{Need: need(r, usual, out.Text("en"))}, true

@@ -112,7 +112,7 @@ func (q *Queue) emergency(l loaded, c *change, out rules.Outcome) error {
 	c.also = append(c.also, func(tx *store.Tx) error {
 		n, err := tx.CountEmergency(who, id, now.Add(-emergencyDay), now)
 		if err == nil && n > quota {
-			err = fmt.Errorf("%w: emergency access was used %d times within a day, which is the quota", elevation.ErrLimit, quota)
+			err = &FloodError{Why: fmt.Sprintf("emergency access was used %d times within a day, which is the quota", quota), Wait: time.Hour}
 		}
 		return err
 	})

@@ -419,16 +419,19 @@ func (f *filing) room(tx *store.Tx, c *change, decided bool) error {
 		}
 		f.unwait = f.unwait && len(others) == 0
 	}
-	var why string
-	var err error
-	switch d := c.next.Decision; {
-	case !decided:
-		why, err = flooded(tx, &c.next, f.unwait, c.now)
-	case d.Verdict == elevation.Approved:
-		why, err = reviewFirst(tx, &c.next)
+	if decided {
+		if d := c.next.Decision; d.Verdict != elevation.Approved {
+			return nil
+		}
+		why, err := reviewFirst(tx, &c.next)
+		if err == nil && why != "" {
+			err = &FloodError{Why: why}
+		}
+		return err
 	}
-	if err == nil && why != "" {
-		err = fmt.Errorf("%w: %s", elevation.ErrLimit, why)
+	full, err := flooded(tx, &c.next, f.unwait, c.now)
+	if err == nil && full != nil {
+		err = full
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -44,33 +45,53 @@ func join(tx *store.Tx, r *elevation.Request, by elevation.Actor, now time.Time)
 	return "", nil
 }
 
-// flooded says why no further request is taken, "" when there is room. again
+// FloodError says why no further request is taken. Wait is when to try again; 0
+// when it is not time that has to pass.
+type FloodError struct {
+	Why  string
+	Wait time.Duration
+}
+
+func (e *FloodError) Error() string { return e.Why }
+
+// Unwrap makes it a rate that was exceeded, or a conflict.
+func (e *FloodError) Unwrap() []error {
+	if e.Wait <= 0 {
+		return []error{elevation.ErrConflict}
+	}
+	return []error{&auth.RateError{Wait: e.Wait}, elevation.ErrLimit}
+}
+
+// floodWait is when to try again where nobody knows when there is room.
+const floodWait = 30 * time.Second
+
+// flooded says why no further request is taken, nil when there is room. again
 // leaves the pause after a denial out.
-func flooded(tx *store.Tx, r *elevation.Request, again bool, now time.Time) (string, error) {
+func flooded(tx *store.Tx, r *elevation.Request, again bool, now time.Time) (full *FloodError, err error) {
 	quota, ep, a := tx.Settings().Quota, r.Endpoint, r.Attempt
 	if why, err := reviewFirst(tx, r); err != nil || why != "" {
-		return why, err
+		return &FloodError{Why: why}, err
 	}
 	if quota.Cooldown > 0 && !again {
 		denied, err := tx.LastDenied(ep, a)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if left := denied.Add(quota.Cooldown).Sub(now); !denied.IsZero() && left > 0 {
-			return fmt.Sprintf("this was denied a moment ago; try again in %d s", int((left+time.Second-1)/time.Second)), nil
+			return &FloodError{Why: fmt.Sprintf("this was denied a moment ago; try again in %d s", int((left+time.Second-1)/time.Second)), Wait: left}, nil
 		}
 	}
 	if quota.PendingPerUser <= 0 && quota.PendingPerEndpoint <= 0 {
-		return "", nil
+		return nil, nil
 	}
 	ofUser, ofEndpoint, err := tx.OpenCounts(ep, a.User.UID)
 	switch {
 	case err != nil:
-		return "", err
+		return nil, err
 	case quota.PendingPerUser > 0 && ofUser >= quota.PendingPerUser:
-		return fmt.Sprintf("you have %d requests waiting, which is the limit; cancel one or wait for an answer", ofUser), nil
+		return &FloodError{Why: fmt.Sprintf("you have %d requests waiting, which is the limit; cancel one or wait for an answer", ofUser), Wait: floodWait}, nil
 	case quota.PendingPerEndpoint > 0 && ofEndpoint >= quota.PendingPerEndpoint:
-		return fmt.Sprintf("%d requests of this endpoint wait, which is the limit; try again later", ofEndpoint), nil
+		return &FloodError{Why: fmt.Sprintf("%d requests of this endpoint wait, which is the limit; try again later", ofEndpoint), Wait: floodWait}, nil
 	}
-	return "", nil
+	return nil, nil
 }

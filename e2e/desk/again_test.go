@@ -22,7 +22,7 @@ func TestR4Resubmit(t *testing.T) {
 	}
 	linked(dina, web, "dina")
 	// The same reason within the pause is refused, another one is taken once.
-	dina.Refused("limit_reached", "resubmit", id, nil)
+	dina.Refused("rate_limited", "resubmit", id, nil)
 	r := Must(dina.Again(t.Context(), id, "resubmit", client.Again{Justification: "change CHG-77 needs it"}))(t)
 	if r.ID == id || r.State != "pending" || r.Origin != "resubmit" || *r.PreviousID != id || r.Subject.Path != "/usr/bin/systemctl" {
 		t.Fatalf("resubmitted: %s", JSON(r))
@@ -35,7 +35,7 @@ func TestR4Resubmit(t *testing.T) {
 	}
 	dina.Refused("conflict", "resubmit", id, map[string]any{"justification": "and once more please"})
 	bo.Does("deny", r.ID, nil)
-	dina.Refused("limit_reached", "resubmit", id, map[string]any{"justification": "a third reason for it"})
+	dina.Refused("rate_limited", "resubmit", id, map[string]any{"justification": "a third reason for it"})
 	d.Pass(2 * time.Minute)
 	out := d.Works(dina, "request", "resubmit", id, "--reason", "a third reason for it", "--format", "id")
 	r = dina.See(strings.TrimSpace(out))

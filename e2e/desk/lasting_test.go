@@ -223,7 +223,7 @@ func TestR10EmergencyAccess(t *testing.T) {
 	d.Rules("rules: []\n")
 	here.files(urgent)
 	here.files(urgent)
-	here.notFiled("limit_reached", urgent)
+	here.notFiled("rate_limited", urgent)
 	d.Settings(map[string]any{"emergency": map[string]any{"enabled": false}})
 	here.notFiled("forbidden", urgent)
 	d.Settings(map[string]any{"emergency": map[string]any{"enabled": true, "roles": []string{"requester"}}})
@@ -281,7 +281,7 @@ func TestR13FloodIsBounded(t *testing.T) {
 	first := web.Ask("dina", "/usr/bin/apt", "update")
 	web.Ask("dina", "/usr/bin/apt", "upgrade")
 	run := client.NewRequest{AccessType: "run", Endpoint: "web-1", FromRequest: old}
-	dina.notFiled("limit_reached", run)
+	dina.notFiled("rate_limited", run)
 	status, head, _ := d.Raw(dina, "POST", "/api/v1/requests", JSON(client.NewRequest{AccessType: "run", Endpoint: "web-1", FromRequest: old, Justification: "the disk is full again"}))
 	if status != http.StatusTooManyRequests || head.Get("Retry-After") == "" {
 		t.Errorf("over the limit: %d %v", status, head)
@@ -289,13 +289,13 @@ func TestR13FloodIsBounded(t *testing.T) {
 	web.Ask("eve", "/usr/bin/id")
 	run.ForUser = "eve"
 	run.FromRequest = first
-	bo.notFiled("limit_reached", run) // the endpoint's
+	bo.notFiled("rate_limited", run) // the endpoint's
 	if got := web.Send(web.Attempt("fay", "/usr/bin/id")); got != wire.TClosed {
 		t.Errorf("at the prompt: %s", got)
 	}
 	bo.Does("deny", first, nil)
 	run.ForUser = ""
-	dina.notFiled("limit_reached", run) // the pause after a denial
+	dina.notFiled("rate_limited", run) // the pause after a denial
 	d.Pass(2 * time.Minute)
 	dina.files(run)
 }
