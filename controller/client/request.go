@@ -260,7 +260,6 @@ type Answer struct {
 	Lasts           string     `json:"lasts,omitempty" maxLength:"16" example:"8h" doc:"Of approve: once, or how long the same is approved again: 8h, 7d."`
 	Priority        string     `json:"priority,omitempty" enum:"low,normal,high,urgent" doc:"Of prioritize."`
 	Team            string     `json:"team,omitempty" maxLength:"200" example:"platform" doc:"Of escalate: id or name; without it the next team of the ladder."`
-	Code            string     `json:"code,omitempty" maxLength:"64" example:"" doc:"Of offline-code."`
 }
 
 // CannedTexts are texts that the caller can choose from.
