@@ -6,8 +6,8 @@
 // is logged as auth.refused. It never touches requests and grants, which belong
 // to queue, and recognises nobody, which is the work of auth.
 //
-// rules.go keeps the set of rules that is in force ([Admin.Set]); people.go,
-// tokens.go, enroll.go, endpoints.go and settings.go are the other verbs.
+// rules.go keeps the set of rules that is in force ([Admin.Set]); proposals.go
+// is the second person for changes of it, packs.go and policies.go tell their own.
 package admin
 
 import (

@@ -9,8 +9,7 @@
 // it leads to a person, never to an approval.
 //
 // Read evaluate.go for how an answer is found, match.go for what matches, lint.go
-// for what is refused, edit.go for changes of one rule in a text; the optional
-// `when` is compiled by rules/cel, starter packs are in rules/packs.
+// for what is refused, edit.go for changes of a text; rules/cel compiles `when`.
 package rules
 
 import (
