@@ -197,3 +197,24 @@ func TestWindowEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestLastingAnswerIsSomebodys wants a person behind an answer that lasts.
+func TestLastingAnswerIsSomebodys(t *testing.T) {
+	bo := Actor{Kind: ByUser, ID: "bo", Name: "bo"}
+	for name, row := range map[string]struct {
+		id   AccessID
+		by   Actor
+		want error
+	}{
+		"bo":         {"acc_1", bo, nil},
+		"no answer":  {"", bo, ErrNotAllowed},
+		"a rule":     {"acc_1", Actor{Kind: ByRule, ID: "x@1", Name: "x"}, ErrNotAllowed},
+		"nobody":     {"acc_1", Actor{}, ErrNotAllowed},
+		"no account": {"acc_1", Actor{Kind: ByUser, Name: "bo"}, ErrNotAllowed},
+	} {
+		r, err := draft().ByLastingAnswer(row.id, row.by, Window{Duration: time.Minute}, DefaultTimes(), t0)
+		if !errors.Is(err, row.want) || row.want == nil && (err != nil || r.Decision.Access != row.id || r.Granted.Duration != time.Minute) {
+			t.Errorf("by %s: %v, %+v", name, err, r.Decision)
+		}
+	}
+}
