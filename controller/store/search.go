@@ -223,7 +223,7 @@ func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error
 	} else {
 		found := "SELECT rowid FROM request_words WHERE request_words MATCH ? ORDER BY rowid DESC" + limited(maxFound)
 		if l.f.waiting() { // these are found without reading other rows
-			found = "SELECT rowid FROM (" + found + ") INTERSECT SELECT pos FROM requests WHERE waiting = 2"
+			found = "SELECT w.rowid FROM (" + found + ") w WHERE w.rowid IN (SELECT q.pos FROM requests q INDEXED BY requests_q_type WHERE q.waiting = 2)"
 		}
 		w.and("pos IN ("+found+")", rare.match())
 		first, args = l.part(w, mode{mark: "+", tail: true}, limit)
