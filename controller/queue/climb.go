@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -53,7 +54,7 @@ func (q *Queue) replan(ctx context.Context, now time.Time) error {
 		return err
 	}
 	q.mu.Lock()
-	same := q.climbed == staff
+	same := q.climbed == staff || q.climbed != nil && reflect.DeepEqual(q.climbed.Teams, staff.Teams)
 	q.climbed = staff
 	q.mu.Unlock()
 	ladders := false
