@@ -157,7 +157,7 @@ func requestColumns(now time.Time) []column[client.Request] {
 		{name: "endpoint_ip", text: func(r R) string { return str(r.Endpoint.IP) }, more: true},
 		{name: "rule", text: func(r R) string { return strings.Join(r.Rules, " ") }, more: true},
 		{name: "reviewers", text: reviewers, more: true},
-		{name: "caution", text: caution, more: true},
+		{name: "caution", text: func(r R) string { return strings.Join(cautions(r), "; ") }, lines: cautions, more: true},
 	}
 }
 
@@ -245,12 +245,13 @@ func reviewers(r client.Request) string {
 	return strings.Join(names, ", ")
 }
 
-func caution(r client.Request) string {
+// cautions are reasons for care, each with its fact.
+func cautions(r client.Request) []string {
 	var facts []string
 	for _, c := range r.Caution {
 		facts = append(facts, c.Reason+": "+c.Fact)
 	}
-	return strings.Join(facts, "; ")
+	return facts
 }
 
 // viewColumns are the lines of one request.

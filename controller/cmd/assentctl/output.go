@@ -24,8 +24,9 @@ import (
 type column[T any] struct {
 	name  string
 	text  func(T) string
-	short func(T) string // on screens, nil = text
-	more  bool           // only with --columns
+	short func(T) string   // on screens, nil = text
+	lines func(T) []string // below each other where one object is shown, nil = text
+	more  bool             // only with --columns
 }
 
 // write gives do the place where output goes. A file is touched only once all of
@@ -105,12 +106,19 @@ func view[T any](a *app, row T, id func(T) string, cols []column[T]) error {
 			width = max(width, len(c.name))
 		}
 		for _, c := range shown {
-			text := inert.Text(c.text(row))
-			if text == "" && a.columns == "" {
+			lines := []string{c.text(row)}
+			if c.lines != nil && lines[0] != "" {
+				lines = c.lines(row)
+			}
+			if lines[0] == "" && a.columns == "" {
 				continue // what is not known is left out unless it was asked for
 			}
-			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, c.name, text); err != nil {
-				return err
+			name := c.name
+			for _, text := range lines {
+				if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, name, inert.Text(text)); err != nil {
+					return err
+				}
+				name = ""
 			}
 		}
 		return nil
