@@ -23,16 +23,16 @@ const (
 // When a rule asks for a ticket, evaluate again once the person has given one.
 func (s *Set) Evaluate(in Input, now time.Time) Outcome {
 	if s == nil {
-		return (&verdict{in: in}).outcome()
+		return (&verdict{in: &in}).outcome()
 	}
-	return s.evaluate(s.index.candidates(in.Attempt.Subject), in, now)
+	return s.evaluate(s.index.candidates(&in.Attempt.Subject), &in, now)
 }
 
 // evaluate asks every candidate; the candidates are sorted by rank.
-func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
+func (s *Set) evaluate(candidates []*rule, in *Input, now time.Time) Outcome {
 	v := verdict{in: in, refs: s.refs}
 	for _, r := range candidates {
-		if r.anchored(in.Attempt.Subject) {
+		if r.anchored(&in.Attempt.Subject) {
 			a := r.holds(in, now, v.cost)
 			v.cost += a.cost
 			if v.trace == nil {
@@ -46,7 +46,7 @@ func (s *Set) evaluate(candidates []*rule, in Input, now time.Time) Outcome {
 
 // verdict collects what the rules say.
 type verdict struct {
-	in                        Input
+	in                        *Input
 	refs                      []string
 	denies, requires, approve []*rule
 	unsure                    *rule // a denying or requiring rule that could not be evaluated
@@ -59,7 +59,7 @@ func (v *verdict) hear(r *rule, a answer) {
 	matched := a.matched
 	why := a.why
 	if matched && r.Then == ThenApprove {
-		if reason := r.mayNotApprove(v.in.Attempt.Subject); reason != "" {
+		if reason := r.mayNotApprove(&v.in.Attempt.Subject); reason != "" {
 			matched, why = false, reason
 		}
 	}

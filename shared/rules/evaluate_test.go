@@ -484,7 +484,7 @@ func TestIndexedEqualsLinear(t *testing.T) {
 		in.Attempt.Subject.SHA256 = rapid.SampledFrom(hashes).Draw(t, "sha256")
 		in.Attempt.Subject.Publisher.Thumbprint = rapid.SampledFrom(hashes).Draw(t, "thumbprint")
 		in.Attempt.Subject.Marks = rapid.SliceOfN(rapid.SampledFrom([]string{elevation.MarkUserWritable, elevation.MarkUnbounded, elevation.MarkShell}), 0, 1).Draw(t, "marks")
-		indexed, linear := s.Evaluate(in, fixtureTime()), s.evaluate(s.rules, in, fixtureTime())
+		indexed, linear := s.Evaluate(in, fixtureTime()), s.evaluate(s.rules, &in, fixtureTime())
 		if d := cmp.Diff(linear, indexed, cmpopts.IgnoreUnexported(Outcome{})); d != "" {
 			t.Fatal(d)
 		}

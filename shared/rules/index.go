@@ -48,7 +48,7 @@ func newIndex(ranked []*rule) index {
 }
 
 // candidates are all rules that can be about s, by rank.
-func (x index) candidates(s elevation.Subject) []*rule {
+func (x index) candidates(s *elevation.Subject) []*rule {
 	out := x.residue
 	for _, l := range [...][]*rule{x.hash[s.SHA256], x.publisher[s.Publisher.Thumbprint], x.path[pathKey(s.Path)], x.name[s.Path[strings.LastIndexByte(s.Path, '/')+1:]]} {
 		switch {

@@ -17,13 +17,16 @@ import (
 // rule is a rule made ready.
 type rule struct {
 	Rule
-	place int // in the file, from 0
-	rank  int // in the order of answering, from 0
-	text  struct{ path, product, version, parent *regexp.Regexp }
-	args  []*regexp.Regexp // nil where the element is no regular expression
-	cond  Condition        // nil = none
-	hours elevation.Hours
-	said  said
+	place     int // in the file, from 0
+	rank      int // in the order of answering, from 0
+	text      struct{ path, product, version, parent *regexp.Regexp }
+	args      []*regexp.Regexp // nil where the element is no regular expression
+	cond      Condition        // nil = none
+	hours     elevation.Hours
+	said      said
+	pinned    bool // every argument is given
+	openEnded bool // its literal path is that of a program that can do anything
+
 	warns bool // it asks where it would deny, and says why as a reason for care
 }
 
@@ -33,9 +36,19 @@ type said struct {
 	args                                                        []string
 }
 
-// prepare writes what the rule will say.
+// unbounded reports whether the program at path can do anything. A literal path
+// was looked at before.
+func (r *rule) unbounded(path string) bool {
+	if r.Match.Path.Literal == path {
+		return r.openEnded
+	}
+	return elevation.Unbounded(path)
+}
+
+// prepare writes what the rule will say, and what is known before any attempt.
 func (r *rule) prepare() {
 	m := r.Match
+	r.pinned, r.openEnded = fixed(m.Args), elevation.Unbounded(m.Path.Literal)
 	r.said = said{
 		accessTypes: "the access type differs: the rule wants " + oneOf(m.AccessTypes),
 		product:     "the product differs: the rule wants " + m.Product.say(),
@@ -94,8 +107,8 @@ var errTooMuch = errors.New("the conditions before it took too long")
 
 // anchored reports whether the rule is about this program at all. Rules about
 // other programs are left out of the trace.
-func (r *rule) anchored(s elevation.Subject) bool {
-	m := r.Match
+func (r *rule) anchored(s *elevation.Subject) bool {
+	m := &r.Match
 	if len(m.SHA256) > 0 && !slices.Contains(m.SHA256, s.SHA256) {
 		return false
 	}
@@ -127,7 +140,7 @@ func (r *rule) pathHolds(path string) bool {
 
 // holds says whether the rest of an anchored rule holds. spent is the cost of
 // the conditions that were evaluated before for the same attempt.
-func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
+func (r *rule) holds(in *Input, now time.Time, spent uint64) answer {
 	if why := r.differs(in); why != "" {
 		return answer{why: why}
 	}
@@ -139,7 +152,7 @@ func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
 	}
 	ok, cost, err := false, uint64(0), errTooMuch
 	if spent < maxCost {
-		ok, cost, err = r.cond.Holds(in, now)
+		ok, cost, err = r.cond.Holds(*in, now)
 	}
 	switch {
 	case err != nil && r.Then == ThenApprove:
@@ -155,8 +168,8 @@ func (r *rule) holds(in Input, now time.Time, spent uint64) answer {
 // differs names the first part of the match that does not hold, and what the rule
 // wants there; "" if all do. It repeats nothing of the attempt: what was asked
 // for may have to be forgotten before the trace is.
-func (r *rule) differs(in Input) string {
-	m, s, u := r.Match, in.Attempt.Subject, in.Attempt.User
+func (r *rule) differs(in *Input) string {
+	m, s, u := &r.Match, &in.Attempt.Subject, &in.Attempt.User
 	switch {
 	case len(m.AccessTypes) > 0 && !slices.Contains(m.AccessTypes, in.Attempt.AccessType):
 		return r.said.accessTypes
@@ -214,8 +227,8 @@ func (t Text) say() string {
 }
 
 // otherProgram says why a rule is not about this program at all.
-func (r *rule) otherProgram(s elevation.Subject) string {
-	m := r.Match
+func (r *rule) otherProgram(s *elevation.Subject) string {
+	m := &r.Match
 	switch {
 	case len(m.SHA256) > 0 && !slices.Contains(m.SHA256, s.SHA256):
 		return "it is about another program: the SHA-256 differs"
@@ -269,7 +282,7 @@ func (a Arg) holds(re *regexp.Regexp, got string) bool {
 
 // mayNotApprove says why a matching rule must not approve this subject, "" if
 // it may. It repeats what the linter refuses, with what the endpoint saw.
-func (r *rule) mayNotApprove(s elevation.Subject) string {
+func (r *rule) mayNotApprove(s *elevation.Subject) string {
 	switch {
 	case s.HasMark(elevation.MarkShell):
 		return "an interactive shell is answered by a person"
@@ -279,7 +292,7 @@ func (r *rule) mayNotApprove(s elevation.Subject) string {
 		return "what its pattern is compared with is partly hidden, as it looks like a secret: only {any: true} approves that"
 	case s.HasMark(elevation.MarkUserWritable) && !slices.Contains(r.Match.SHA256, s.SHA256):
 		return "ordinary users can change this program: only a rule with its sha256 may approve it"
-	case (s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path)) && !fixed(r.Match.Args):
+	case !r.pinned && (s.HasMark(elevation.MarkUnbounded) || r.unbounded(s.Path)):
 		return "this program can do anything: only a rule with fixed arguments may approve it"
 	}
 	return ""

@@ -23,10 +23,10 @@ func (s *Set) WhyNot(name elevation.RuleID, in Input, now time.Time) (elevation.
 }
 
 func (s *Set) whyNot(r *rule, in Input, now time.Time) elevation.TraceLine {
-	if !r.anchored(in.Attempt.Subject) {
-		return elevation.TraceLine{Rule: s.refs[r.rank], Why: r.otherProgram(in.Attempt.Subject)}
+	if !r.anchored(&in.Attempt.Subject) {
+		return elevation.TraceLine{Rule: s.refs[r.rank], Why: r.otherProgram(&in.Attempt.Subject)}
 	}
-	v := verdict{in: in, refs: s.refs}
-	v.hear(r, r.holds(in, now, 0))
+	v := verdict{in: &in, refs: s.refs}
+	v.hear(r, r.holds(&in, now, 0))
 	return v.trace[0]
 }
