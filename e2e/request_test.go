@@ -38,6 +38,31 @@ func TestQuestionAtThePrompt(t *testing.T) {
 	nothingLeft(t, w.desk)
 }
 
+// TestDecisionAtAnOpenQuestion: whoever does not answer is not kept from what was
+// decided. Sudo hears of it with Enter, assent run at once.
+func TestDecisionAtAnOpenQuestion(t *testing.T) {
+	w := theWorld(t)
+	for _, command := range []string{"sudo stat -c %n /root", "assent run -- stat -c %n%n /root"} {
+		t.Run(command, func(t *testing.T) {
+			s, id := w.waits(t, w.desk, "alice", command, "/usr/bin/stat")
+			w.act(t, id, "ask", "why?")
+			sees(t, s, "Answer")
+			w.act(t, id, "approve", "never mind")
+			if strings.HasPrefix(command, "sudo") {
+				sees(t, s, "press Enter to go on")
+				types(t, s, "half an answer\r")
+			}
+			if r := ends(t, s); !strings.Contains(r.Stdout, "/root") || !strings.Contains(r.Stdout, "code 0") {
+				t.Errorf("%s", r)
+			}
+			if r := w.becomes(t, id, "ended"); r.Questions[0].Answer != nil {
+				t.Errorf("answered %q", *r.Questions[0].Answer)
+			}
+		})
+	}
+	nothingLeft(t, w.desk)
+}
+
 // answered waits until the first question about a request has an answer.
 func (w *world) answered(t *testing.T, id, text string) {
 	t.Helper()

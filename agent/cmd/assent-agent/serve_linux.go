@@ -67,7 +67,7 @@ func serve(ctx context.Context, set *settings) error {
 	defer func() { stopReaper(inForce(ledger)) }()
 	parts := &parts{}
 	conn, err := link.New(link.Config{Dir: set.data, Identity: id, Facts: facts, BootID: grants.SystemClock().BootID, Log: log,
-		Capabilities: func() []string { return capabilities(f, parts) },
+		Capabilities: func() []string { return capabilities(f) },
 		OnFrame:      func(ctx context.Context, fr wire.Frame) error { return parts.agent.Receive(ctx, fr) },
 		OnState:      func(connected bool) { parts.agent.Online(connected) }})
 	if err != nil {
@@ -150,9 +150,9 @@ func (p *parts) serveUsers(ctx context.Context, set *settings, salt []byte, log 
 
 // capabilities is what this endpoint can do. Sessions and being administrator for
 // a while are not among it: such requests are not made for it.
-func capabilities(f file, p *parts) []string {
+func capabilities(f file) []string {
 	list := []string{"run", "question", "extend", "policy"}
-	if f.sudo() && p.sudo.get() == "on" {
+	if _, err := os.Stat(f.Plugin); err == nil && f.sudo() {
 		list = append(list, "sudo")
 	}
 	return list
