@@ -44,10 +44,6 @@ type report struct {
 // period is what a report is about, and the present time.
 type period struct{ since, until, now time.Time }
 
-func (p period) has(t time.Time) bool {
-	return !t.IsZero() && !t.Before(p.since) && t.Before(p.until)
-}
-
 // Reports are the names and titles of all reports.
 func (s *Insight) Reports(_ context.Context, act auth.Actor) ([]Report, error) {
 	if err := act.Can(auth.ReportsRead); err != nil {
