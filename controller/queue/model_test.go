@@ -177,7 +177,7 @@ func (m *model) pick(rt *rapid.T) *modelRequest {
 
 func (m *model) who(rt *rapid.T) auth.Actor {
 	logins := []string{"ada", "bo", "cy", "dee", "audrey", "sec", "eve", "twin", "sub", "del"}
-	login := rapid.SampledFrom(logins).Draw(rt, "who")
+	login := spread(rt, logins, "who")
 	a := auth.Actor{User: elevation.UserID("usr_" + login), Login: login, Roles: []auth.Role{roles()[login]}, Token: "tok_1"}
 	if login == "dee" {
 		a.Scope = map[string]string{"role": "db"}
@@ -186,6 +186,12 @@ func (m *model) who(rt *rapid.T) auth.Actor {
 		a.Token, a.Session, a.SeenAt = "", true, m.now()
 	}
 	return a
+}
+
+// spread draws one of a list, each as often: rapid alone likes the first ones.
+func spread[V any](rt *rapid.T, list []V, label string) V {
+	n := rapid.Uint32().Draw(rt, label)
+	return list[int(n*2654435761>>16)%len(list)]
 }
 
 // same holds the queue's answer against the model's.

@@ -135,7 +135,7 @@ func (m *filings) emergency(rt *rapid.T) {
 }
 
 func (m *filings) actor(rt *rapid.T) auth.Actor {
-	login := rapid.SampledFrom([]string{"ada", "bo", "cy", "eve", "twin", "sub", "del", "boss", "dee", "audrey"}).Draw(rt, "who")
+	login := spread(rt, []string{"ada", "bo", "cy", "eve", "twin", "sub", "del", "boss", "dee", "audrey"}, "who")
 	role := roles()[login]
 	if login == "boss" {
 		role = auth.Administrator

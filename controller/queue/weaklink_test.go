@@ -15,8 +15,11 @@ import (
 func TestWeakLinkSpeaksForNobody(t *testing.T) {
 	b := newBed(t, "").people()
 	b.must(b.store.Update(context.Background(), func(tx *store.Tx) error {
-		if err := tx.InsertUser(store.User{ID: "usr_eve", Login: "eve", Roles: []auth.Role{auth.Approver}, CreatedAt: day}); err != nil {
-			return err
+		for _, u := range []store.User{{ID: "usr_eve", Login: "eve"}, {ID: "usr_ghost", Login: "ghost", HeldBy: elevation.Actor{Kind: elevation.ByUser, ID: "usr_eve", Name: "eve"}}} {
+			u.Roles, u.CreatedAt = []auth.Role{auth.Approver}, day
+			if err := tx.InsertUser(u); err != nil {
+				return err
+			}
 		}
 		return tx.Append(audit.Event{At: day, Kind: audit.UserCreated, Actor: system()})
 	}))
@@ -40,7 +43,25 @@ func TestWeakLinkSpeaksForNobody(t *testing.T) {
 	} {
 		wantErr(t, what, act(), elevation.ErrSelfApproval)
 	}
+	// Nor does an account to which the requester holds the key.
+	_, err = b.Ask(ctx, who("ghost"), id, "why?", "")
+	wantErr(t, "asking by an account of the requester's making", err, elevation.ErrSelfApproval)
+	_, err = b.Review(ctx, who("ghost"), id, ReviewIn{Verdict: elevation.Approved})
+	wantErr(t, "approving by an account of the requester's making", err, elevation.ErrSelfApproval)
 	if _, err := b.Cancel(ctx, eve, id); err != nil {
 		t.Errorf("taking it back: %v", err)
 	}
+}
+
+// What its person has not completed is nobody's to see or to answer.
+func TestDraftsAreNotFound(t *testing.T) {
+	b := newBed(t, "").people()
+	in := attempt("x")
+	_, err := b.Draft(context.Background(), ep, in)
+	b.must(err)
+	ada := who("ada", auth.Administrator)
+	_, err = b.Get(context.Background(), ada, in.Request)
+	wantErr(t, "reading a draft", err, elevation.ErrNotFound)
+	_, err = b.Review(context.Background(), ada, in.Request, ReviewIn{Verdict: elevation.Approved})
+	wantErr(t, "approving a draft", err, elevation.ErrNotFound)
 }
