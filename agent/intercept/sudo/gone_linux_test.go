@@ -3,6 +3,7 @@ package sudo
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -30,7 +31,7 @@ func (d deadly) Arm(_ context.Context, _ intercept.Permit, dropin string, _ int)
 	case "die in arm":
 		syscall.Kill(self, syscall.SIGKILL)
 	case "die armed", "stop armed":
-		sig := map[string]syscall.Signal{"die armed": syscall.SIGKILL, "stop armed": syscall.SIGSTOP}[d.how]
+		sig := d.signal()
 		go func() {
 			for { // as soon as the rule is there, before sudo can have read it
 				if _, err := os.Stat(dropin); err == nil {
@@ -42,6 +43,10 @@ func (d deadly) Arm(_ context.Context, _ intercept.Permit, dropin string, _ int)
 	return nil
 }
 
+func (d deadly) signal() syscall.Signal {
+	return map[string]syscall.Signal{"die armed": syscall.SIGKILL, "stop armed": syscall.SIGSTOP}[d.how]
+}
+
 func (d deadly) Release(elevation.GrantID) {}
 
 func (d deadly) Start(context.Context, elevation.GrantID) error {
@@ -49,7 +54,8 @@ func (d deadly) Start(context.Context, elevation.GrantID) error {
 	case "die in start":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "die armed", "stop armed":
-		select {} // nothing may start by this agent
+		syscall.Kill(os.Getpid(), d.signal()) // on a busy machine the rule may come and go unseen
+		select {}                             // nothing may start by this agent
 	}
 	return nil
 }
@@ -125,6 +131,7 @@ func TestAgentGoneOrStopped(t *testing.T) {
 	t.Run("stopped", func(t *testing.T) {
 		a := agentProcess(t, "wait")
 		must(t, a.Process.Signal(syscall.SIGSTOP))
+		waitFor(t, "the agent to stop", func() bool { return stopped(a.Process.Pid) })
 		everybodyElse(t, 4*time.Second)
 	})
 	for name, sig := range map[string]syscall.Signal{"killed while it waits": syscall.SIGKILL, "stopped while it waits": syscall.SIGSTOP} {
@@ -141,6 +148,20 @@ func TestAgentGoneOrStopped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stopped reports whether every thread of a process stands still: until then it
+// may answer, as the signal takes its time.
+func stopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, file := range threads {
+		raw, err := os.ReadFile(file)
+		_, rest, ok := strings.Cut(string(raw), ") ")
+		if err != nil || !ok || !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return len(threads) > 0
 }
 
 func TestAgentDiesWithARuleInForce(t *testing.T) {
