@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -30,7 +31,6 @@ import (
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -49,8 +49,8 @@ const (
 
 // identity is what one agent holds.
 type identity struct {
-	Key   []byte   `cbor:"key"`
-	Chain [][]byte `cbor:"chain"`
+	Key   []byte   `json:"key"`
+	Chain [][]byte `json:"chain"`
 }
 
 // idle compares the memory that one connected agent needs after its first
@@ -165,7 +165,7 @@ func prepareAgents(ctx context.Context, dir string, count int) error {
 			return err
 		}
 	}
-	raw, err := sign.Encode(all)
+	raw, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func beAgents(ctx context.Context, dir, kind, address string, count int) error {
 		return err
 	}
 	var all []identity
-	if err := sign.Decode(raw, &all); err != nil {
+	if err := json.Unmarshal(raw, &all); err != nil {
 		return err
 	}
 	conns := make([]io.Closer, count)

@@ -253,7 +253,7 @@ func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) 
 			}
 			l, ok := known[r.Endpoint]
 			if !ok {
-				if l.ep, err = tx.Endpoint(r.Endpoint); err != nil {
+				if l.ep, err = tx.KnownEndpoint(r.Endpoint); err != nil {
 					return err
 				}
 				if l.plan, err = planFor(tx, l.ep.EffectiveLabels()); err != nil {

@@ -332,6 +332,19 @@ func (c *endpointCache) forget(ids []elevation.EndpointID) {
 	}
 }
 
+// KnownEndpoint is [Tx.Endpoint] from memory where it can be, without Acked,
+// NextSeq and ReportSeq: for lists. Callers change nothing in what they get.
+func (tx *Tx) KnownEndpoint(id elevation.EndpointID) (Endpoint, error) {
+	if tx.write {
+		return tx.Endpoint(id)
+	}
+	e, ok, _ := tx.s.endpoints.get(id)
+	if ok {
+		return e, nil
+	}
+	return tx.Endpoint(id)
+}
+
 // Endpoint is [Tx.Endpoint] without a transaction, from memory where it can be,
 // and without Acked, NextSeq and ReportSeq, which change all the time. Callers
 // change nothing in what they get.

@@ -80,3 +80,30 @@ func TestGroups(t *testing.T) {
 		}
 	}
 }
+
+// Positions on a page are those that each request alone is told.
+func TestPositionsOnAPage(t *testing.T) {
+	s := fresh(t)
+	for i := range 130 {
+		r := pending(fmt.Sprintf("%03d", i), day.Add(time.Duration(i*7%130)*time.Minute), elevation.Low)
+		r.Need.Stages[0].Team = []elevation.TeamID{"team_a", "team_b", "team_a"}[i%3]
+		insert(t, s, r)
+	}
+	one := map[elevation.RequestID]int{}
+	for i := range 130 {
+		id := elevation.RequestID(fmt.Sprintf("req_%03d", i))
+		view(t, s, func(tx *Tx) (err error) { one[id], err = tx.QueuePosition(id); return err })
+	}
+	view(t, s, func(tx *Tx) error {
+		for id, want := range one {
+			if got, err := tx.QueuePosition(id); got != want || err != nil {
+				t.Errorf("%s: %d on a page, %d alone: %v", id, got, want, err)
+			}
+		}
+		_, err := tx.QueuePosition("req_none")
+		if !errors.Is(err, elevation.ErrNotFound) {
+			t.Errorf("none: %v", err)
+		}
+		return nil
+	})
+}

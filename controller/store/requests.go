@@ -210,6 +210,9 @@ func (tx *Tx) SameWaiting(ep elevation.EndpointID, a elevation.Attempt) (elevati
 // QueuePosition is the place of a request in the queue of its team, 1 for the
 // next one, 101 for all beyond the first hundred, 0 when it does not wait.
 func (tx *Tx) QueuePosition(id elevation.RequestID) (int, error) {
+	if tx.asked++; tx.asked > 1 && !tx.write {
+		return tx.headPosition(id)
+	}
 	var n int
 	err := tx.row([]any{&n}, `SELECT CASE WHEN r.waiting <> 2 THEN 0 ELSE 1 + (SELECT count(*) FROM
 (SELECT 1 FROM requests q WHERE q.waiting = 2 AND q.team = r.team AND (q.sort_key, q.id) < (r.sort_key, r.id) ORDER BY q.sort_key, q.id LIMIT 100)) END
@@ -218,6 +221,39 @@ FROM requests r WHERE r.id = ?`, string(id))
 		return 0, fmt.Errorf("position of request %s: %w", id, err)
 	}
 	return n, nil
+}
+
+// headPosition is QueuePosition for pages: the head of each queue is read once.
+func (tx *Tx) headPosition(id elevation.RequestID) (int, error) {
+	var team string
+	var waiting int
+	if err := tx.row([]any{&waiting, &team}, "SELECT waiting, team FROM requests WHERE id = ?", string(id)); err != nil {
+		return 0, fmt.Errorf("position of request %s: %w", id, err)
+	}
+	if waiting != queued {
+		return 0, nil
+	}
+	head, ok := tx.heads[team]
+	if !ok {
+		head = map[elevation.RequestID]int{}
+		err := tx.rows(func(scan func(...any) error) error {
+			var one elevation.RequestID
+			err := scan(&one)
+			head[one] = len(head) + 1
+			return err
+		}, "SELECT id FROM requests WHERE waiting = 2 AND team = ? ORDER BY sort_key, id LIMIT 100", team)
+		if err != nil {
+			return 0, fmt.Errorf("head of the queue: %w", err)
+		}
+		if tx.heads == nil {
+			tx.heads = map[string]map[elevation.RequestID]int{}
+		}
+		tx.heads[team] = head
+	}
+	if n := head[id]; n > 0 {
+		return n, nil
+	}
+	return 101, nil
 }
 
 // DueRequests are requests that time has changed, the longest due first.

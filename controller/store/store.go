@@ -245,6 +245,9 @@ type Tx struct {
 	touched  []elevation.EndpointID // endpoints written by this call
 	labelled bool                   // it wrote labels
 
+	asked int                                    // calls of QueuePosition
+	heads map[string]map[elevation.RequestID]int // of queues, by team
+
 	tailMoved int64  // requests that came into the tail or left it
 	listedTo  *int64 // new head of the lists, nil = as it was
 	people    bool   // the staff was written by this call
