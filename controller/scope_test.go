@@ -239,3 +239,20 @@ func TestBodiesKeepTheScope(t *testing.T) {
 		}
 	}
 }
+
+// TestWholeFleetIsForWhoSeesIt refuses what is for every endpoint to an
+// administrator who sees some.
+func TestWholeFleetIsForWhoSeesIt(t *testing.T) {
+	b := start(t)
+	ada := b.person("ada", map[string]string{"role": "db"}, "administrator")
+	for path, body := range map[string]string{
+		"POST /rules/apply":    `{"yaml":"rules: []"}`,
+		"POST /rules/rollback": `{"version":1}`,
+		"PUT /policies":        `{"items":[]}`,
+	} {
+		method, where, _ := strings.Cut(path, " ")
+		if status, p, text := b.call(method, "/api/v1"+where, ada.Token, strings.NewReader(body)); status != 403 || p.Code != "forbidden" {
+			t.Errorf("%s by who sees some endpoints: %d %s", path, status, text)
+		}
+	}
+}
