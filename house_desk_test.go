@@ -1,6 +1,7 @@
 package assent
 
 import (
+	"flag"
 	"go/ast"
 	"os"
 	"regexp"
@@ -11,6 +12,32 @@ import (
 
 	"github.com/assent-epm/assent/e2e/mutate"
 )
+
+var updateRows = flag.Bool("update-rows", false, "write the names of the desk's tests into ARCHITECTURE.md")
+
+// writeRows puts the tests that there are into the table of rows.
+func writeRows(t *testing.T, text string, found map[string]bool) string {
+	t.Helper()
+	byRow := map[string][]string{}
+	for name := range found {
+		byRow[rowOf(name)] = append(byRow[rowOf(name)], "`"+name+"`")
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		cells := strings.Split(line, "|")
+		if len(cells) == 5 && slices.Contains(deskRows(), strings.TrimSpace(cells[1])) {
+			tests := byRow[strings.TrimSpace(cells[1])]
+			slices.Sort(tests)
+			cells[3] = " " + strings.Join(tests, ", ") + " "
+			lines[i] = strings.Join(cells, "|")
+		}
+	}
+	text = strings.Join(lines, "\n")
+	if err := os.WriteFile("ARCHITECTURE.md", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
 
 // deskRows are the rows of the list of features that the request desk owns.
 func deskRows() []string {
@@ -33,7 +60,11 @@ func TestEveryRowOfTheDeskIsTested(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(raw), "<!-- rows -->")
+	text := string(raw)
+	if *updateRows {
+		text = writeRows(t, text, found)
+	}
+	_, table, _ := strings.Cut(text, "<!-- rows -->")
 	table, _, whole := strings.Cut(table, "<!-- end of rows -->")
 	if !whole {
 		t.Fatal("ARCHITECTURE.md has no table of rows between its two marks")
@@ -75,7 +106,7 @@ func TestEveryRowOfTheDeskIsTested(t *testing.T) {
 	}
 	for name := range found {
 		if row := rowOf(name); row != "" && !named[name] {
-			complain(t, "ARCHITECTURE.md", "does not name "+name+" for row "+row, rule)
+			complain(t, "ARCHITECTURE.md", "does not name "+name+" for row "+row+"; run: go test . -run EveryRow -update-rows", rule)
 		}
 	}
 }
