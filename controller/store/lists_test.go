@@ -118,6 +118,7 @@ func (w *world) filter() RequestFilter {
 			[]elevation.State{elevation.StateDenied}, []elevation.State{elevation.StateExpired, elevation.StateDenied}, all[:9])
 	}
 	some := func() bool { return w.rnd.IntN(6) == 0 }
+	often := func() bool { return w.rnd.IntN(3) == 0 }
 	if some() {
 		f.AccessTypes = []elevation.AccessType{elevation.Run}
 	}
@@ -142,14 +143,14 @@ func (w *world) filter() RequestFilter {
 	if some() {
 		f.Group = pick(w, Group{By: ByUser, Key: "bob"}, Group{By: ByProgram, Key: "id"}, Group{By: ByPublisher, Key: "Deb"}, Group{By: ByEndpoint, Key: "ep_2"})
 	}
-	if some() || some() {
+	if often() {
 		f.Text = pick(w, "apt", "NGINX extra", "caf", "café", "ops-2", "usr bin", "host-1", "zzz", "id", "ünit", "100%", `"*:^(NOT`,
 			string(w.list[w.rnd.IntN(len(w.list))].ID), string(w.list[w.rnd.IntN(len(w.list))].ID)[34:])
 	}
-	if some() || some() {
+	if often() {
 		f.Scope = pick(w, map[string]string{"role": "web"}, map[string]string{"role": "db", "site": "b"}, map[string]string{"role": "forged"})
 	}
-	if some() || some() {
+	if often() {
 		f.Own = w.rnd.IntN(2) == 0
 		links := []delegation.Link{{User: "usr_1", Name: "ANN"}, {User: "usr_1", Endpoint: "ep_1", UID: "1000"}, {User: "usr_1", Directory: "corp", Name: "ann"},
 			{User: "usr_1", Endpoint: "ep_2", UID: "1001", Name: "bob"}, {User: "usr_1", Directory: "CORP", UID: "1001"}, {User: "usr_1"}}
