@@ -15,11 +15,10 @@ import (
 // from the facts; what has become due since is at most one sweep late in the
 // columns.
 
-// The column waiting.
+// The column waiting; 0 is everything else.
 const (
-	notWaiting = 0
-	drafting   = 1 // the agent has not completed it
-	queued     = 2 // in the approvers' queue: pending or held
+	drafting = 1 // the agent has not completed it
+	queued   = 2 // in the approvers' queue: pending or held
 )
 
 // requestRow is what the columns say.
@@ -178,33 +177,6 @@ func decodeRequest(body []byte) (elevation.Request, error) {
 		return elevation.Request{}, fmt.Errorf("decode request: %w", err)
 	}
 	return r, nil
-}
-
-// SameWaiting finds the request in the queue that asks for the same thing on the
-// same endpoint; [elevation.ErrNotFound] when none waits.
-func (tx *Tx) SameWaiting(ep elevation.EndpointID, a elevation.Attempt) (elevation.Request, error) {
-	var found *elevation.Request
-	err := tx.rows(func(scan func(...any) error) error {
-		var body []byte
-		if err := scan(&body); err != nil {
-			return err
-		}
-		r, err := decodeRequest(body)
-		if err != nil {
-			return err
-		}
-		if found == nil && r.Endpoint == ep && r.Attempt.Same(a) {
-			found = &r
-		}
-		return nil
-	}, "SELECT body FROM requests WHERE same = ? AND waiting = 2 ORDER BY sort_key LIMIT 8", sameKey(ep, a))
-	if err != nil {
-		return elevation.Request{}, err
-	}
-	if found == nil {
-		return elevation.Request{}, elevation.ErrNotFound
-	}
-	return *found, nil
 }
 
 // QueuePosition is the place of a request in the queue of its team, 1 for the

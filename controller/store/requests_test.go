@@ -263,11 +263,11 @@ func TestDueAndSame(t *testing.T) {
 				t.Errorf("%d due at %v, want %d: %v", len(due), tt.at, tt.want, err)
 			}
 		}
-		if got, err := tx.SameWaiting("ep_1", b.Attempt); err != nil || got.ID != b.ID {
-			t.Errorf("%v %v", got.ID, err)
+		if got, err := tx.WaitingSame("ep_1", b.Attempt); err != nil || len(got) != 1 || got[0].ID != b.ID {
+			t.Errorf("%v %v", got, err)
 		}
-		if _, err := tx.SameWaiting("ep_2", b.Attempt); !errors.Is(err, elevation.ErrNotFound) {
-			t.Errorf("on another endpoint: %v", err)
+		if got, err := tx.WaitingSame("ep_2", b.Attempt); err != nil || len(got) != 0 {
+			t.Errorf("on another endpoint: %v %v", got, err)
 		}
 		if u, e, err := tx.OpenCounts("ep_1", "1000"); u != 2 || e != 2 || err != nil {
 			t.Errorf("%d %d %v", u, e, err)
