@@ -141,11 +141,6 @@ func (r Request) Nudge(every time.Duration, most int, now time.Time) (Request, e
 	return r, nil
 }
 
-// EscalatedTo reports whether the team may answer because of an escalation.
-func (r *Request) EscalatedTo(team TeamID) bool {
-	return slices.ContainsFunc(r.Escalations, func(e Escalation) bool { return e.Team == team })
-}
-
 // Escalate lets one more team answer in the stages of team e.Of, by default the
 // first stage that is open.
 func (r Request) Escalate(e Escalation, now time.Time) (Request, error) {

@@ -172,7 +172,7 @@ func TestEscalate(t *testing.T) {
 	bo := Actor{Kind: ByUser, ID: "bo"}
 	r, err := pending(t).Escalate(Escalation{Team: "team_b", Name: "B", By: bo, Why: "urgent"}, t0)
 	is(t, "escalate", err, nil)
-	if !r.EscalatedTo("team_b") || !r.Escalations[0].At.Equal(t0) || r.State(t0) != StatePending {
+	if len(r.Escalations) != 1 || r.Escalations[0].Team != "team_b" || !r.Escalations[0].At.Equal(t0) || r.State(t0) != StatePending {
 		t.Errorf("%+v", r.Escalations)
 	}
 	for team, want := range map[TeamID]error{"team_b": ErrConflict, r.Need.Stages[0].Team: ErrConflict, "": ErrInvalid, "team_c": nil} {
