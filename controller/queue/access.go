@@ -196,11 +196,14 @@ func (q *Queue) byAccess(ctx context.Context, set *rules.Set, c *change, out rul
 		return false, err
 	}
 	c.also = append(c.also, func(tx *store.Tx) error {
-		now, err := tx.Access(found.ID)
-		if err == nil && !now.EndedAt.IsZero() {
-			err = store.ErrStale
+		acc, err := tx.Access(found.ID)
+		if err != nil {
+			return err
 		}
-		return err
+		if ok, err := standing(tx, acc, c.now); err != nil || ok {
+			return err
+		}
+		return store.ErrStale // it was ended meanwhile, or its request revoked
 	})
 	return true, q.conclude(c)
 }

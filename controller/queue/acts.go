@@ -112,7 +112,7 @@ func (q *Queue) Remove(ctx context.Context, a auth.Actor, id elevation.RequestID
 		}
 		pending := l.r.State(c.now) == elevation.StatePending
 		if pending {
-			if err := l.impartial(a); err != nil {
+			if err := l.handles(a, c.now); err != nil {
 				return err
 			}
 		}

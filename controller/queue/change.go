@@ -191,7 +191,7 @@ func (q *Queue) grant(r *elevation.Request, now time.Time) (elevation.Grant, []b
 // amendment makes and signs the order to give the grant of a request more time.
 func (q *Queue) amendment(of elevation.Request, by elevation.RequestID, total time.Duration, who elevation.Actor, now time.Time) ([]byte, error) {
 	a := elevation.Amendment{Cluster: q.cfg.Cluster, Endpoint: of.Endpoint, Grant: of.Grant.ID, Of: of.ID, Request: by, Duration: total,
-		By: who, At: now, Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
+		By: signedBy(q.cfg.Store.Settings(), who), At: now, Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
 	rand.Read(a.Nonce)
 	raw, err := q.cfg.Signer.SignAmendment(a)
 	if err != nil {
@@ -202,6 +202,9 @@ func (q *Queue) amendment(of elevation.Request, by elevation.RequestID, total ti
 
 // takeBack sends the signed order to end what was granted.
 func (q *Queue) takeBack(c *change, reason elevation.EndReason, by elevation.Actor, comment string) error {
+	if reason == elevation.RevokedEnd {
+		by = signedBy(q.cfg.Store.Settings(), by)
+	}
 	r := elevation.Revocation{Cluster: q.cfg.Cluster, Endpoint: c.next.Endpoint, Grant: c.next.Grant.ID, Request: c.next.ID, Reason: reason,
 		By: by, Comment: comment, At: c.now, Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
 	rand.Read(r.Nonce)

@@ -132,6 +132,9 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f 
 	if f.ep, f.plan, err = q.reach(tx, a, in.Endpoint); err != nil {
 		return f, err
 	}
+	if f.staff, err = tx.Staff(); err != nil {
+		return f, err
+	}
 	from, err := source(tx, a, in)
 	if err != nil {
 		return f, err
@@ -383,8 +386,8 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 	c.settle()
 	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		id, made = c.next.ID, true
-		if q.rules() != set {
-			return store.ErrStale
+		if q.rules() != set || !tx.StaffIs(f.staff) {
+			return store.ErrStale // what lets them file it may have changed
 		}
 		if err := f.room(tx, c, decided); err != nil {
 			return err

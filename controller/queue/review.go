@@ -33,7 +33,7 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 		if err != nil {
 			return err
 		}
-		if err := l.visible(a); err != nil {
+		if err := errors.Join(l.visible(a), mayWrite(a)); err != nil {
 			return err
 		}
 		c := &change{now: now, next: l.r}
@@ -51,7 +51,7 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 	})
 	if err != nil && !errors.Is(err, errSame) {
 		q.refused(ctx, a, l, id, verb, err)
-		return View{}, err
+		return View{}, l.told(a, err)
 	}
 	return q.Get(ctx, a, id)
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/assent-epm/assent/controller/auth"
@@ -37,6 +38,23 @@ func Veil(reader auth.Actor, by elevation.Actor) elevation.Actor {
 		return by
 	}
 	return elevation.Actor{Kind: elevation.ByUser, Name: veiled}
+}
+
+// signedBy is somebody in an order to an endpoint, which shows its user the name.
+func signedBy(set store.Settings, by elevation.Actor) elevation.Actor {
+	by.Name = nameFor(set, by)
+	return by
+}
+
+// told is a refusal as the actor may read it.
+func (l loaded) told(a auth.Actor, err error) error {
+	var decided *DecidedError
+	if !errors.As(err, &decided) || !l.hides(a) {
+		return err
+	}
+	d := decided.Decision
+	d.By = Veil(a, d.By)
+	return &DecidedError{Decision: d}
 }
 
 // shown is the request as the actor may read it.

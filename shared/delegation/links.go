@@ -66,6 +66,29 @@ func (p Plan) Strong(account elevation.UserID, ep elevation.EndpointID, u elevat
 	return false
 }
 
+// sameUser reports whether strong links say of two accounts that they are the
+// same user of some endpoint: then they are one person.
+func (p Plan) sameUser(a, b elevation.UserID) bool {
+	for _, x := range p.links(a) {
+		for _, y := range p.links(b) {
+			if x.User == a && y.User == b && x.sameAs(y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l Link) sameAs(o Link) bool {
+	if l.Endpoint != o.Endpoint || !strings.EqualFold(l.Directory, o.Directory) {
+		return false
+	}
+	if l.UID != "" && o.UID != "" {
+		return l.UID == o.UID
+	}
+	return l.Name != "" && strings.EqualFold(l.Name, o.Name)
+}
+
 func (l Link) names(ep elevation.EndpointID, u elevation.User) bool {
 	if l.Endpoint != "" && l.Endpoint != ep || l.UID == "" && l.Name == "" {
 		return false

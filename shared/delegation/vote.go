@@ -49,6 +49,9 @@ func Seats(p Plan, actor elevation.Actor, r *elevation.Request, now time.Time) (
 	if p.heldBy(who, r) {
 		return nil, fmt.Errorf("%w: the requester made your account or set your password; choose a password of your own first", elevation.ErrSelfApproval)
 	}
+	if p.votedElsewhere(who, r) {
+		return nil, fmt.Errorf("%w: another account of yours has voted already, and one person counts once", elevation.ErrNotAllowed)
+	}
 	var seats []Seat
 	why := outsider
 	for i := range r.Need.Stages {
@@ -171,7 +174,7 @@ func (p Plan) Answerers(r *elevation.Request, now time.Time) []Person {
 				continue
 			}
 			for _, m := range p.present(t, now) {
-				if known[m.ID] || voted(r, m.ID) || p.IsRequester(m, r) || p.heldBy(m, r) {
+				if known[m.ID] || voted(r, m.ID) || p.votedElsewhere(m, r) || p.IsRequester(m, r) || p.heldBy(m, r) {
 					continue
 				}
 				if _, s := p.seat(m, r, i, now); s == seated {
@@ -217,6 +220,13 @@ func voted(r *elevation.Request, id elevation.UserID) bool {
 // votedFor reports whether somebody but that person voted in the place of id.
 func votedFor(r *elevation.Request, id, but elevation.UserID) bool {
 	return slices.ContainsFunc(r.Reviews, func(v elevation.Review) bool { return v.For == id && v.By.ID != string(but) })
+}
+
+// votedElsewhere reports whether another account of the same person has voted.
+func (p Plan) votedElsewhere(who Person, r *elevation.Request) bool {
+	return slices.ContainsFunc(r.Reviews, func(v elevation.Review) bool {
+		return v.By.ID != string(who.ID) && p.sameUser(who.ID, elevation.UserID(v.By.ID))
+	})
 }
 
 // heldBy reports whether the requester could be acting as who: they made the
