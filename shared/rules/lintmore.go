@@ -84,7 +84,7 @@ func isWord(list, word string) bool { return strings.Contains(list, " "+word+" "
 // lintFiles looks at the files that arguments of an approving rule name.
 func (l *loader) lintFiles(d draft, refuse func(n *yaml.Node, code, format string, args ...any)) {
 	name := strings.TrimSuffix(nameKey(d.Match.Path.Literal), ".exe")
-	takes, open := isWord(installers, name), d.Match.Args != nil && len(d.Match.Args) > 0 && d.Match.Args[len(d.Match.Args)-1].Rest
+	takes, open := isWord(installers, name), len(d.Match.Args) > 0 && d.Match.Args[len(d.Match.Args)-1].Rest
 	verb := open || slices.ContainsFunc(d.Match.Args, func(a Arg) bool { return a.Literal != "" && isWord(installing, a.Literal) })
 	for i, a := range d.Match.Args {
 		at := d.argNode(i)
