@@ -85,6 +85,8 @@ func TestDeskSettings(t *testing.T) {
 		"no time to answer":  {func(s *store.Settings) { s.TicketValidator.Timeout = 0 }, "timeout_seconds"},
 		"days below zero":    {func(s *store.Settings) { s.Retention.ArgumentsDays = -1 }, "retention.arguments_days"},
 		"nudges below zero":  {func(s *store.Settings) { s.Nudge.Most = -1 }, "nudge.most"},
+		"nobody approves":    {func(s *store.Settings) { s.UnlinkedRiskyApprovers = 0 }, "unlinked_risky_approvers"},
+		"six approve":        {func(s *store.Settings) { s.UnlinkedRiskyApprovers = 6 }, "unlinked_risky_approvers"},
 		"no expression":      {func(s *store.Settings) { s.MaskPatterns = []string{"ok", "("} }, "number 2"},
 		"all of it":          {func(s *store.Settings) { s.MaskPatterns = []string{"a*"} }, "every argument"},
 		"too long":           {func(s *store.Settings) { s.MaskPatterns = []string{strings.Repeat("a", maxMask+1)} }, "500"},

@@ -156,6 +156,7 @@ func checkDesk(s store.Settings, within func(what string, v, low, high int64) er
 		within("retention.reasons_days", int64(s.Retention.ReasonsDays), 0, 36_500),
 		within("nudge.every_seconds", int64(s.Nudge.Every)/second, 0, int64(year)/second),
 		within("nudge.most", int64(s.Nudge.Most), 0, 1000),
+		within("unlinked_risky_approvers", int64(s.UnlinkedRiskyApprovers), 1, 5),
 	} {
 		if err != nil {
 			return err
@@ -237,6 +238,7 @@ func settingValues(s store.Settings) map[string]string {
 		"show_approvers":                   strconv.FormatBool(s.ShowApprovers),
 		"nudge.every_seconds":              seconds(s.Nudge.Every),
 		"nudge.most":                       strconv.Itoa(s.Nudge.Most),
+		"unlinked_risky_approvers":         strconv.Itoa(s.UnlinkedRiskyApprovers),
 	}
 	for p, d := range s.HeadStart {
 		out["head_start_seconds."+string(p)] = seconds(d)

@@ -280,7 +280,10 @@ type Settings struct {
 	ShowApprovers    bool            `json:"show_approvers"`
 	Nudge            Nudge           `json:"nudge"`
 	StepUpRisky      bool            `json:"step_up_risky"`
-	Canned           []Canned        `json:"canned" nullable:"false"`
+
+	UnlinkedRiskyApprovers int64 `json:"unlinked_risky_approvers" example:"2"`
+
+	Canned []Canned `json:"canned" nullable:"false"`
 }
 
 // Canned are texts that approvers choose from.
@@ -332,7 +335,10 @@ type SettingsPatch struct {
 	ShowApprovers    *bool                 `json:"show_approvers,omitempty" doc:"Requesters see who answers."`
 	Nudge            *NudgePatch           `json:"nudge,omitempty"`
 	StepUpRisky      *bool                 `json:"step_up_risky,omitempty" doc:"Approving what gives power over the whole machine needs a sign-in of the last five minutes, also where no rule says so."`
-	Canned           *[]Canned             `json:"canned,omitempty" nullable:"false" maxItems:"100" doc:"Replaces all of them."`
+
+	UnlinkedRiskyApprovers *int64 `json:"unlinked_risky_approvers,omitempty" minimum:"1" maximum:"5" example:"2" doc:"So many people approve what is of high risk for somebody whom no link names."`
+
+	Canned *[]Canned `json:"canned,omitempty" nullable:"false" maxItems:"100" doc:"Replaces all of them."`
 }
 
 // HeadStartPatch changes the head starts that are there.

@@ -174,7 +174,7 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 			return err
 		}
 		r.Need = q.demand(out, ep)
-		r.Need.Stages = team.Stages(r.Attempt, ep.EffectiveLabels(), out.Need.Stages)
+		r.Need.Stages = stagesFor(team, tx.Settings(), ep, &r, out.Need.Stages)
 		usual, err = q.usualWait(tx, asked(&r))
 		return err
 	})

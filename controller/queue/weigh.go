@@ -41,7 +41,7 @@ func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, 
 		return done, err
 	}
 	c.next.Need = q.demand(out, l.ep)
-	c.next.Need.Stages = l.plan.Stages(c.next.Attempt, l.ep.EffectiveLabels(), out.Need.Stages)
+	c.next.Need.Stages = stagesFor(l.plan, l.settings, l.ep, &c.next, out.Need.Stages)
 	if c.next, err = c.next.Submit(reason, ticket, l.times(&c.next, c.now), c.now); err != nil {
 		return false, err
 	}

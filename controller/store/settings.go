@@ -36,7 +36,10 @@ type Settings struct {
 	ShowApprovers    bool     // requesters see who answers
 	Nudge            Nudge
 	StepUpRisky      bool // approvals of high risk need a fresh sign-in, also where no rule says so
-	Canned           []Canned
+	// UnlinkedRiskyApprovers is how many people must approve what is of high risk
+	// for somebody to whom no account is linked; at least 1.
+	UnlinkedRiskyApprovers int
+	Canned                 []Canned
 }
 
 // Canned are texts that approvers of a team choose from; Team "" is everybody.
@@ -85,7 +88,7 @@ func DefaultSettings() Settings {
 		MaxRequesterPriority: elevation.High, Undo: t.Undo, Quota: Quota{PendingPerUser: 20, PendingPerEndpoint: 200, Cooldown: time.Minute},
 		HistoryDays: 400, MinDuration: t.MinDuration, RunCap: t.RunCap, SessionTime: t.SessionTime, AdminTime: t.AdminTime, AdminCap: t.AdminCap,
 		TimeZone: "UTC", FourEyesAccounts: true, Emergency: Emergency{Enabled: true, Roles: []string{"administrator"}, DailyQuota: 3},
-		TicketValidator: TicketValidator{Timeout: 5 * time.Second}, ShowApprovers: true, Nudge: Nudge{Every: 15 * time.Minute, Most: 4}}
+		TicketValidator: TicketValidator{Timeout: 5 * time.Second}, ShowApprovers: true, UnlinkedRiskyApprovers: 1, Nudge: Nudge{Every: 15 * time.Minute, Most: 4}}
 }
 
 // Times are the periods that transitions of a request need.
