@@ -19,6 +19,7 @@ type listing struct {
 	narrow bool    // the alternatives name users or endpoints: few rows
 	equal  bool    // another condition finds the rows
 	none   bool    // nothing can be in it
+	tail   bool    // there are rows behind the lists
 	words  search
 }
 
@@ -55,6 +56,9 @@ func (tx *Tx) listing(f RequestFilter, order sortOrder) (*listing, error) {
 	}
 	l.narrow = l.narrow || f.ReviewOpen || f.Group.By == ByUser || f.Group.By == ByEndpoint
 	if err := l.choose(); err != nil {
+		return nil, err
+	}
+	if err := tx.row([]any{&l.tail}, "SELECT EXISTS (SELECT 1 FROM requests WHERE pos > "+headOfLists+")"); err != nil {
 		return nil, err
 	}
 	if f.Text != "" {
@@ -237,6 +241,9 @@ func (l *listing) modes() []mode {
 		return []mode{{}}
 	}
 	if l.order.listed || l.narrow || l.equal {
+		if !l.tail {
+			return []mode{{cond: "listed = 1"}}
+		}
 		return []mode{{cond: "listed = 1"}, {cond: "pos > " + headOfLists, mark: "+", tail: true}}
 	}
 	return []mode{{mark: "+"}}
