@@ -346,10 +346,14 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 	if err := a.mayChange(ctx, act, "user.delete", u); err != nil {
 		return err
 	}
-	return a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+	var denied error
+	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		now, err := tx.User(u.ID)
 		if err != nil {
 			return audit.Event{}, err
+		}
+		if denied, err = freed(tx, act, u.ID); denied != nil || err != nil {
+			return audit.Event{}, errors.Join(denied, err)
 		}
 		if auth.Powerful(now.Roles) != auth.Powerful(u.Roles) {
 			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
@@ -359,4 +363,22 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 		}
 		return a.event(act, audit.UserDeleted, userData(now)), administered(tx)
 	})
+	if denied != nil {
+		return a.refuse(ctx, act, "user.delete", denied)
+	}
+	return err
+}
+
+// freed refuses who would get rid of their own links with the account.
+func freed(tx *store.Tx, act auth.Actor, id elevation.UserID) (denied, err error) {
+	staff, err := tx.Staff()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range staff.Links {
+		if l.User == id && denied == nil {
+			denied = notOwn(staff, act, l)
+		}
+	}
+	return denied, nil
 }

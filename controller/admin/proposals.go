@@ -263,20 +263,18 @@ func (a *Admin) isSecond(ctx context.Context, act auth.Actor, p store.Proposal) 
 		if !now.DecidedAt.IsZero() {
 			return answered(now)
 		}
-		held := ""
-		users, err := tx.Users()
-		for _, u := range users {
-			if u.ID == act.User {
-				held = u.HeldBy.ID
-			}
-		}
-		switch {
-		case err != nil:
+		staff, err := tx.Staff()
+		if err != nil {
 			return err
-		case string(act.User) == p.By.ID || act.User == localUser:
+		}
+		author := elevation.UserID(p.By.ID)
+		switch {
+		case act.User == author || act.User == localUser:
 			return fmt.Errorf("%w: you proposed this yourself: somebody else must confirm it", elevation.ErrSelfApproval)
-		case act.MadeBy.ID == p.By.ID || held == p.By.ID:
+		case act.MadeBy.ID == p.By.ID || heldBy(staff, act.User, author):
 			return fmt.Errorf("%w: %s, who proposed this, made your token or password: confirm it with one of your own", elevation.ErrSelfApproval, p.By.Name)
+		case heldBy(staff, author, act.User):
+			return fmt.Errorf("%w: you made the account of %s, who proposed this, or set its password: somebody else must confirm it", elevation.ErrSelfApproval, p.By.Name)
 		case p.Maker.ID != "" && p.Maker.ID == string(act.User):
 			return fmt.Errorf("%w: it was proposed with a token that you made: somebody else must confirm it", elevation.ErrSelfApproval)
 		}

@@ -184,7 +184,7 @@ func (tx *Tx) staffed(what string) {
 // StaffIs reports whether the staff is still the one that was read.
 func (tx *Tx) StaffIs(s *Staff) bool {
 	now, _ := tx.s.staff.get()
-	return s != nil && now == s
+	return s != nil && now == s && !tx.peopleBefore
 }
 
 // Staff is the staff as it is now; for readers from memory where it can be.

@@ -248,10 +248,11 @@ type Tx struct {
 	asked int                                    // calls of QueuePosition
 	heads map[string]map[elevation.RequestID]int // of queues, by team
 
-	tailMoved int64  // requests that came into the tail or left it
-	listedTo  *int64 // new head of the lists, nil = as it was
-	people    bool   // the staff was written by this call
-	staffAt   uint64 // changes of the staff before it began
+	tailMoved    int64  // requests that came into the tail or left it
+	listedTo     *int64 // new head of the lists, nil = as it was
+	people       bool   // the staff was written by this call
+	peopleBefore bool   // the staff was written by an earlier call of the same transaction
+	staffAt      uint64 // changes of the staff before it began
 }
 
 // audited notes a change that must not commit without an event.

@@ -243,13 +243,14 @@ func (w *writer) transact(jobs []*job) error {
 			w.s.cfg.Log.Error("roll back", "error", err)
 		}
 	}()
-	good := 0
+	good, people := 0, false
 	for _, j := range jobs {
-		if err := w.savepoint(j, len(jobs) > 1); err != nil {
+		if err := w.savepoint(j, len(jobs) > 1, people); err != nil {
 			return err
 		}
 		if j.err == nil {
 			good++
+			people = people || j.tx.people
 		}
 	}
 	if good == 0 {
@@ -292,14 +293,15 @@ func (w *writer) begin() error {
 // savepoint runs one job; what it did is undone when it fails. A job that is
 // alone in its transaction needs no savepoint: the transaction is rolled back.
 // The returned error is that of the connection, not of the job.
-func (w *writer) savepoint(j *job, several bool) error {
+// people says that the staff was changed before it in the same transaction.
+func (w *writer) savepoint(j *job, several, people bool) error {
 	bg := context.Background()
 	if several {
 		if err := w.c.exec(bg, "SAVEPOINT caller"); err != nil {
 			return err
 		}
 	}
-	j.tx = &Tx{s: w.s, c: w.c, ctx: bg, write: true}
+	j.tx = &Tx{s: w.s, c: w.c, ctx: bg, write: true, peopleBefore: people}
 	j.err = w.call(j)
 	j.tx.over = true
 	if j.err == nil && j.tx.changed != "" && len(j.tx.events) == 0 {

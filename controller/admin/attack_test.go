@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"testing"
+
+	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+func signedIn(u store.User) auth.Actor {
+	return auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Scope: u.Scope, Session: true}
+}
+
+// The second person is another one: no account of one's own making, nor who made
+// one's own, nor the puppet of a puppet.
+func TestPuppetsAreNoSecondPerson(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	other, err := d.AddUser(ctx, Local(), NewUser{Login: "other", Roles: []auth.Role{auth.RuleAuthor}})
+	want(t, err, nil, "a colleague")
+	author, err := d.AddUser(ctx, d.chief, NewUser{Login: "author", Roles: []auth.Role{auth.Administrator}})
+	want(t, err, nil, "a puppet of the chief")
+	second, err := d.AddUser(ctx, signedIn(author), NewUser{Login: "second", Roles: []auth.Role{auth.RuleAuthor}})
+	want(t, err, nil, "a puppet of the puppet")
+	_, err = d.EditSettings(ctx, d.chief, func(s *store.Settings) { s.FourEyesRules = true })
+	want(t, err, nil, "four eyes")
+	for name, who := range map[string]struct{ by, second auth.Actor }{
+		"its maker":                 {signedIn(author), d.chief},
+		"its maker's maker":         {signedIn(second), d.chief},
+		"a puppet":                  {d.chief, signedIn(author)},
+		"the puppet of a puppet":    {d.chief, signedIn(second)},
+		"the author":                {d.chief, d.chief},
+		"with a token of the maker": {d.chief, auth.Actor{User: other.ID, Login: "other", Roles: other.Roles, Token: "tok_1", Full: true, MadeBy: author.HeldBy}},
+	} {
+		r, _, err := d.ApplyRules(ctx, who.by, ApplyRules{YAML: "# " + name + "\n" + idRule})
+		want(t, err, nil, name)
+		if r.Proposal == nil {
+			t.Fatalf("%s: applied at once", name)
+		}
+		_, _, err = d.ConfirmRules(ctx, who.second, r.Proposal.ID)
+		want(t, err, elevation.ErrSelfApproval, name)
+		_, err = d.RejectRules(ctx, d.chief, r.Proposal.ID)
+		want(t, err, nil, name)
+	}
+	r, _, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: idRule})
+	want(t, err, nil, "apply")
+	_, _, err = d.ConfirmRules(ctx, signedIn(other), r.Proposal.ID)
+	want(t, err, nil, "a colleague")
+}
+
+// Who can not take a link away can not take away the account that it ties.
+func TestLinksOutliveTheirAccount(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	d.endpoint(t, "web-1", nil)
+	boss, err := d.AddUser(ctx, Local(), NewUser{Login: "boss", Roles: []auth.Role{auth.Administrator}})
+	want(t, err, nil, "add")
+	_, err = d.AddLink(ctx, d.chief, EditLink{Account: new("boss"), Endpoint: new("web-1"), User: new("robert")})
+	want(t, err, nil, "link")
+	puppet, err := d.AddUser(ctx, signedIn(boss), NewUser{Login: "puppet", Roles: []auth.Role{auth.Administrator}})
+	want(t, err, nil, "make a puppet")
+	want(t, d.DeleteUser(ctx, signedIn(puppet), "boss"), elevation.ErrNotAllowed, "by the puppet")
+	want(t, d.DeleteUser(ctx, signedIn(boss), "boss"), elevation.ErrNotAllowed, "by oneself")
+	token := d.chief
+	token.MadeBy = elevation.Actor{Kind: elevation.ByUser, ID: string(boss.ID), Name: "boss"}
+	want(t, d.DeleteUser(ctx, token, "boss"), elevation.ErrNotAllowed, "by a token of their making")
+	want(t, d.DeleteUser(ctx, d.chief, "boss"), nil, "by another administrator")
+}
