@@ -38,6 +38,8 @@ type Conn interface {
 	// Skew is how far this machine's clock was ahead of the controller's when
 	// they last spoke.
 	Skew() time.Duration
+	// Console is where people sign in, "" = not known.
+	Console() string
 }
 
 // Config names what an [Agent] is made of. Schedule and FailPoint may be nil.

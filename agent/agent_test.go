@@ -60,6 +60,7 @@ func (d *desk) Report(r wire.Report) error {
 
 func (d *desk) Forget(elevation.RequestID) {}
 func (d *desk) Skew() time.Duration        { d.mu.Lock(); defer d.mu.Unlock(); return d.skew }
+func (d *desk) Console() string            { return "https://assent.example" }
 func (d *desk) Connected() bool            { d.mu.Lock(); defer d.mu.Unlock(); return !d.down }
 func (d *desk) KeySet() sign.KeySet {
 	public := d.key.Key.Public().(ed25519.PublicKey)

@@ -75,8 +75,9 @@ type wait struct {
 	stage    stage
 	sent     bool // the link has the message of this stage, and sends it until it is answered
 	complete wire.Complete
-	asking   *asking // a question that the person has before them, nil = none
-	put      int     // questions of the request that were put to the person
+	asking   *asking             // a question that the person has before them, nil = none
+	put      int                 // questions of the request that were put to the person
+	told     elevation.RequestID // whose way to emergency access the person was told
 }
 
 // follow drives w until there is a permit or an error.
@@ -171,6 +172,7 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 	}
 	w.send()
 	if w.stage == stageFollow {
+		w.emergency(progress)
 		if w.ask.NoWait {
 			return "", intercept.Permit{}, &intercept.Kept{Request: w.id}
 		}
@@ -250,6 +252,26 @@ func (w *wait) join(id elevation.RequestID) error {
 	}
 	now := w.a.now()
 	return w.a.journal.put(note{ID: id, Attempt: w.ask.Attempt, Phase: phaseWaiting, Accepted: true, Joined: true, At: now}, now)
+}
+
+// emergency tells the person once how to go on at once: when they want that, or
+// when nobody can answer now. The endpoint can not grant it: it needs presence
+// at the console.
+func (w *wait) emergency(progress *wire.Progress) {
+	switch {
+	case w.told == w.id || w.asking != nil: // said, or a question stands there
+		return
+	case w.ask.NoWait && !w.ask.Emergency || progress == nil && !w.ask.NoWait:
+		return
+	}
+	p := wire.Progress{}
+	if progress != nil {
+		p = *progress
+	}
+	if line := intercept.EmergencyLine(w.id, p, w.a.Conn.Console(), w.ask.Emergency, w.a.now()); line != "" {
+		w.told = w.id
+		w.p.Say(line)
+	}
 }
 
 func (w *wait) show(progress *wire.Progress) {

@@ -178,7 +178,8 @@ func (c *Controller) open(ctx context.Context) error {
 		return fmt.Errorf("open queue: %w", err)
 	}
 	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Policy: c.admin.SendPolicy, Now: cfg.Now, Log: cfg.Log,
-		Checkpoint: func() []byte { return c.audit.Checkpoint().Note }}
+		Checkpoint: func() []byte { return c.audit.Checkpoint().Note },
+		Console:    func() string { return c.public }} // known before anything is served
 	if cfg.Tune != nil {
 		cfg.Tune(&gw)
 	}

@@ -34,6 +34,7 @@ type Ask struct {
 	NoWait        bool          // queue it and return *Kept at once
 	Wait          time.Duration // give up waiting after this, 0 = until the request expires
 	AtTerminal    bool          // somebody sees the answer at once
+	Emergency     bool          // the person wants to be told how to take it as emergency access
 }
 
 // Permit is a verified, unused grant that the caller may apply now, once. It is

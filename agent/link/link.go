@@ -89,6 +89,7 @@ type Link struct {
 	live       *session     // nil while offline
 	unanswered []unanswered // in the order sent
 	skew       time.Duration
+	console    string // where people sign in, as the last welcome said
 }
 
 // unanswered is a message that is sent again in the next session unless the
@@ -232,6 +233,14 @@ func (l *Link) Skew() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.skew
+}
+
+// Console is the address at which people sign in, as the controller said at the
+// last welcome; "" when it did not, or nothing that could be shown.
+func (l *Link) Console() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.console
 }
 
 // KeySet is the newest verified key set.

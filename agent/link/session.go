@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -179,12 +182,24 @@ func (s *session) adopt(w wire.Welcome) error {
 	if !w.Clock.IsZero() {
 		l.skew = l.now().Sub(w.Clock)
 	}
+	l.console = consoleURL(w.Console)
 	s.out = make(chan []byte, sendQueue+len(l.unanswered)) // nobody has seen the session yet
 	for _, u := range l.unanswered {                       // what the last session left without an answer
 		s.out <- u.raw
 	}
 	l.live = s
 	return nil
+}
+
+const maxConsole = 200 // bytes
+
+// consoleURL is s when it is an address that can be shown to people as it is.
+func consoleURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || len(s) > maxConsole || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || inert.Text(s) != s || strings.ContainsAny(s, " \t") {
+		return ""
+	}
+	return s
 }
 
 // serve runs the session until it ends.

@@ -153,7 +153,7 @@ type session struct {
 func (s *session) attempt(cwd string) runAsk {
 	q := runAsk{Version: Version, Command: []byte(s.opt.Command), Args: inBytes(s.opt.Args), Cwd: []byte(cwd), As: []byte(s.opt.As),
 		Reason: s.opt.Reason, Ticket: s.opt.Ticket, For: s.opt.For, Priority: s.opt.Priority, Wait: s.opt.Wait, NoWait: s.opt.NoWait,
-		Terminal: s.tty != nil && !s.opt.NoWait}
+		Terminal: s.tty != nil && !s.opt.NoWait, Emergency: s.opt.Emergency}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch {

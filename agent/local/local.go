@@ -143,6 +143,8 @@ type RunOptions struct {
 	Priority elevation.Priority
 	Wait     time.Duration // 0 = as long as it takes
 	NoWait   bool          // make the request and return
+	// Emergency asks how to go on by emergency access, which is taken at the console.
+	Emergency bool
 }
 
 // Outcome says how an `assent run` ended. Exit is what the client exits with.

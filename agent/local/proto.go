@@ -16,7 +16,8 @@ import (
 //
 //	1  2026-11-21  first
 //	2  2026-11-22  questions and answers, asking again and for more time
-const Version = 2
+//	3  2026-11-22  emergency
+const Version = 3
 
 // The limits of the door.
 const (
@@ -89,21 +90,22 @@ type answer struct {
 // runAsk is an attempt. Paths, arguments and variables are bytes: they need not
 // be text. The caller's identity is not in it.
 type runAsk struct {
-	Version  int                `cbor:"version"`
-	Command  []byte             `cbor:"command"`
-	Args     [][]byte           `cbor:"args"`
-	Cwd      []byte             `cbor:"cwd"`
-	Env      [][]byte           `cbor:"env"`
-	As       []byte             `cbor:"as"`
-	Reason   string             `cbor:"reason"`
-	Ticket   string             `cbor:"ticket"`
-	For      time.Duration      `cbor:"for"`
-	Priority elevation.Priority `cbor:"priority"`
-	Wait     time.Duration      `cbor:"wait"`
-	NoWait   bool               `cbor:"no_wait"`
-	Terminal bool               `cbor:"terminal"` // somebody can be asked
-	Rows     uint16             `cbor:"rows"`
-	Cols     uint16             `cbor:"cols"`
+	Version   int                `cbor:"version"`
+	Command   []byte             `cbor:"command"`
+	Args      [][]byte           `cbor:"args"`
+	Cwd       []byte             `cbor:"cwd"`
+	Env       [][]byte           `cbor:"env"`
+	As        []byte             `cbor:"as"`
+	Reason    string             `cbor:"reason"`
+	Ticket    string             `cbor:"ticket"`
+	For       time.Duration      `cbor:"for"`
+	Priority  elevation.Priority `cbor:"priority"`
+	Wait      time.Duration      `cbor:"wait"`
+	NoWait    bool               `cbor:"no_wait"`
+	Terminal  bool               `cbor:"terminal"` // somebody can be asked
+	Emergency bool               `cbor:"emergency"`
+	Rows      uint16             `cbor:"rows"`
+	Cols      uint16             `cbor:"cols"`
 }
 
 type need struct {

@@ -143,7 +143,7 @@ func (s *Server) elevate(ctx context.Context, t *talk, a elevation.Attempt) (p i
 	}
 	begin := time.Now()
 	p, err = s.cfg.Elevator.Elevate(ctx, intercept.Ask{
-		Attempt: a, Justification: t.ask.Reason, Ticket: t.ask.Ticket, NoWait: t.ask.NoWait, Wait: wait, AtTerminal: t.ask.Terminal,
+		Attempt: a, Justification: t.ask.Reason, Ticket: t.ask.Ticket, NoWait: t.ask.NoWait, Wait: wait, AtTerminal: t.ask.Terminal, Emergency: t.ask.Emergency,
 	}, t)
 	if errors.Is(err, intercept.ErrWaitOver) && t.ask.Wait == 0 {
 		err = &intercept.Kept{Request: t.id()} // nobody said how long: it goes on without us

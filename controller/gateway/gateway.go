@@ -53,6 +53,8 @@ type Config struct {
 	Checkpoint func() []byte // newest signed audit checkpoint; may be nil
 	// Policy sees to it that an endpoint that connects has its policy; may be nil.
 	Policy func(context.Context, elevation.EndpointID) error
+	// Console is where people sign in, as endpoints tell them; may be nil.
+	Console func() string
 	Now    func() time.Time // nil = time.Now
 	Log    *slog.Logger
 
@@ -113,6 +115,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	if cfg.Checkpoint == nil {
 		cfg.Checkpoint = func() []byte { return nil }
+	}
+	if cfg.Console == nil {
+		cfg.Console = func() string { return "" }
 	}
 	orElse(&cfg.Ping, 30*time.Second)
 	orElse(&cfg.Progress, 10*time.Second)

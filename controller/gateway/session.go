@@ -346,7 +346,7 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 	ratchet := make([]byte, 32)
 	rand.Read(ratchet)
 	w = wire.Welcome{Version: wire.Version, Endpoint: s.ep, Cluster: s.g.cfg.Keys.Cluster(), Ratchet: ratchet, Clock: now.UTC(),
-		KeySet: s.g.cfg.Keys.KeySet(), Checkpoint: s.g.cfg.Checkpoint(), Ping: s.g.cfg.Ping}
+		KeySet: s.g.cfg.Keys.KeySet(), Checkpoint: s.g.cfg.Checkpoint(), Ping: s.g.cfg.Ping, Console: s.g.cfg.Console()}
 	err = s.g.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		row, err := admitted(tx, s.ep, s.spki)
 		if err != nil {

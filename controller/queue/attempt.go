@@ -390,6 +390,7 @@ func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, 
 	}
 	o, err := q.outlook(tx, l, !l.settings.ShowApprovers, now)
 	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who[:min(len(o.who), toldAtMost)], o.from, o.usual, o.place
+	p.Emergency = l.emergency(now)
 	return p, err
 }
 

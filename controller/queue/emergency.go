@@ -15,6 +15,7 @@ import (
 	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // emergencyDay is the time for which the daily quota counts.
@@ -36,6 +37,41 @@ func (f *filing) mayEmergency(now time.Time) error {
 		return fmt.Errorf("%w: emergency access begins at once", elevation.ErrInvalid)
 	}
 	return stepUp(f.actor, now)
+}
+
+// emergency says of a request that waits whether the person who made it has an
+// account that may take it at once. Presence and the quota are asked about then.
+func (l loaded) emergency(now time.Time) wire.Emergency {
+	set := l.settings.Emergency
+	switch {
+	case l.r.State(now) != elevation.StatePending || l.r.Extends != "" || l.staff == nil:
+		return ""
+	case !set.Enabled:
+		return wire.EmergencyOff
+	}
+	key := "emergency\x00" + strings.Join(set.Roles, "\x00")
+	able, _ := l.staff.Memo(key, func() any { return emergencyStaff(l.staff, set.Roles) }).([]elevation.UserID)
+	if slices.ContainsFunc(able, func(id elevation.UserID) bool { return l.plan.Strong(id, l.r.Endpoint, l.r.Attempt.User) }) {
+		return wire.EmergencyPossible
+	}
+	return wire.EmergencyUnlinked
+}
+
+// emergencyStaff are the accounts with a link and one of the roles.
+func emergencyStaff(s *store.Staff, roles []string) []elevation.UserID {
+	linked := map[elevation.UserID]bool{}
+	for _, l := range s.Links {
+		linked[l.User] = true
+	}
+	var out []elevation.UserID
+	for _, u := range s.Users {
+		a := auth.Actor{User: u.ID, Roles: u.Roles, Scope: u.Scope}
+		may := slices.ContainsFunc(roles, func(r string) bool { return a.Is(auth.Role(r)) }) && a.Can(auth.RequestsOwn) == nil
+		if may && linked[u.ID] && u.DisabledAt.IsZero() {
+			out = append(out, u.ID)
+		}
+	}
+	return out
 }
 
 // takeAtOnce turns the actor's own request that waits into emergency access, so

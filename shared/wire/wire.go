@@ -24,6 +24,7 @@ import (
 //
 //	1  2026-11-21  first protocol
 //	1  2026-11-22  resubmit and remove from the agent; progress says from when somebody can answer
+//	1  2026-11-22  welcome names the console; progress says whether emergency access is possible
 const Version = 1
 
 // MaxFrame is the largest frame either side reads, in bytes.
@@ -168,6 +169,8 @@ type Welcome struct {
 	Checkpoint []byte               `cbor:"checkpoint"`  // newest signed audit checkpoint
 	Ping       time.Duration        `cbor:"ping"`        // send a ping this often
 	ResyncFrom uint64               `cbor:"resync_from"` // not 0: sequence restarts here, forget LastSeq
+	// Console is where people of the endpoint sign in, "" = not said.
+	Console string `cbor:"console,omitempty"`
 }
 
 // Attempt asks what is to be done with something that was seen. The same id is
@@ -214,7 +217,20 @@ type Progress struct {
 	// CanAnswerFrom is when somebody can answer, while nobody can; zero with an
 	// empty CanAnswer: nobody is known who ever could.
 	CanAnswerFrom time.Time `cbor:"can_answer_from,omitzero"`
+	// Emergency says of a request that waits whether its requester may take it as
+	// emergency access, which is done at the console; "" = not said.
+	Emergency Emergency `cbor:"emergency,omitempty"`
 }
+
+// Emergency says whether emergency access is possible for a requester.
+type Emergency string
+
+// The words for emergency access.
+const (
+	EmergencyPossible Emergency = "possible"
+	EmergencyOff      Emergency = "off"      // for everybody
+	EmergencyUnlinked Emergency = "unlinked" // no account that may take it is linked to the user
+)
 
 // Withdraw takes a request back: the person gave up waiting, or did not use it.
 type Withdraw struct {

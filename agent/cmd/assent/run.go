@@ -20,6 +20,7 @@ const maxText = 4096 // bytes of a reason or a ticket
 type runFlags struct {
 	reason, ticket, forTime, priority, wait, as string
 	statusFD                                    int
+	emergency                                   bool
 }
 
 func runCommand(std local.Streams, client func() local.Client, code *int) *cobra.Command {
@@ -53,6 +54,7 @@ func runCommand(std local.Streams, client func() local.Client, code *int) *cobra
 	fl.StringVar(&f.ticket, "ticket", "", "ticket that it belongs to")
 	fl.StringVar(&f.forTime, "for", "", "longest time it may run, like 90s, 15m or 8h")
 	fl.StringVar(&f.priority, "priority", "", "low, normal, high or urgent")
+	fl.BoolVar(&f.emergency, "emergency", false, "say how to take it as emergency access, at the console")
 	fl.StringVar(&f.wait, "wait", "", "give up waiting after this, like 5m; 0 asks and does not wait")
 	fl.StringVar(&f.as, "as", "", "user to run as (root)")
 	fl.IntVar(&f.statusFD, "status-fd", -1, "descriptor to write our own outcome to, as a line of JSON")
@@ -60,7 +62,7 @@ func runCommand(std local.Streams, client func() local.Client, code *int) *cobra
 }
 
 func (f runFlags) options(args []string, envReason string) (local.RunOptions, error) {
-	opt := local.RunOptions{Command: args[0], Args: args[1:], As: f.as, Reason: strings.TrimSpace(f.reason), Ticket: f.ticket}
+	opt := local.RunOptions{Command: args[0], Args: args[1:], As: f.as, Reason: strings.TrimSpace(f.reason), Ticket: f.ticket, Emergency: f.emergency}
 	if opt.Reason == "" {
 		opt.Reason = strings.TrimSpace(envReason)
 	}
