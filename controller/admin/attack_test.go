@@ -2,6 +2,7 @@ package admin
 
 import (
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
@@ -66,4 +67,21 @@ func TestLinksOutliveTheirAccount(t *testing.T) {
 	token.MadeBy = elevation.Actor{Kind: elevation.ByUser, ID: string(boss.ID), Name: "boss"}
 	want(t, d.DeleteUser(ctx, token, "boss"), elevation.ErrNotAllowed, "by a token of their making")
 	want(t, d.DeleteUser(ctx, d.chief, "boss"), nil, "by another administrator")
+}
+
+// One person makes only so many times out of office: all readers look at them.
+func TestDelegationsOfOnePersonAreBounded(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	_, err := d.AddUser(ctx, Local(), NewUser{Login: "cy", Roles: []auth.Role{auth.Approver}})
+	want(t, err, nil, "add")
+	for i := range maxAwayOf + 1 {
+		from := d.now.Add(time.Duration(i) * time.Hour)
+		until := from.Add(time.Minute)
+		_, err = d.AddDelegation(ctx, d.bo, EditAway{Delegate: new("cy"), From: &from, Until: &until})
+		if i < maxAwayOf {
+			want(t, err, nil, "within the bound")
+		}
+	}
+	want(t, err, elevation.ErrLimit, "one more")
 }

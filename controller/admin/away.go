@@ -30,6 +30,7 @@ type EditAway struct {
 // Limits of times out of office.
 const (
 	maxAway     = 10_000
+	maxAwayOf   = 100 // of one person
 	maxAwayTime = 366 * 24 * time.Hour
 )
 
@@ -210,6 +211,15 @@ func (a *Admin) stoodIn(staff *store.Staff, act auth.Actor, x store.Away, in Edi
 		return bad("the end is before the beginning, or over")
 	case x.Until.Sub(x.From) > maxAwayTime:
 		return bad("somebody stands in for %s at most", elevation.FormatDuration(maxAwayTime))
+	}
+	of := 0
+	for _, other := range staff.Away {
+		if other.User == x.User && other.ID != x.ID {
+			of++
+		}
+	}
+	if of >= maxAwayOf {
+		return x, fmt.Errorf("%w: %d delegations of that account; delete old ones", elevation.ErrLimit, of)
 	}
 	for _, other := range staff.Away {
 		if other.ID == x.ID || !other.From.Before(x.Until) || !x.From.Before(other.Until) {

@@ -86,9 +86,6 @@ func (p Plan) NextAnswer(r *elevation.Request, now time.Time) time.Time {
 	// Somebody comes when a team opens, somebody returns or is stood in for, or a
 	// ladder goes up: only then.
 	moments := []time.Time{now}
-	for _, a := range p.Away {
-		moments = append(moments, a.From, a.Until)
-	}
 	later, steps := *r, []Due(nil)
 	for range maxSteps {
 		due, ok := p.NextEscalation(&later)
@@ -97,6 +94,10 @@ func (p Plan) NextAnswer(r *elevation.Request, now time.Time) time.Time {
 		}
 		steps, moments = append(steps, due), append(moments, due.At)
 		later.Escalations = append(slices.Clip(later.Escalations), elevation.Escalation{Of: due.Of, Team: due.Team})
+	}
+	p.Away = p.awayOf(&later, now)
+	for _, a := range p.Away {
+		moments = append(moments, a.From, a.Until)
 	}
 	var tries []time.Time
 	for _, m := range moments {
@@ -126,4 +127,20 @@ func (p Plan) NextAnswer(r *elevation.Request, now time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// awayOf are the times out of office, from now on, of people who answer the
+// request or stand in for them: others change nothing about it.
+func (p Plan) awayOf(r *elevation.Request, now time.Time) []Away {
+	var teams []Team
+	for i := range r.Need.Stages {
+		teams = append(teams, p.answering(r, i)...)
+	}
+	users := map[elevation.UserID]bool{}
+	for _, a := range p.Away {
+		if slices.ContainsFunc(teams, func(t Team) bool { return t.has(a.User.ID) }) {
+			users[a.User.ID], users[a.Delegate.ID] = true, true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(p.Away), func(a Away) bool { return !a.Until.After(now) || !users[a.User.ID] })
 }
