@@ -70,6 +70,7 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		"an unknown format":     {[]string{"list", "--format", "xml"}, 2, "formats: table, json"},
 		"two ids":               {[]string{"view", "a", "b"}, 2, "hint: usage: assent view ID"},
 		"run":                   {[]string{"run", "--", "id"}, 69, dir},
+		"an emergency":          {[]string{"run", "--emergency", "--", "id"}, 69, "does not answer"},
 		"flags of the command":  {[]string{"run", "id", "--fast"}, 69, "does not answer"},
 		"list":                  {[]string{"list"}, 69, "does not answer"},
 		"status":                {[]string{"status"}, 69, "does not answer"},
