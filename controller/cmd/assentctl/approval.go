@@ -111,7 +111,7 @@ func (a *app) requests(ctx context.Context, q url.Values, flags listFlags) error
 		if err != nil {
 			return err
 		}
-		a.fit = a.screenWidth()
+		a.fit = noTerminal
 		return list(a, rows, func(r client.Request) string { return r.ID }, requestColumns(time.Now()))
 	}
 	if err := show(); err != nil || !flags.watch {

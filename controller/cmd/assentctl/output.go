@@ -76,6 +76,9 @@ func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
 			return writeCSV(w, rows, shown)
 		}
 		fit := a.fit
+		if wide := a.terminal(); wide > 0 {
+			fit = wide
+		}
 		if a.columns != "" {
 			fit = 0
 		}
@@ -101,28 +104,38 @@ func view[T any](a *app, row T, id func(T) string, cols []column[T]) error {
 		}
 	}
 	return a.write(func(w io.Writer) error {
-		width := 0
-		for _, c := range shown {
-			width = max(width, len(c.name))
-		}
-		for _, c := range shown {
-			lines := []string{c.text(row)}
-			if c.lines != nil && lines[0] != "" {
-				lines = c.lines(row)
-			}
-			if lines[0] == "" && a.columns == "" {
-				continue // what is not known is left out unless it was asked for
-			}
-			name := c.name
-			for _, text := range lines {
-				if _, err := fmt.Fprintf(w, "%-*s  %s\n", width, name, inert.Text(text)); err != nil {
-					return err
-				}
-				name = ""
+		for _, line := range fields(row, shown, a.columns != "") {
+			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
+}
+
+// fields are the columns of one row below each other. What is empty is left out
+// unless all is wanted.
+func fields[T any](row T, cols []column[T], all bool) []string {
+	if !all {
+		cols = slices.DeleteFunc(slices.Clone(cols), func(c column[T]) bool { return c.text(row) == "" })
+	}
+	width := 0
+	for _, c := range cols {
+		width = max(width, len(c.name))
+	}
+	var out []string
+	for _, c := range cols {
+		lines := []string{c.text(row)}
+		if c.lines != nil && lines[0] != "" {
+			lines = c.lines(row)
+		}
+		name := c.name
+		for _, text := range lines {
+			out = append(out, fmt.Sprintf("%-*s  %s", width, name, inert.Text(text)))
+			name = ""
+		}
+	}
+	return out
 }
 
 func choose[T any](names string, cols []column[T]) ([]column[T], error) {
@@ -144,19 +157,21 @@ func choose[T any](names string, cols []column[T]) ([]column[T], error) {
 	return shown, nil
 }
 
-// maxCell is how wide a cell of a table gets.
+// maxCell is how wide a cell of a table gets where nothing says how wide the table is.
 const maxCell = 48
 
-// screenWidth is how wide a list of requests is at most: the terminal, and 100
-// where there is none.
-func (a *app) screenWidth() int {
+// terminal is how wide tables are at most on the terminal; 0 where there is none.
+func (a *app) terminal() int {
 	if f, ok := a.out.(*os.File); ok && a.output == "" {
 		if wide, _, err := term.GetSize(int(f.Fd())); err == nil && wide > 0 {
 			return max(wide, 80)
 		}
 	}
-	return 100
+	return 0
 }
+
+// noTerminal is how wide a list of requests is where there is no terminal.
+const noTerminal = 100
 
 // minCell is what is left of a column at least when a table is made to fit.
 const minCell = 5
@@ -186,6 +201,7 @@ func narrow(width []int, gap, fit int) {
 
 // writeTable prints rows below each other. With fit it is at most so wide.
 func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit int) error {
+	widest := max(maxCell, fit)
 	var lines [][]string
 	if !bare {
 		head := []string{}
@@ -201,7 +217,7 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit i
 			if c.short != nil {
 				text = c.short
 			}
-			cells = append(cells, cut(inert.Text(text(r)), maxCell))
+			cells = append(cells, cut(inert.Text(text(r)), widest))
 		}
 		lines = append(lines, cells)
 	}
@@ -305,6 +321,14 @@ func (a *app) say(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintf(a.out, format+"\n", args...)
 	}
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // str is a text that may be missing.

@@ -119,7 +119,7 @@ func (a *app) checkRules(file string) error {
 		return err
 	}
 	if a.format == "table" {
-		a.say("%s: %d rules, good", inert.Text(file), set.Len())
+		a.say("%s: %s, good", inert.Text(file), count(set.Len(), "rule"))
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (a *app) applied(file string, set client.Ruleset, err error) error {
 	case set.Proposal != nil:
 		a.waits(set.Proposal)
 	default:
-		a.say("version %d is in force: %d rules", set.Version, len(set.Items))
+		a.say("version %d is in force: %s", set.Version, count(len(set.Items), "rule"))
 	}
 	return nil
 }

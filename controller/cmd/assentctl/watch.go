@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -257,7 +258,7 @@ func (w *watcher) answer(ctx context.Context, key string) {
 	case "z":
 		w.act(ctx, "undo", client.Answer{})
 	default:
-		w.text = "J/K move  X select  A approve  D deny  C ask  L claim  E escalate  Z undo  Enter open  / search  Q quit"
+		w.text = "J/K move  L claim  E escalate  Z undo  Esc back, nothing selected; the others stand below"
 	}
 }
 
@@ -347,7 +348,9 @@ func (w *watcher) table(wide, high int) []string {
 	}
 	first := max(0, w.at-high+2) // the focused one is always to be seen
 	rows := w.rows[first:min(len(w.rows), first+max(high-1, 1))]
-	cols, _ := choose("", requestColumns(w.now()))
+	cols := slices.DeleteFunc(requestColumns(w.now()), func(c column[client.Request]) bool {
+		return c.more || c.name == "expires" || c.name == "created" // the time it has waited says enough, and room is short
+	})
 	var b strings.Builder
 	if err := writeTable(&b, rows, cols, false, wide-4); err != nil {
 		return []string{sentence(err)}
@@ -370,11 +373,9 @@ func (w *watcher) table(wide, high int) []string {
 }
 
 func (w *watcher) whole(wide int) []string {
-	var out []string
-	for _, c := range viewColumns(w.now()) {
-		if text := inert.Text(c.text(w.rows[w.at])); text != "" {
-			out = append(out, cut(fmt.Sprintf("%-14s  %s", c.name, text), wide))
-		}
+	out := fields(w.rows[w.at], viewColumns(w.now()), false)
+	for i, line := range out {
+		out[i] = cut(line, wide)
 	}
 	return out
 }
