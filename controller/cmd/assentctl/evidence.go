@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/tlog"
@@ -208,7 +209,11 @@ func (a *app) ruleFaults(err error, file string) error {
 		return err
 	}
 	for _, e := range p.Errors {
-		fmt.Fprintf(a.err, "%s: %s\n", inert.Text(e.Location), inert.Text(e.Message))
+		at := e.Location
+		if line, ok := strings.CutPrefix(at, "yaml:"); ok {
+			at = file + ":" + line
+		}
+		fmt.Fprintf(a.err, "%s: %s\n", inert.Text(at), inert.Text(e.Message))
 	}
 	return &exitError{code: exitFailure, err: errors.New(p.Detail), hints: []string{"run: assentctl rule check " + file}}
 }

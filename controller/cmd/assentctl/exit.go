@@ -97,7 +97,11 @@ func (a *app) report(verb *cobra.Command, err error) int {
 		return done.code
 	}
 	fmt.Fprintf(a.err, "error: %s\n", inert.Text(sentence(done.err)))
-	for _, h := range append(done.hints, a.hints(done.err)...) {
+	hints := append(done.hints, a.hints(done.err)...)
+	if len(hints) == 0 {
+		hints = next(verb, done.code)
+	}
+	for _, h := range hints {
 		fmt.Fprintf(a.err, "hint: %s\n", inert.Text(h))
 	}
 	return done.code
@@ -125,7 +129,30 @@ func sentence(err error) string {
 	return text
 }
 
-// hints say what to do next.
+// next says what to do after an error that does not say it itself.
+func next(verb *cobra.Command, code int) []string {
+	noun := verb
+	for noun.HasParent() && noun.Parent().HasParent() {
+		noun = noun.Parent()
+	}
+	all := noun.CommandPath()
+	if noun.Name() == "approval" || noun.Name() == "request" {
+		all += " --status all"
+	}
+	switch code {
+	case exitUsage:
+		return []string{"see " + verb.CommandPath() + " --help"}
+	case exitForbidden:
+		return []string{"an administrator can give the right to it: assentctl user edit LOGIN --role ROLE"}
+	case exitNotFound:
+		return []string{"what there is for you to see: " + all}
+	case exitConflict:
+		return []string{"how it is now: " + all}
+	}
+	return nil
+}
+
+// hints say what to do next about an error of the controller.
 func (a *app) hints(err error) []string {
 	if errors.Is(err, client.ErrUnreachable) {
 		return []string{"check the address and that the controller runs"}
