@@ -123,14 +123,16 @@ func (a *app) one(ctx context.Context, c *client.Client, t change, body client.A
 		r.OK = true
 		return r
 	}
-	r.err = err
-	var p *client.Problem
-	if errors.As(err, &p) {
-		r.Error = p
-	} else {
+	r.failed(err)
+	return r
+}
+
+// failed puts an error into the result, as the controller's where it is one.
+func (r *result) failed(err error) {
+	r.OK, r.State, r.err = false, "", err
+	if !errors.As(err, &r.Error) {
 		r.Error = &client.Problem{Title: "failed", Detail: err.Error(), Code: "failed"}
 	}
-	return r
 }
 
 // results prints what came of each id. Errors of a table go to standard error.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +21,7 @@ import (
 
 // thing is a noun whose rows are listed, viewed and deleted by id.
 type thing[T any] struct {
+	many         string // in words
 	path, prefix string
 	id           func(T) string
 	names        func(T) []string // other names that are taken for the id
@@ -29,7 +29,7 @@ type thing[T any] struct {
 }
 
 func listOf[T any](a *app, t thing[T]) *cobra.Command {
-	return &cobra.Command{Use: "list", Aliases: []string{"l"}, Short: "List", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "list", Aliases: []string{"l"}, Short: "List " + t.many, Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			c, err := a.connect()
 			if err != nil {
@@ -70,7 +70,7 @@ func find[T any](ctx context.Context, c *client.Client, t thing[T], text string)
 }
 
 func viewOf[T any](a *app, t thing[T]) *cobra.Command {
-	return &cobra.Command{Use: "view ID", Short: "Show one", Args: cobra.ExactArgs(1),
+	return &cobra.Command{Use: "view ID", Short: "Show one of the " + t.many, Args: cobra.ExactArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			c, err := a.connect()
 			if err != nil {
@@ -90,7 +90,7 @@ func viewOf[T any](a *app, t thing[T]) *cobra.Command {
 
 func deleteOf[T any](a *app, t thing[T]) *cobra.Command {
 	var yes bool
-	cmd := &cobra.Command{Use: "delete ID…", Short: "Delete", Args: cobra.MinimumNArgs(1)}
+	cmd := &cobra.Command{Use: "delete ID…", Short: "Delete " + t.many, Args: cobra.MinimumNArgs(1)}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask before several ids")
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
 		ids, err := a.gather(args)
@@ -108,17 +108,14 @@ func deleteOf[T any](a *app, t thing[T]) *cobra.Command {
 		}
 		var results []result
 		for _, text := range ids {
-			r := result{ID: text, Action: "delete", State: "deleted"}
+			r := result{ID: text, Action: "delete", OK: true, State: "deleted"}
 			id, err := find(ctx, c, t, text)
 			if err == nil {
 				r.ID = id
 				err = c.Call(ctx, http.MethodDelete, t.path+"/"+url.PathEscape(id), nil, nil, nil)
 			}
-			r.OK, r.err = err == nil, err
 			if err != nil {
-				r.State = ""
-				r.Error = &client.Problem{Title: "failed", Detail: err.Error(), Code: "failed"}
-				errors.As(err, &r.Error)
+				r.failed(err)
 			}
 			results = append(results, r)
 		}
@@ -128,6 +125,20 @@ func deleteOf[T any](a *app, t thing[T]) *cobra.Command {
 		return verdict(results, len(ids) > 1)
 	})
 	return cmd
+}
+
+// bodyFrom reads the whole body of a call from a JSON file.
+func (a *app) bodyFrom(file string, in any) error {
+	raw, err := a.readFile(file)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(in); err != nil {
+		return usage(fmt.Sprintf("%s: %v", file, err))
+	}
+	return nil
 }
 
 // addOf makes "add": the body comes from flags, or with --from from a file.
@@ -146,14 +157,8 @@ func addOf[In, Out any](a *app, use, short, path string, args cobra.PositionalAr
 	}
 	cmd.RunE = a.run(func(ctx context.Context, list []string) error {
 		if from != "" {
-			raw, err := a.readFile(from)
-			if err != nil {
+			if err := a.bodyFrom(from, &in); err != nil {
 				return err
-			}
-			dec := json.NewDecoder(bytes.NewReader(raw))
-			dec.DisallowUnknownFields()
-			if err := dec.Decode(&in); err != nil {
-				return usage(fmt.Sprintf("%s: %v", from, err))
 			}
 		} else if err := fill(&in, list); err != nil {
 			return err
@@ -176,7 +181,7 @@ func addOf[In, Out any](a *app, use, short, path string, args cobra.PositionalAr
 
 func endpoints() thing[client.Endpoint] {
 	type E = client.Endpoint
-	return thing[E]{path: "/endpoints", prefix: elevation.EndpointPrefix, id: func(e E) string { return e.ID },
+	return thing[E]{many: "endpoints", path: "/endpoints", prefix: elevation.EndpointPrefix, id: func(e E) string { return e.ID },
 		names: func(e E) []string { return []string{e.Name} },
 		cols: []column[E]{
 			{name: "id", text: func(e E) string { return e.ID }, short: func(e E) string { return elevation.ShortID(e.ID) }},
@@ -201,7 +206,7 @@ func (a *app) endpoint() *cobra.Command {
 
 func (a *app) enrollToken() *cobra.Command {
 	type T = client.EnrollToken
-	t := thing[T]{path: "/enrollment-tokens", prefix: elevation.TokenPrefix, id: func(t T) string { return t.ID },
+	t := thing[T]{many: "enrolment tokens", path: "/enrollment-tokens", prefix: elevation.TokenPrefix, id: func(t T) string { return t.ID },
 		cols: []column[T]{
 			{name: "id", text: func(t T) string { return t.ID }, short: func(t T) string { return elevation.ShortID(t.ID) }},
 			{name: "uses", text: func(t T) string { return fmt.Sprintf("%d/%d", t.Uses, t.MaxUses) }},

@@ -19,7 +19,7 @@ import (
 
 func users() thing[client.User] {
 	type U = client.User
-	return thing[U]{path: "/users", prefix: elevation.UserPrefix, id: func(u U) string { return u.ID },
+	return thing[U]{many: "accounts", path: "/users", prefix: elevation.UserPrefix, id: func(u U) string { return u.ID },
 		names: func(u U) []string { return []string{u.Login} },
 		cols: []column[U]{
 			{name: "id", text: func(u U) string { return u.ID }, short: func(u U) string { return elevation.ShortID(u.ID) }},
@@ -129,7 +129,7 @@ func (a *app) made(id, name string) error {
 
 func (a *app) token() *cobra.Command {
 	type T = client.Token
-	t := thing[T]{path: "/tokens", prefix: elevation.TokenPrefix, id: func(t T) string { return t.ID },
+	t := thing[T]{many: "API tokens", path: "/tokens", prefix: elevation.TokenPrefix, id: func(t T) string { return t.ID },
 		cols: []column[T]{
 			{name: "id", text: func(t T) string { return t.ID }, short: func(t T) string { return elevation.ShortID(t.ID) }},
 			{name: "name", text: func(t T) string { return t.Name }},

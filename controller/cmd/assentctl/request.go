@@ -150,7 +150,7 @@ func (a *app) asked(r client.Request, word string) error {
 // access are the answers that last.
 func (a *app) access() *cobra.Command {
 	type A = client.Access
-	t := thing[A]{path: "/access", prefix: elevation.AccessPrefix, id: func(x A) string { return x.ID },
+	t := thing[A]{many: "answers that last", path: "/access", prefix: elevation.AccessPrefix, id: func(x A) string { return x.ID },
 		cols: []column[A]{
 			{name: "id", text: func(x A) string { return x.ID }, short: func(x A) string { return elevation.ShortID(x.ID) }},
 			{name: "user", text: func(x A) string { return x.User }},

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,14 +25,8 @@ func editOf[In, Out any](a *app, use, short, method string, t thing[Out], flags 
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
 		var in In
 		if from != "" {
-			raw, err := a.readFile(from)
-			if err != nil {
+			if err := a.bodyFrom(from, &in); err != nil {
 				return err
-			}
-			dec := json.NewDecoder(bytes.NewReader(raw))
-			dec.DisallowUnknownFields()
-			if err := dec.Decode(&in); err != nil {
-				return usage(fmt.Sprintf("%s: %v", from, err))
 			}
 		} else if err := fill(&in, cmd.Flags().Changed); err != nil {
 			return err
@@ -58,7 +50,7 @@ func editOf[In, Out any](a *app, use, short, method string, t thing[Out], flags 
 
 func teams() thing[client.Team] {
 	type T = client.Team
-	return thing[T]{path: "/teams", prefix: elevation.TeamPrefix, id: func(t T) string { return t.ID },
+	return thing[T]{many: "teams", path: "/teams", prefix: elevation.TeamPrefix, id: func(t T) string { return t.ID },
 		names: func(t T) []string { return []string{t.Name, t.ID} },
 		cols: []column[T]{
 			{name: "id", text: func(t T) string { return t.ID }, short: func(t T) string { return elevation.ShortID(t.ID) }},
@@ -162,7 +154,7 @@ func (a *app) team() *cobra.Command {
 
 func links() thing[client.Link] {
 	type L = client.Link
-	return thing[L]{path: "/links", prefix: elevation.LinkPrefix, id: func(l L) string { return l.ID },
+	return thing[L]{many: "links", path: "/links", prefix: elevation.LinkPrefix, id: func(l L) string { return l.ID },
 		cols: []column[L]{
 			{name: "id", text: func(l L) string { return l.ID }, short: func(l L) string { return elevation.ShortID(l.ID) }},
 			{name: "account", text: func(l L) string { return l.Account }},
@@ -218,7 +210,7 @@ func some(s string) *string {
 
 func delegations() thing[client.Delegation] {
 	type D = client.Delegation
-	return thing[D]{path: "/delegations", prefix: elevation.AwayPrefix, id: func(d D) string { return d.ID },
+	return thing[D]{many: "delegations", path: "/delegations", prefix: elevation.AwayPrefix, id: func(d D) string { return d.ID },
 		cols: []column[D]{
 			{name: "id", text: func(d D) string { return d.ID }, short: func(d D) string { return elevation.ShortID(d.ID) }},
 			{name: "user", text: func(d D) string { return d.User }},
