@@ -127,14 +127,9 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, h hint, next http.Ha
 	}
 	// A browser's session counts by its account, so that signing in anew gives no
 	// more: every refused act is a line of the audit log.
-	if key := string(act.Token); key != "" || act.User != "" {
-		if key == "" {
-			key = string(act.User)
-		}
-		if wait := d.calls.TakeOrWait(key, d.now()); wait > 0 {
-			d.refuse(w, r, &auth.RateError{Wait: wait})
-			return
-		}
+	if err := d.take(act); err != nil {
+		d.refuse(w, r, err)
+		return
 	}
 	who := caller{actor: act, address: address(r)}
 	if c, err := r.Cookie(d.cookie); err == nil {
@@ -155,6 +150,22 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, h hint, next http.Ha
 		return
 	}
 	next(w, r)
+}
+
+// take takes one call from the caller's allowance. Nobody has none: what is open
+// to everybody is bounded by address.
+func (d *door) take(act auth.Actor) error {
+	key := string(act.Token)
+	if key == "" {
+		key = string(act.User)
+	}
+	if key == "" {
+		return nil
+	}
+	if wait := d.calls.TakeOrWait(key, d.now()); wait > 0 {
+		return &auth.RateError{Wait: wait}
+	}
+	return nil
 }
 
 // recognise finds the caller by token or cookie. A wrong token is never helped

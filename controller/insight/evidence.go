@@ -7,6 +7,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -53,6 +54,9 @@ func (s *Insight) Evidence(ctx context.Context, act auth.Actor, id elevation.Req
 		if !act.Covers(ep.EffectiveLabels()) || r.SubmittedAt.IsZero() && r.Decision == nil {
 			return fmt.Errorf("request %s: %w", id, elevation.ErrNotFound)
 		}
+		if err := mayRead(tx, act, &r); err != nil {
+			return err
+		}
 		if r.Grant.ID != "" {
 			g, err := tx.GrantOf(id)
 			if err != nil {
@@ -74,6 +78,23 @@ func (s *Insight) Evidence(ctx context.Context, act auth.Actor, id elevation.Req
 	}
 	out.Events, out.Checkpoint, out.Unsigned, err = s.prove(ctx, shown)
 	return out, err
+}
+
+// mayRead refuses the requester where approvers are hidden from them: what is
+// signed names people and can not be veiled.
+func mayRead(tx *store.Tx, act auth.Actor, r *elevation.Request) error {
+	if tx.Settings().ShowApprovers {
+		return nil
+	}
+	staff, err := tx.Staff()
+	if err != nil {
+		return err
+	}
+	own := delegation.Plan{Links: staff.LinksOf(act.User)}
+	if own.IsRequester(delegation.Person{ID: act.User, Login: act.Login}, r) {
+		return fmt.Errorf("%w: the proofs of your own request name approvers, who are not shown; ask an auditor", elevation.ErrNotAllowed)
+	}
+	return nil
 }
 
 // prove makes the proofs of rows, which are in the order of the log.

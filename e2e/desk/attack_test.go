@@ -1,0 +1,50 @@
+package desk
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestT5HiddenApproversStayHiddenInEvidence: an approver who is the requester
+// reads no names in the bundle of proofs, which can not be veiled.
+func TestT5HiddenApproversStayHiddenInEvidence(t *testing.T) {
+	d := New(t)
+	bo, cy := d.Person("bobby-approver", "approver"), d.Person("cyrus-approver", "approver")
+	d.Settings(map[string]any{"show_approvers": false})
+	web := d.Endpoint("web-1")
+	d.link(bo, web, "eve")
+	id := web.Ask("eve", "/usr/bin/id")
+	cy.Does("approve", id, nil)
+	if status, _, text := d.Raw(bo, "GET", "/api/v1/requests/"+id+"/proof", ""); status != http.StatusForbidden || strings.Contains(text, "cyrus") {
+		t.Errorf("%d %s", status, text)
+	}
+	if status, _, text := d.Raw(cy, "GET", "/api/v1/requests/"+id+"/proof", ""); status != http.StatusOK || !strings.Contains(text, "cyrus") {
+		t.Errorf("an approver gets %d", status)
+	}
+}
+
+// TestA17RefusalsOfABatchCount: every refusal is a line of the audit log, so a
+// batch of them is paid for like as many calls.
+func TestA17RefusalsOfABatchCount(t *testing.T) {
+	d := New(t)
+	evelyn := d.Person("evelyn")
+	web := d.Endpoint("web-1")
+	d.link(evelyn, web, "eve")
+	id := web.Ask("eve", "/usr/bin/id")
+	ids := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%q,", id), 500), ",")
+	status, _, text := d.Raw(evelyn, "POST", "/api/v1/requests/batch", `{"action":"approve","ids":[`+ids+`]}`)
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if n := strings.Count(text, "rate_limited"); n < 200 {
+		t.Errorf("%d of 500 refusals were too many", n)
+	}
+	if n := strings.Count(d.Kinds(id), "auth.refused"); n > 300 {
+		t.Errorf("%d lines in the audit log", n)
+	}
+	bo := d.Person("bo", "approver")
+	other := web.Ask("eve", "/usr/bin/id", "-u")
+	bo.Does("approve", other, nil)
+}
