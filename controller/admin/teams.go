@@ -60,7 +60,7 @@ func (a *Admin) Teams(ctx context.Context, act auth.Actor) (list []Team, err err
 			return err
 		}
 		list = nil
-		for _, t := range teamsOf(staff) {
+		for _, t := range staff.AllTeams() {
 			if act.Overlaps(t.Labels) {
 				list = append(list, shownTeam(staff, act, t))
 			}
@@ -87,24 +87,9 @@ func (a *Admin) Team(ctx context.Context, act auth.Actor, name string) (t Team, 
 	return t, err
 }
 
-// teamsOf are all teams, also "Approvers" when nobody has changed it.
-func teamsOf(staff *store.Staff) []store.Team {
-	approvers := store.Team{ID: delegation.ApproversID, Name: delegation.ApproversName, Automatic: true}
-	if t, ok := staff.Team(delegation.ApproversID); ok {
-		approvers = t
-	}
-	out := []store.Team{approvers}
-	for _, t := range staff.Teams {
-		if t.ID != delegation.ApproversID {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
 func findTeam(staff *store.Staff, act auth.Actor, name string) (store.Team, error) {
-	for _, t := range teamsOf(staff) {
-		if (string(t.ID) == name || strings.EqualFold(t.Name, name)) && act.Overlaps(t.Labels) {
+	for _, t := range staff.AllTeams() {
+		if t.Called(name) && act.Overlaps(t.Labels) {
 			return t, nil
 		}
 	}
@@ -125,7 +110,7 @@ func shownTeam(staff *store.Staff, act auth.Actor, t store.Team) Team {
 		}
 	}
 	for _, s := range t.Escalate {
-		for _, to := range teamsOf(staff) {
+		for _, to := range staff.AllTeams() {
 			if to.ID == s.Team && act.Overlaps(to.Labels) {
 				out.Ladder = append(out.Ladder, Rung{After: s.After, Team: to.Name})
 			}
@@ -454,7 +439,7 @@ func (a *Admin) needed(tx *store.Tx, staff *store.Staff, t store.Team) (string, 
 
 // namedByRule says which rule names a team, "" when none does.
 func (a *Admin) namedByRule(t store.Team) string {
-	is := func(name elevation.TeamID) bool { return name == t.ID || strings.EqualFold(string(name), t.Name) }
+	is := func(name elevation.TeamID) bool { return t.Called(string(name)) }
 	for _, r := range a.Set().Rules() {
 		if is(r.Require.AfterReview) || slices.ContainsFunc(r.Require.Stages, func(s elevation.Stage) bool { return is(s.Team) }) {
 			return fmt.Sprintf("rule %s names it", r.Name)

@@ -104,7 +104,7 @@ func (q *Queue) inTeam(ctx context.Context, a auth.Actor, team elevation.TeamID)
 			return err
 		}
 		mine = slices.ContainsFunc(staff.Teams, func(t store.Team) bool {
-			return (t.ID == team || strings.EqualFold(t.Name, string(team))) && slices.Contains(t.Members, a.User)
+			return t.Called(string(team)) && slices.Contains(t.Members, a.User)
 		})
 		return nil
 	})

@@ -3,11 +3,9 @@ package queue
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
-	"github.com/assent-epm/assent/shared/elevation"
 )
 
 // Canned are the texts for questions and denials of the teams that the actor
@@ -22,8 +20,8 @@ func (q *Queue) Canned(ctx context.Context, a auth.Actor) (questions, denials []
 			return err
 		}
 		for _, c := range tx.Settings().Canned {
-			mine := c.Team == "" || slices.ContainsFunc(staff.Teams, func(t store.Team) bool {
-				return (t.ID == elevation.TeamID(c.Team) || strings.EqualFold(t.Name, c.Team)) && (t.Automatic || slices.Contains(t.Members, a.User))
+			mine := c.Team == "" || slices.ContainsFunc(staff.AllTeams(), func(t store.Team) bool {
+				return t.Called(c.Team) && (t.Automatic || slices.Contains(t.Members, a.User))
 			})
 			if mine {
 				questions, denials = append(questions, c.Questions...), append(denials, c.Denials...)

@@ -56,14 +56,7 @@ func plan(staff *store.Staff, labels map[string]string, fourEyes bool) delegatio
 			all = append(all, who)
 		}
 	}
-	approvers := store.Team{ID: delegation.ApproversID, Name: delegation.ApproversName, Automatic: true}
-	if t, ok := staff.Team(delegation.ApproversID); ok {
-		approvers = t
-	}
-	for _, t := range append([]store.Team{approvers}, staff.Teams...) {
-		if t.ID == delegation.ApproversID && len(p.Teams) > 0 {
-			continue
-		}
+	for _, t := range staff.AllTeams() {
 		made := team(t, able)
 		switch {
 		case t.ID == delegation.ApproversID && t.Automatic:

@@ -209,11 +209,8 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		}
 		out.Escalated = true
 	}
-	if strings.EqualFold(f.Team, delegation.ApproversName) {
-		out.Team = delegation.ApproversID
-	}
-	for _, t := range staff.Teams {
-		if strings.EqualFold(f.Team, t.Name) {
+	for _, t := range staff.AllTeams() {
+		if t.Called(f.Team) {
 			out.Team = t.ID
 		}
 	}

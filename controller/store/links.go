@@ -127,6 +127,19 @@ func (s *Staff) LinksOf(id elevation.UserID) []delegation.Link {
 	return out
 }
 
+// AllTeams are the teams with "Approvers" first, also when nobody has changed it.
+func (s *Staff) AllTeams() []Team {
+	out := []Team{{ID: delegation.ApproversID, Name: delegation.ApproversName, Automatic: true}}
+	for _, t := range s.Teams {
+		if t.ID == delegation.ApproversID {
+			out[0] = t
+			continue
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
 // Team finds a stored team.
 func (s *Staff) Team(id elevation.TeamID) (Team, bool) {
 	i := slices.IndexFunc(s.Teams, func(t Team) bool { return t.ID == id })

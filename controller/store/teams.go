@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/shared/delegation"
@@ -61,6 +62,11 @@ type Team struct {
 	Zone        string // IANA name, "" = UTC
 	Escalate    []delegation.Step
 	MadeAt      time.Time
+}
+
+// Called reports whether the name is the team's id or name.
+func (t Team) Called(name string) bool {
+	return string(t.ID) == name || strings.EqualFold(t.Name, name)
 }
 
 type teamRow struct {
