@@ -309,7 +309,7 @@ func (l *Link) adoptKeySet(raw []byte) error {
 
 // answered forgets what a frame from the controller answers.
 func (l *Link) answered(f wire.Frame) {
-	about := aboutOf(f)
+	about := f.About()
 	if about == "" {
 		return
 	}
@@ -359,31 +359,4 @@ func requestOf(message any) elevation.RequestID {
 		return m.Request
 	}
 	return ""
-}
-
-// aboutOf is the request that a frame answers, "" if none or not readable.
-func aboutOf(f wire.Frame) elevation.RequestID {
-	switch f.Type {
-	case wire.TDecision:
-		return in(f, func(m wire.Decision) elevation.RequestID { return m.Request })
-	case wire.TClosed:
-		return in(f, func(m wire.Closed) elevation.RequestID { return m.Request })
-	case wire.TNeed:
-		return in(f, func(m wire.Need) elevation.RequestID { return m.Request })
-	case wire.TProgress:
-		return in(f, func(m wire.Progress) elevation.RequestID { return m.Request })
-	case wire.TAccepted:
-		return in(f, func(m wire.Accepted) elevation.RequestID { return m.Request })
-	case wire.TError:
-		return in(f, func(m wire.Error) elevation.RequestID { return m.Request })
-	}
-	return ""
-}
-
-func in[M any](f wire.Frame, request func(M) elevation.RequestID) elevation.RequestID {
-	var m M
-	if err := f.Into(&m); err != nil {
-		return ""
-	}
-	return request(m)
 }

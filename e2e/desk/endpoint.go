@@ -312,7 +312,7 @@ func (e *Endpoint) count(id elevation.RequestID) map[wire.Type]int {
 	defer e.mu.Unlock()
 	n := map[wire.Type]int{}
 	for _, f := range e.frames {
-		if about(f) == id {
+		if f.About() == id {
 			n[f.Type]++
 		}
 	}
@@ -340,29 +340,4 @@ func (e *Endpoint) answered(id elevation.RequestID, before map[wire.Type]int, ty
 			e.desk.T.Fatalf("nothing answers %s; there are %v", id, slices.Collect(maps.Keys(now)))
 		}
 	}
-}
-
-// about is the request that a frame is about.
-func about(f wire.Frame) elevation.RequestID {
-	switch f.Type {
-	case wire.TNeed:
-		return of(f, func(m wire.Need) elevation.RequestID { return m.Request })
-	case wire.TProgress:
-		return of(f, func(m wire.Progress) elevation.RequestID { return m.Request })
-	case wire.TDecision:
-		return of(f, func(m wire.Decision) elevation.RequestID { return m.Request })
-	case wire.TClosed:
-		return of(f, func(m wire.Closed) elevation.RequestID { return m.Request })
-	case wire.TError:
-		return of(f, func(m wire.Error) elevation.RequestID { return m.Request })
-	}
-	return ""
-}
-
-func of[M any](f wire.Frame, request func(M) elevation.RequestID) elevation.RequestID {
-	var m M
-	if err := f.Into(&m); err != nil {
-		return ""
-	}
-	return request(m)
 }

@@ -124,6 +124,34 @@ func (f Frame) Into(message any) error {
 	return nil
 }
 
+// About is the request that a frame from the controller answers; "" for other
+// messages, and for one that can not be read.
+func (f Frame) About() elevation.RequestID {
+	switch f.Type {
+	case TDecision:
+		return about(f, func(m Decision) elevation.RequestID { return m.Request })
+	case TClosed:
+		return about(f, func(m Closed) elevation.RequestID { return m.Request })
+	case TNeed:
+		return about(f, func(m Need) elevation.RequestID { return m.Request })
+	case TProgress:
+		return about(f, func(m Progress) elevation.RequestID { return m.Request })
+	case TAccepted:
+		return about(f, func(m Accepted) elevation.RequestID { return m.Request })
+	case TError:
+		return about(f, func(m Error) elevation.RequestID { return m.Request })
+	}
+	return ""
+}
+
+func about[M any](f Frame, request func(M) elevation.RequestID) elevation.RequestID {
+	var m M
+	if err := f.Into(&m); err != nil {
+		return ""
+	}
+	return request(m)
+}
+
 // Durable reports whether the controller keeps messages of this type until the
 // endpoint has acknowledged them.
 func (t Type) Durable() bool {
