@@ -104,12 +104,6 @@ func (p Plan) links(id elevation.UserID) []Link {
 	return p.Links
 }
 
-// Default is the plan of an installation without teams of its own: one team
-// "Approvers" with the given members.
-func Default(members []Person, links []Link) Plan {
-	return Plan{Teams: []Team{{ID: ApproversID, Name: ApproversName, Members: members}}, Links: links}
-}
-
 // Team finds a team by its id or, ignoring case, by its name.
 func (p Plan) Team(name elevation.TeamID) (Team, bool) {
 	for _, t := range p.Teams {

@@ -29,8 +29,13 @@ func request(user string, stages ...elevation.Stage) *elevation.Request {
 		Need:    elevation.Need{Stages: stages}}
 }
 
+// planOf is the plan of an installation without teams of its own.
+func planOf(members []Person, links []Link) Plan {
+	return Plan{Teams: []Team{{ID: ApproversID, Name: ApproversName, Members: members}}, Links: links}
+}
+
 func TestStages(t *testing.T) {
-	plan := Default([]Person{ada}, nil)
+	plan := planOf([]Person{ada}, nil)
 	plan.Teams = append(plan.Teams,
 		Team{ID: "team_web", Name: "Web", Labels: map[string]string{"role": "web"}},
 		Team{ID: "team_webrun", Name: "WebRun", Labels: map[string]string{"role": "web"}, AccessTypes: []elevation.AccessType{elevation.Run}})
@@ -66,7 +71,7 @@ func TestStages(t *testing.T) {
 func TestMayVote(t *testing.T) {
 	approvers := elevation.Stage{Team: ApproversID, Name: ApproversName, Quorum: 1}
 	web := elevation.Stage{Team: "team_web", Name: "Web", Quorum: 1}
-	plan := Default([]Person{ada, bo}, []Link{{User: bo.ID, Endpoint: "ep_1", UID: "1000"}})
+	plan := planOf([]Person{ada, bo}, []Link{{User: bo.ID, Endpoint: "ep_1", UID: "1000"}})
 	plan.Teams = append(plan.Teams, Team{ID: "team_web", Name: "Web", Members: []Person{ada}})
 	unlinked := plan
 	unlinked.Links = nil
@@ -111,11 +116,11 @@ func TestMayVote(t *testing.T) {
 
 func TestOnlyApproverIsTold(t *testing.T) {
 	r := request("ada", elevation.Stage{Team: ApproversID, Quorum: 1})
-	_, err := MayVote(Default([]Person{ada}, nil), by(ada), r, noon)
+	_, err := MayVote(approvers([]Person{ada}, nil), by(ada), r, noon)
 	if err == nil || !strings.Contains(err.Error(), "only approver") {
 		t.Errorf("one member: got %v", err)
 	}
-	_, err = MayVote(Default([]Person{ada, bo}, nil), by(ada), r, noon)
+	_, err = MayVote(approvers([]Person{ada, bo}, nil), by(ada), r, noon)
 	if err == nil || strings.Contains(err.Error(), "only approver") {
 		t.Errorf("two members: got %v", err)
 	}
@@ -123,7 +128,7 @@ func TestOnlyApproverIsTold(t *testing.T) {
 
 func TestAnswerers(t *testing.T) {
 	r := request("cy", elevation.Stage{Team: ApproversID, Quorum: 2})
-	plan := Default([]Person{ada, bo, cy, {}}, nil)
+	plan := planOf([]Person{ada, bo, cy, {}}, nil)
 	if d := cmp.Diff([]Person{ada, bo}, plan.Answerers(r, noon)); d != "" {
 		t.Error(d)
 	}
