@@ -102,11 +102,12 @@ func TestA16CannedTexts(t *testing.T) {
 	bo, cy := d.Person("bo", "approver"), d.Person("cy", "approver")
 	d.team("Platform", bo)
 	d.Settings(map[string]any{"canned": []map[string]any{{"team": "", "questions": []string{"which server?"}, "denials": []string{}},
-		{"team": "platform", "questions": []string{}, "denials": []string{"please use the deployment job"}}}})
-	if out := d.Works(bo, "approval", "canned", "--format", "csv"); out != "kind,text\nquestion,which server?\ndenial,please use the deployment job\n" {
+		{"team": "platform", "questions": []string{}, "denials": []string{"please use the deployment job"}},
+		{"team": "approvers", "questions": []string{"why now?"}, "denials": []string{}}}})
+	if out := d.Works(bo, "approval", "canned", "--format", "csv"); out != "kind,text\nquestion,which server?\nquestion,why now?\ndenial,please use the deployment job\n" {
 		t.Errorf("for the team: %q", out)
 	}
-	if out := d.Works(cy, "approval", "canned", "--format", "csv"); out != "kind,text\nquestion,which server?\n" {
+	if out := d.Works(cy, "approval", "canned", "--format", "csv"); out != "kind,text\nquestion,which server?\nquestion,why now?\n" {
 		t.Errorf("for others: %q", out)
 	}
 }
