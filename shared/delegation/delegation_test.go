@@ -116,11 +116,11 @@ func TestMayVote(t *testing.T) {
 
 func TestOnlyApproverIsTold(t *testing.T) {
 	r := request("ada", elevation.Stage{Team: ApproversID, Quorum: 1})
-	_, err := MayVote(approvers([]Person{ada}, nil), by(ada), r, noon)
+	_, err := MayVote(planOf([]Person{ada}, nil), by(ada), r, noon)
 	if err == nil || !strings.Contains(err.Error(), "only approver") {
 		t.Errorf("one member: got %v", err)
 	}
-	_, err = MayVote(approvers([]Person{ada, bo}, nil), by(ada), r, noon)
+	_, err = MayVote(planOf([]Person{ada, bo}, nil), by(ada), r, noon)
 	if err == nil || strings.Contains(err.Error(), "only approver") {
 		t.Errorf("two members: got %v", err)
 	}
