@@ -3,7 +3,10 @@ package queue
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -196,4 +199,56 @@ func TestFilingLooksAtStaffAgain(t *testing.T) {
 	})
 	_, _, err := b.make(ctx, &f, day)
 	wantErr(t, "filed by somebody who may not any more", err, store.ErrStale)
+}
+
+// What a ticket system says against a ticket counts in whatever shape, and also
+// when it says too much.
+func TestTicketSystemIsTakenAtItsWord(t *testing.T) {
+	for text, want := range map[string]bool{ // is it against the ticket
+		``: false, `ok`: false, `<html>{"valid":false}</html>`: false, `{}`: false, `{"valid":true}`: false, `{"valid":true,"reason":{"a":1}}`: false, `[]`: false,
+		`{"valid":null}`: true, `{"valid":false}`: true, ` {"valid":"false"}`: true, `{"valid":0}`: true, `{"valid":"true"}`: true, `{"valid":[]}`: true,
+		`{"comments":"` + strings.Repeat("x", 100): true, `{"valid":false,`: true,
+	} {
+		if no, _ := says([]byte(text)); no != want {
+			t.Errorf("%.40q is against it: %v", text, no)
+		}
+	}
+	if _, why := says([]byte(`{"valid":false,"reason":"closed\u001b[31m"}`)); !strings.Contains(why, "closed") || strings.Contains(why, "\x1b") {
+		t.Errorf("the reason is %q", why)
+	}
+}
+
+// One person does not use up the places of a slow ticket system.
+func TestTicketsOfOneCallerAreBounded(t *testing.T) {
+	b := newBed(t, "").people()
+	release, started := make(chan struct{}), make(chan struct{}, 10)
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		started <- struct{}{}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer slow.Close()
+	b.cfg.Outside = slow.Client()
+	b.staff(func(tx *store.Tx) error {
+		s := tx.Settings()
+		s.TicketValidator = store.TicketValidator{URL: slow.URL, Timeout: 10 * time.Second}
+		return tx.PutSettings(s)
+	})
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	for range ticketsOfOne {
+		wg.Go(func() { wantErr(t, "within the bound", b.lookUpFor(ctx, "usr_eve", "INC-1"), nil) })
+		<-started
+	}
+	wantErr(t, "one more", b.lookUpFor(ctx, "usr_eve", "INC-1"), elevation.ErrLimit)
+	wg.Go(func() { wantErr(t, "somebody else", b.lookUpFor(ctx, "usr_bo", "INC-1"), nil) })
+	<-started
+	close(release)
+	wg.Wait()
+	wantErr(t, "afterwards", b.lookUpFor(ctx, "usr_eve", "INC-1"), nil)
+	if len(b.asking) != 0 {
+		t.Errorf("still asking: %v", b.asking)
+	}
 }

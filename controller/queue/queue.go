@@ -57,7 +57,8 @@ type Queue struct {
 	sweepSoon chan struct{} // 1; something falls due before the planned sweep
 	lookups   chan struct{} // one place for each ticket that is looked up
 
-	mu       sync.Mutex // guards the fields below
+	mu       sync.Mutex     // guards the fields below
+	asking   map[string]int // tickets that are looked up, by whose
 	usual    map[elevation.TeamID]usual
 	climbed  *store.Staff // whose ladders everything that waits goes by
 	prunedAt time.Time
@@ -87,7 +88,7 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups)}, nil
+	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups), asking: map[string]int{}}, nil
 }
 
 // DecidedError says that somebody else was first, and who. It wraps

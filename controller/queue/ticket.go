@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 // Bounds of asking the ticket system.
 const (
 	ticketLookups = 8                // at the same time; more wait
+	ticketsOfOne  = 2                // of them for one caller, so that a slow system is not used up by one
 	ticketTime    = 10 * time.Second // for one, waiting included, whatever the setting says
 	ticketAnswer  = 64 << 10         // bytes that are read of an answer
 	ticketPlace   = "{ticket}"
@@ -25,14 +27,51 @@ const (
 
 // verdictOfTicket is what a ticket system may say beside its status code.
 type verdictOfTicket struct {
-	Valid  *bool  `json:"valid"`
-	Reason string `json:"reason"`
+	Valid  json.RawMessage `json:"valid"`
+	Reason json.RawMessage `json:"reason"`
+}
+
+// says reads an answer: whether it is against the ticket, and why. An object that
+// can not be read to its end, or whose "valid" is anything but true, is: it might
+// have said no.
+func says(raw []byte) (no bool, why string) {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] != '{' {
+		return false, "" // not JSON: the status code is all
+	}
+	var said verdictOfTicket
+	if json.Unmarshal(raw, &said) != nil {
+		return true, ": its answer can not be read"
+	}
+	var reason string
+	if json.Unmarshal(said.Reason, &reason) == nil && reason != "" {
+		why = ": " + inert.Clip(inert.Text(reason), 200)
+	}
+	return len(said.Valid) > 0 && string(said.Valid) != "true", why
+}
+
+// lookUpFor is lookUp for one caller, who gets some of the places only.
+func (q *Queue) lookUpFor(ctx context.Context, who, ticket string) error {
+	q.mu.Lock()
+	if q.asking[who] >= ticketsOfOne {
+		q.mu.Unlock()
+		return &FloodError{Why: fmt.Sprintf("%d of your tickets are being looked up; wait for them", ticketsOfOne), Wait: time.Second}
+	}
+	q.asking[who]++
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.asking[who]--; q.asking[who] == 0 {
+			delete(q.asking, who)
+		}
+	}()
+	return q.lookUp(ctx, ticket)
 }
 
 // lookUp asks the configured ticket system whether a ticket is good: an answer
-// of 2xx says so, unless it is JSON with "valid": false. Anything else, also an
-// address that is not allowed or does not answer, means that the ticket is not
-// accepted. It is never called inside a transaction.
+// of 2xx says so, unless it is a JSON object whose "valid" is not true. Anything
+// else, also an address that is not allowed or does not answer, means that the
+// ticket is not accepted. It is never called inside a transaction.
 func (q *Queue) lookUp(ctx context.Context, ticket string) error {
 	set := q.cfg.Store.Settings().TicketValidator
 	if set.URL == "" {
@@ -57,16 +96,11 @@ func (q *Queue) lookUp(ctx context.Context, ticket string) error {
 		q.cfg.Log.Warn("the ticket system does not answer", "error", err)
 		return ticketDown(err)
 	}
-	var said verdictOfTicket
-	parsed := json.Unmarshal(raw, &said) == nil
+	no, why := says(raw)
 	switch {
-	case status >= 200 && status < 300 && (!parsed || said.Valid == nil || *said.Valid):
+	case status >= 200 && status < 300 && !no:
 		return nil
 	case status >= 200 && status < 300 || status == http.StatusNotFound || status == http.StatusGone:
-		why := ""
-		if parsed && said.Reason != "" {
-			why = ": " + inert.Clip(inert.Text(said.Reason), 200)
-		}
 		return fmt.Errorf("%w: the ticket system does not know %s as a ticket to work on%s", elevation.ErrInvalid, inert.Text(ticket), why)
 	}
 	q.cfg.Log.Warn("the ticket system does not answer as it should", "status", status)

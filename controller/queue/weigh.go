@@ -22,7 +22,7 @@ func (q *Queue) weigh(ctx context.Context, set *rules.Set, l loaded, c *change, 
 		if !elevation.TicketMatches(t, ticket) {
 			return false, fmt.Errorf("%w: a ticket is needed that matches %q", elevation.ErrInvalid, t)
 		}
-		if err := q.lookUp(ctx, ticket); err != nil {
+		if err := q.lookUpFor(ctx, by.ID, ticket); err != nil {
 			return false, err
 		}
 	}
