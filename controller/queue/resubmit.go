@@ -29,7 +29,7 @@ type AgainIn struct {
 // is linked to it. After a denial it needs no pause once, if the reason changed.
 // While one resubmission waits another is [elevation.ErrConflict].
 func (q *Queue) Resubmit(ctx context.Context, a auth.Actor, id elevation.RequestID, in AgainIn) (View, error) {
-	id, in, err := again2(id, in, q.now())
+	id, in, err := checkIDs(id, in, q.now())
 	if err != nil {
 		return View{}, err
 	}
@@ -38,34 +38,44 @@ func (q *Queue) Resubmit(ctx context.Context, a auth.Actor, id elevation.Request
 		if err != nil {
 			return f, err
 		}
-		old := f.previous
-		if err := old.Again(now); err != nil {
+		if err := f.resubmission(in.ID, now); err != nil {
 			return f, err
 		}
-		f.chain = store.ChainResubmit
-		f.unwait = old.State(now) != elevation.StateDenied || f.reason != "" && f.reason != old.Justification
-		if f.reason == "" {
-			f.reason = old.Justification
+		r, old := &f.r, f.previous
+		if in.Duration != 0 {
+			r.Requested.Duration = in.Duration
 		}
-		if f.ticket == "" {
-			f.ticket = old.Ticket
-		}
-		attempt := old.Attempt
-		attempt.Mechanism, attempt.Priority, attempt.Duration = string(elevation.FromPortal), orOld(in.Priority, old.Attempt.Priority), in.Duration
-		if in.Duration == 0 {
-			attempt.Duration = old.Requested.Duration
-		}
-		f.r = elevation.Request{ID: in.ID, Origin: elevation.FromResubmit, Endpoint: old.Endpoint, Attempt: attempt, PrioritySetBy: f.by,
-			Requested: elevation.Window{Start: utc(in.Start), Duration: attempt.Duration}, Previous: old.ID, FiledBy: f.by, DraftedAt: now}
+		r.Requested.Start, r.FiledBy = utc(in.Start), f.by
+		r.Attempt.Mechanism, r.Attempt.Priority, r.Attempt.Duration = string(elevation.FromPortal), orOld(in.Priority, old.Attempt.Priority), r.Requested.Duration
 		return f, f.check(now)
 	})
 	return v, err
 }
 
+// resubmission makes f the draft of asking for f.previous again, which is over.
+// Without a reason or a ticket those of then are taken.
+func (f *filing) resubmission(id elevation.RequestID, now time.Time) error {
+	old := f.previous
+	if err := old.Again(now); err != nil {
+		return err
+	}
+	f.chain = store.ChainResubmit
+	f.unwait = old.State(now) != elevation.StateDenied || f.reason != "" && f.reason != old.Justification
+	if f.reason == "" {
+		f.reason = old.Justification
+	}
+	if f.ticket == "" {
+		f.ticket = old.Ticket
+	}
+	f.r = elevation.Request{ID: id, Origin: elevation.FromResubmit, Endpoint: old.Endpoint, Attempt: old.Attempt, PrioritySetBy: f.by,
+		Requested: elevation.Window{Duration: old.Requested.Duration}, Previous: old.ID, DraftedAt: now}
+	return nil
+}
+
 // Extend asks for more time of what is in use: a request of its own, whose
 // approval amends the grant.
 func (q *Queue) Extend(ctx context.Context, a auth.Actor, id elevation.RequestID, in AgainIn) (View, error) {
-	id, in, err := again2(id, in, q.now())
+	id, in, err := checkIDs(id, in, q.now())
 	if err != nil {
 		return View{}, err
 	}
@@ -77,40 +87,6 @@ func (q *Queue) Extend(ctx context.Context, a auth.Actor, id elevation.RequestID
 		return f, f.extension(in, elevation.FromPortal, now)
 	})
 	return v, err
-}
-
-// ExtendFrom is Extend by the person at the endpoint.
-func (q *Queue) ExtendFrom(ctx context.Context, id elevation.EndpointID, in wire.Extend) error {
-	if err := elevation.CheckID(elevation.RequestPrefix, string(in.New)); err != nil {
-		return fmt.Errorf("extend %s: %w: %w", in.Request, elevation.ErrInvalid, err)
-	}
-	err := retry(ctx, func() error {
-		now := q.now()
-		var f filing
-		var old *elevation.Request
-		err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
-			l, err := ownOf(tx, id, in.Request, load)
-			if err != nil {
-				return err
-			}
-			f = filing{loaded: l, by: endpointActor(l.ep), reason: strings.TrimSpace(in.Reason), ticket: l.r.Ticket, previous: l.r}
-			if err := f.extension(AgainIn{ID: in.New, Duration: in.Duration}, elevation.FromEndpoint, now); err != nil {
-				return err
-			}
-			f.r.FiledBy = elevation.Actor{}
-			old, err = known(tx, f)
-			return err
-		})
-		if err != nil || old != nil {
-			return err
-		}
-		_, _, err = q.make(ctx, &f, now)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("extend %s: %w", in.Request, err)
-	}
-	return nil
 }
 
 // extension makes f the draft of an extension of f.previous.
@@ -158,8 +134,8 @@ func followUp(tx *store.Tx, a auth.Actor, id elevation.RequestID, in AgainIn, wh
 	return f, nil
 }
 
-// again2 checks the ids of a request and of the one that shall come of it.
-func again2(id elevation.RequestID, in AgainIn, now time.Time) (elevation.RequestID, AgainIn, error) {
+// checkIDs looks at the ids of a request and of the one that shall come of it.
+func checkIDs(id elevation.RequestID, in AgainIn, now time.Time) (elevation.RequestID, AgainIn, error) {
 	if elevation.CheckID(elevation.RequestPrefix, string(id)) != nil {
 		return "", in, fmt.Errorf("request: %w", elevation.ErrNotFound)
 	}
