@@ -10,7 +10,7 @@ import (
 // What a caller can do wrong. A door maps each to its own words and codes.
 var (
 	ErrInvalid        = errors.New("not valid")                      // the input itself is wrong
-	ErrNotPending     = errors.New("the request is not waiting")     // too late or too early
+	ErrNotPending     = errors.New("this can not be done now")       // too late or too early
 	ErrAlreadyDecided = errors.New("the request is already decided") // somebody else was first
 	ErrSelfApproval   = errors.New("nobody decides their own request")
 	ErrNotAllowed     = errors.New("not allowed") // the actor may not do this
