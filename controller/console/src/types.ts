@@ -29,6 +29,48 @@ export interface Request {
   previous_id: string | null;
   delivery: string;
   emergency: boolean;
+  extends_id: string | null;
+  joined: number;
+  filed_by: Person | null;
+  claim: Claim | null;
+  notes: Note[];
+  escalations: Escalation[];
+  nudges: Nudges;
+  after_review: AfterReview | null;
+}
+
+export interface Claim {
+  by: Person;
+  until: string;
+}
+
+export interface Note {
+  by: Person;
+  at: string;
+  text: string;
+}
+
+export interface Escalation {
+  team: string;
+  name: string;
+  at: string;
+  by: Person | null;
+  comment: string | null;
+}
+
+export interface Nudges {
+  count: number;
+  last_at: string | null;
+}
+
+export interface AfterReview {
+  team: string;
+  comment_required: boolean;
+  blocks: boolean;
+  due_at: string | null;
+  by: Person | null;
+  at: string | null;
+  comment: string | null;
 }
 
 export type State =
@@ -118,6 +160,7 @@ export interface Review {
   at: string;
   comment: string | null;
   duration_seconds: number | null;
+  start: string | null;
 }
 
 export type Verdict = "approved" | "denied";
@@ -155,6 +198,7 @@ export interface Queue {
   position: number | null;
   usual_wait_seconds: number | null;
   can_answer: string[];
+  can_answer_from: string | null;
 }
 
 export interface TimelineItem {
