@@ -28,10 +28,6 @@ import (
 	"github.com/assent-epm/assent/shared/rules"
 )
 
-// ErrConflict means that the change does not fit what is there: a name that is
-// taken, the last administrator, rules that somebody else has just changed.
-var ErrConflict = errors.New("conflict")
-
 // Passwords turns a new password into what is stored; [auth.Accounts] does.
 type Passwords interface {
 	HashPassword(ctx context.Context, password string) (string, error)
@@ -61,6 +57,7 @@ type Admin struct {
 	force    atomic.Pointer[inForce]        // the rules; never nil
 	applying sync.Mutex                     // one set of rules is applied at a time, from reading to putting in force
 	checks   chan struct{}                  // slots for reading large texts of rules
+	checking atomic.Int32                   // texts that are read or wait to be
 	policies atomic.Pointer[store.Policies] // never nil
 	policing sync.Mutex                     // policies are changed and sent one at a time
 }
@@ -144,10 +141,10 @@ func (a *Admin) change(ctx context.Context, fn func(*store.Tx) (audit.Event, err
 	})
 }
 
-// conflict says with [ErrConflict] that something is there already.
+// conflict says with [elevation.ErrConflict] that something is there already.
 func conflict(err error, format string, args ...any) error {
 	if errors.Is(err, store.ErrExists) {
-		return fmt.Errorf("%w: %s", ErrConflict, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w: %s", elevation.ErrConflict, fmt.Sprintf(format, args...))
 	}
 	return err
 }

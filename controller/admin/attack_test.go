@@ -85,3 +85,38 @@ func TestDelegationsOfOnePersonAreBounded(t *testing.T) {
 	}
 	want(t, err, elevation.ErrLimit, "one more")
 }
+
+// An administrator of some endpoints does not learn of the tokens of the others.
+func TestTokensFollowTheScope(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	owners := map[string]auth.Actor{}
+	for login, scope := range map[string]string{"webber": "web", "dbadmin": "db", "keeper": "db"} {
+		u, err := d.AddUser(ctx, Local(), NewUser{Login: login, Roles: []auth.Role{auth.Administrator}, Scope: map[string]string{"role": scope}})
+		want(t, err, nil, login)
+		owners[login] = signedIn(u)
+		_, _, err = d.AddToken(ctx, owners[login], NewToken{Name: "of " + login})
+		want(t, err, nil, login)
+	}
+	list, err := d.Tokens(ctx, owners["dbadmin"])
+	want(t, err, nil, "list")
+	for _, x := range list {
+		if x.Name == "of webber" {
+			t.Error("a token of another scope is listed")
+		}
+	}
+	if len(list) != 2 {
+		t.Errorf("%d tokens, not one's own and the colleague's", len(list))
+	}
+}
+
+// Many who check at the same time do not fill the memory.
+func TestChecksAreBounded(t *testing.T) {
+	d := newDesk(t)
+	d.checking.Add(maxChecks)
+	_, err := d.CheckRules(ctxOf(t), d.chief, idRule)
+	want(t, err, auth.ErrRate, "one more")
+	d.checking.Add(-maxChecks)
+	_, err = d.CheckRules(ctxOf(t), d.chief, idRule)
+	want(t, err, nil, "afterwards")
+}

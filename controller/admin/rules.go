@@ -149,14 +149,21 @@ func newest(tx *store.Tx) (store.Ruleset, error) {
 	return r, err
 }
 
+// maxChecks is how many texts are read or wait to be.
+const maxChecks = 10
+
 // CheckRules reads a text as [Admin.ApplyRules] would and runs its tests. The
 // faults are the answer; an error means that nothing was checked.
 //
-// Reading a large text takes seconds, so two are read at a time and the others
-// wait.
+// Reading a large text takes seconds, so two are read at a time, some wait, and
+// more are told to come again.
 func (a *Admin) CheckRules(ctx context.Context, act auth.Actor, text string) ([]rules.Fault, error) {
 	if err := act.Can(auth.RulesRead); err != nil {
 		return nil, err
+	}
+	defer a.checking.Add(-1)
+	if a.checking.Add(1) > maxChecks {
+		return nil, &auth.RateError{Wait: 5 * time.Second}
 	}
 	select {
 	case a.checks <- struct{}{}:
@@ -178,7 +185,7 @@ type ApplyRules struct {
 // ApplyRules puts rules in force and returns them with their warnings. The same
 // text again changes nothing. It returns a *[FaultsError] for rules that can
 // not be taken, a *[DeniedError] when they would approve what a person denied,
-// and [ErrConflict] when somebody else was faster.
+// and [elevation.ErrConflict] when somebody else was faster.
 func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (Ruleset, []rules.Fault, error) {
 	return a.changeRules(ctx, act, "rules.apply", in.AcknowledgeDenied, func(old store.Ruleset) (store.Ruleset, error) {
 		text, err := a.merged(old, in)
@@ -275,7 +282,7 @@ func (a *Admin) putRules(ctx context.Context, act auth.Actor, old, next store.Ru
 			return audit.Event{}, err
 		}
 		if now.Version != old.Version {
-			return audit.Event{}, fmt.Errorf("%w: the rules were changed meanwhile; look at version %d and apply again", ErrConflict, now.Version)
+			return audit.Event{}, fmt.Errorf("%w: the rules were changed meanwhile; look at version %d and apply again", elevation.ErrConflict, now.Version)
 		}
 		if version, err = tx.PutRuleset(next); err != nil {
 			return audit.Event{}, err

@@ -127,21 +127,26 @@ func tokenData(t store.APIToken, login string) map[string]string {
 	return data
 }
 
-// Tokens lists API tokens, the newest first: everybody's with tokens.write, else
-// one's own.
+// Tokens lists API tokens, the newest first: with tokens.write those of accounts
+// that can see an endpoint inside the actor's scope, else one's own.
 func (a *Admin) Tokens(ctx context.Context, act auth.Actor) ([]store.APIToken, error) {
 	if err := act.Can(auth.TokensOwn); err != nil {
 		return nil, err
 	}
+	all := act.Can(auth.TokensWrite) == nil
 	var list []store.APIToken
 	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		var err error
+		staff, err := tx.Staff()
+		if err != nil {
+			return err
+		}
 		list, err = tx.APITokens()
+		list = slices.DeleteFunc(list, func(t store.APIToken) bool {
+			owner, known := staff.User(t.Owner)
+			return t.Owner != act.User && (!all || !known || !act.Overlaps(owner.Scope))
+		})
 		return err
 	})
-	if err == nil && act.Can(auth.TokensWrite) != nil {
-		list = slices.DeleteFunc(list, func(t store.APIToken) bool { return t.Owner != act.User })
-	}
 	return list, err
 }
 

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -54,6 +55,8 @@ type Insight struct {
 	cfg   Config
 	heavy chan struct{} // slots for reading much history
 	later chan latePage // facts that nobody waits for
+
+	waiting atomic.Int32 // callers without a slot
 
 	patience time.Duration // of the reader of a page
 
@@ -140,8 +143,15 @@ func may(act auth.Actor, permissions ...auth.Permission) error {
 	return nil
 }
 
-// slot lets one caller at a time read much history; the others wait.
+// mostWaiting is how many callers wait to read much history.
+const mostWaiting = 8
+
+// slot lets one caller at a time read much history; some others wait.
 func (s *Insight) slot(ctx context.Context) (free func(), err error) {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > mostWaiting {
+		return nil, &auth.RateError{Wait: 5 * time.Second}
+	}
 	select {
 	case s.heavy <- struct{}{}:
 		return func() { <-s.heavy }, nil
