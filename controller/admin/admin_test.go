@@ -225,7 +225,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("by id: %v %v", err, cmp.Diff(u, got))
 	}
 	_, err = d.AddUser(ctx, d.chief, NewUser{Login: "DINA"})
-	want(t, err, ErrConflict, "a login in other case")
+	want(t, err, elevation.ErrConflict, "a login in other case")
 
 	self, err := d.User(ctx, auth.Actor{User: u.ID, Login: "dina", Roles: u.Roles}, "dina")
 	if err != nil || self.ID != u.ID {
@@ -313,7 +313,7 @@ func TestLastAdministratorStays(t *testing.T) {
 	}
 	for name, try := range attempts {
 		before := d.count(t)
-		want(t, try(), ErrConflict, name)
+		want(t, try(), elevation.ErrConflict, name)
 		if d.count(t) != before {
 			t.Errorf("%s: it was logged as done", name)
 		}

@@ -227,9 +227,9 @@ func (a *Admin) stoodIn(staff *store.Staff, act auth.Actor, x store.Away, in Edi
 		}
 		switch other.User {
 		case x.User:
-			return x, fmt.Errorf("%w: somebody stands in during that time already: %s", ErrConflict, other.ID)
+			return x, fmt.Errorf("%w: somebody stands in during that time already: %s", elevation.ErrConflict, other.ID)
 		case x.Delegate:
-			return x, fmt.Errorf("%w: %s is away during that time too, and nobody votes for somebody who stands in; choose another one", ErrConflict, d.Login)
+			return x, fmt.Errorf("%w: %s is away during that time too, and nobody votes for somebody who stands in; choose another one", elevation.ErrConflict, d.Login)
 		}
 	}
 	return x, nil

@@ -13,7 +13,7 @@ import (
 const deniedDays = 30
 
 // DeniedError says that new rules would approve what a person denied. It is an
-// [ErrConflict]; the caller may acknowledge it.
+// [elevation.ErrConflict]; the caller may acknowledge it.
 type DeniedError struct {
 	Count   int
 	Request elevation.RequestID // the newest of them
@@ -26,8 +26,8 @@ func (e *DeniedError) Error() string {
 		e.Rule, e.Request, e.Count, deniedDays)
 }
 
-// Unwrap makes the error an [ErrConflict].
-func (e *DeniedError) Unwrap() error { return ErrConflict }
+// Unwrap makes the error an [elevation.ErrConflict].
+func (e *DeniedError) Unwrap() error { return elevation.ErrConflict }
 
 // errNoHistory means that this program can not look at what was denied, so rules
 // may only be applied with that acknowledged.

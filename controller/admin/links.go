@@ -121,7 +121,7 @@ func seeLink(tx *store.Tx, staff *store.Staff, act auth.Actor, l store.Link) (Li
 }
 
 // AddLink ties an account to a user of one endpoint, or of every endpoint of a
-// directory. [ErrConflict] when it is there already.
+// directory. [elevation.ErrConflict] when it is there already.
 func (a *Admin) AddLink(ctx context.Context, act auth.Actor, in EditLink) (Link, error) {
 	l := store.Link{ID: elevation.LinkID(elevation.NewID(elevation.LinkPrefix, a.cfg.Now())), MadeAt: a.cfg.Now()}
 	return a.putLink(ctx, act, "link.add", in, func(_ *store.Tx, staff *store.Staff) (store.Link, error) {
@@ -191,7 +191,7 @@ func (a *Admin) putLink(ctx context.Context, act auth.Actor, what string, in Edi
 		next.By = by(act)
 		for _, l := range staff.Links {
 			if l.ID != next.ID && l.Link == next.Link {
-				return audit.Event{}, fmt.Errorf("%w: the link is there already: %s", ErrConflict, l.ID)
+				return audit.Event{}, fmt.Errorf("%w: the link is there already: %s", elevation.ErrConflict, l.ID)
 			}
 		}
 		if err := tx.PutLink(next); err != nil {

@@ -82,7 +82,7 @@ func (a *Admin) mayChange(ctx context.Context, act auth.Actor, what string, acco
 	return nil
 }
 
-// AddUser makes an account. Roles default to requester. [ErrConflict] when the
+// AddUser makes an account. Roles default to requester. [elevation.ErrConflict] when the
 // login is taken, in whatever case.
 func (a *Admin) AddUser(ctx context.Context, act auth.Actor, in NewUser) (store.User, error) {
 	now := a.cfg.Now()
@@ -200,7 +200,7 @@ func account(tx *store.Tx, who string) (store.User, error) {
 }
 
 // EditUser changes an account, named by login or id. A new password, and
-// disabling, end its sessions. [ErrConflict] when it is the last administrator
+// disabling, end its sessions. [elevation.ErrConflict] when it is the last administrator
 // who could undo it.
 func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in EditUser) (store.User, error) {
 	if err := a.may(ctx, act, auth.UsersWrite, "user.edit"); err != nil {
@@ -226,7 +226,7 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 			return audit.Event{}, err
 		}
 		if roleList(now.Roles) != roleList(old.Roles) || labelList(now.Scope) != labelList(old.Scope) {
-			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
+			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", elevation.ErrConflict)
 		}
 		next = a.edited(now, in, hash)
 		if hash != "" {
@@ -318,7 +318,7 @@ func changes(old, next store.User) map[string]string {
 	return data
 }
 
-// administered fails with [ErrConflict] when nobody is left who can administer:
+// administered fails with [elevation.ErrConflict] when nobody is left who can administer:
 // an account that may sign in, with the role administrator over all endpoints.
 func administered(tx *store.Tx) error {
 	all, err := tx.Users()
@@ -330,7 +330,7 @@ func administered(tx *store.Tx) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: this is the last administrator; make another one first", ErrConflict)
+	return fmt.Errorf("%w: this is the last administrator; make another one first", elevation.ErrConflict)
 }
 
 // DeleteUser deletes an account, named by login or id, with its tokens and
@@ -356,7 +356,7 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 			return audit.Event{}, errors.Join(denied, err)
 		}
 		if auth.Powerful(now.Roles) != auth.Powerful(u.Roles) {
-			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", ErrConflict)
+			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", elevation.ErrConflict)
 		}
 		if err := tx.DeleteUser(u.ID); err != nil {
 			return audit.Event{}, err

@@ -163,7 +163,7 @@ func textOf(all []store.Ruleset, version int64) string {
 }
 
 // ConfirmRules puts a proposal in force. Whoever made it, or could act as who
-// made it, can not. [ErrConflict] when it was answered already or the rules have
+// made it, can not. [elevation.ErrConflict] when it was answered already or the rules have
 // changed since.
 func (a *Admin) ConfirmRules(ctx context.Context, act auth.Actor, id string) (Ruleset, []rules.Fault, error) {
 	p, err := a.answerable(ctx, act, id, "rules.confirm")
@@ -180,7 +180,7 @@ func (a *Admin) ConfirmRules(ctx context.Context, act auth.Actor, id string) (Ru
 		return Ruleset{}, nil, err
 	}
 	if old.Version != p.Base {
-		return Ruleset{}, nil, fmt.Errorf("%w: the rules have changed since this was proposed; reject it and propose it again", ErrConflict)
+		return Ruleset{}, nil, fmt.Errorf("%w: the rules have changed since this was proposed; reject it and propose it again", elevation.ErrConflict)
 	}
 	own, faults := a.parse(p.YAML)
 	if own == nil {
@@ -249,7 +249,7 @@ func answered(p store.Proposal) error {
 	if p.Confirmed {
 		said = "confirmed"
 	}
-	return fmt.Errorf("%w: this was %s by %s already", ErrConflict, said, p.DecidedBy.Name)
+	return fmt.Errorf("%w: this was %s by %s already", elevation.ErrConflict, said, p.DecidedBy.Name)
 }
 
 // isSecond refuses the author of a proposal in every shape, and looks again

@@ -18,7 +18,7 @@ type EditRule struct {
 	AcknowledgeDenied bool
 }
 
-// AddRule adds one rule behind the others. [ErrConflict] when its name is taken.
+// AddRule adds one rule behind the others. [elevation.ErrConflict] when its name is taken.
 func (a *Admin) AddRule(ctx context.Context, act auth.Actor, in EditRule) (rules.Rule, Ruleset, []rules.Fault, error) {
 	var name elevation.RuleID
 	r, faults, err := a.changeRules(ctx, act, "rules.add", in.AcknowledgeDenied, func(old store.Ruleset) (store.Ruleset, error) {
@@ -28,7 +28,7 @@ func (a *Admin) AddRule(ctx context.Context, act auth.Actor, in EditRule) (rules
 		}
 		added, changed, _ := rules.Changes([]byte(old.YAML), text)
 		if len(added) != 1 {
-			return store.Ruleset{}, fmt.Errorf("%w: a rule of this name is there already: change it instead (%d)", ErrConflict, len(changed))
+			return store.Ruleset{}, fmt.Errorf("%w: a rule of this name is there already: change it instead (%d)", elevation.ErrConflict, len(changed))
 		}
 		name = elevation.RuleID(added[0])
 		if in.Mode != "" {
@@ -93,7 +93,7 @@ func (a *Admin) ownRule(name elevation.RuleID) error {
 	}
 	for _, r := range force.set.Rules() {
 		if r.Name == name {
-			return fmt.Errorf("%w: rule %s belongs to pack %s: switch the pack, or add a rule of the same name, which takes its place", ErrConflict, name, r.Pack)
+			return fmt.Errorf("%w: rule %s belongs to pack %s: switch the pack, or add a rule of the same name, which takes its place", elevation.ErrConflict, name, r.Pack)
 		}
 	}
 	return fmt.Errorf("rule %s: %w", audit.Clip(string(name), 80), elevation.ErrNotFound)

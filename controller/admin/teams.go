@@ -119,7 +119,7 @@ func shownTeam(staff *store.Staff, act auth.Actor, t store.Team) Team {
 	return out
 }
 
-// AddTeam makes a team. [ErrConflict] when its name is taken.
+// AddTeam makes a team. [elevation.ErrConflict] when its name is taken.
 func (a *Admin) AddTeam(ctx context.Context, act auth.Actor, in EditTeam) (Team, error) {
 	t := store.Team{ID: elevation.TeamID(elevation.NewID(elevation.TeamPrefix, a.cfg.Now())), MadeAt: a.cfg.Now()}
 	return a.putTeam(ctx, act, "team.add", in, func(staff *store.Staff) (store.Team, error) {
@@ -162,7 +162,7 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 		}
 		if old.Name != "" && old.Name != next.Name {
 			if why := a.namedByRule(old); why != "" {
-				return audit.Event{}, fmt.Errorf("%w: %s; name the team there by its id %s, or keep the name", ErrConflict, why, old.ID)
+				return audit.Event{}, fmt.Errorf("%w: %s; name the team there by its id %s, or keep the name", elevation.ErrConflict, why, old.ID)
 			}
 		}
 		data := teamChanges(staff, old, next)
@@ -207,11 +207,11 @@ func edited(staff *store.Staff, set store.Settings, t store.Team, in EditTeam) (
 		return t, fmt.Errorf("%w: a name does not begin like an id", elevation.ErrInvalid)
 	}
 	if (t.ID == delegation.ApproversID) != strings.EqualFold(t.Name, delegation.ApproversName) {
-		return t, fmt.Errorf("%w: the name %s belongs to the team that is always there", ErrConflict, delegation.ApproversName)
+		return t, fmt.Errorf("%w: the name %s belongs to the team that is always there", elevation.ErrConflict, delegation.ApproversName)
 	}
 	for _, other := range staff.Teams {
 		if other.ID != t.ID && strings.EqualFold(other.Name, t.Name) {
-			return t, fmt.Errorf("%w: the team %s is there already", ErrConflict, t.Name)
+			return t, fmt.Errorf("%w: the team %s is there already", elevation.ErrConflict, t.Name)
 		}
 	}
 	if in.Labels != nil {
@@ -383,7 +383,7 @@ func ladderList(staff *store.Staff, t store.Team) string {
 	return strings.Join(out, ", ")
 }
 
-// DeleteTeam deletes a team, named by id or name. [ErrConflict] while a rule or
+// DeleteTeam deletes a team, named by id or name. [elevation.ErrConflict] while a rule or
 // another team's ladder names it, or requests wait for it: nobody could answer
 // those.
 func (a *Admin) DeleteTeam(ctx context.Context, act auth.Actor, name string) error {
@@ -405,7 +405,7 @@ func (a *Admin) DeleteTeam(ctx context.Context, act auth.Actor, name string) err
 		}
 		if why, err := a.needed(tx, staff, t); err != nil || why != "" {
 			if err == nil {
-				err = fmt.Errorf("%w: %s", ErrConflict, why)
+				err = fmt.Errorf("%w: %s", elevation.ErrConflict, why)
 			}
 			return audit.Event{}, err
 		}

@@ -41,7 +41,7 @@ func TestTeams(t *testing.T) {
 	if again, err := d.Team(ctx, d.reader, "Approvers"); err != nil || again.Automatic || len(again.People) != 1 {
 		t.Errorf("the approvers once edited: %+v %v", again, err)
 	}
-	want(t, d.DeleteTeam(ctx, d.chief, "Approvers"), ErrConflict, "delete the approvers")
+	want(t, d.DeleteTeam(ctx, d.chief, "Approvers"), elevation.ErrConflict, "delete the approvers")
 	want(t, d.DeleteTeam(ctx, d.chief, "nobody"), elevation.ErrNotFound, "delete an unknown team")
 	want(t, d.DeleteTeam(ctx, d.chief, string(team.ID)), nil, "delete")
 	kinds, last := d.events(t, seen)
@@ -80,12 +80,12 @@ func TestTeamInputIsRefused(t *testing.T) {
 	}
 	for name, in := range map[string]EditTeam{"approvers": {Name: new("APPROVERS")}} {
 		_, err := d.AddTeam(ctx, d.chief, in)
-		want(t, err, ErrConflict, name)
+		want(t, err, elevation.ErrConflict, name)
 	}
 	_, err := d.EditTeam(ctx, d.chief, "Approvers", EditTeam{Labels: &map[string]string{"a": "b"}})
 	want(t, err, elevation.ErrInvalid, "a scope for the approvers")
 	_, err = d.EditTeam(ctx, d.chief, "Approvers", EditTeam{Name: new("Others")})
-	want(t, err, ErrConflict, "another name for the approvers")
+	want(t, err, elevation.ErrConflict, "another name for the approvers")
 }
 
 func TestTeamsKeepTheirScope(t *testing.T) {
@@ -136,7 +136,7 @@ func TestLinks(t *testing.T) {
 		want(t, err, elevation.ErrInvalid, name)
 	}
 	_, err = d.AddLink(ctx, d.chief, EditLink{Account: new("bo"), Endpoint: new(string(ep.ID)), User: new("bchen")})
-	want(t, err, ErrConflict, "twice")
+	want(t, err, elevation.ErrConflict, "twice")
 	_, err = d.AddLink(ctx, d.bo, EditLink{Account: new("bo"), Endpoint: new("web-1"), User: new("root")})
 	want(t, err, elevation.ErrNotAllowed, "an approver")
 	narrow := d.chief
@@ -185,9 +185,9 @@ func TestDelegations(t *testing.T) {
 		want(t, err, elevation.ErrInvalid, name)
 	}
 	_, err = d.AddDelegation(ctx, d.bo, EditAway{Delegate: new("chief"), Until: &hour})
-	want(t, err, ErrConflict, "twice at a time")
+	want(t, err, elevation.ErrConflict, "twice at a time")
 	_, err = d.AddDelegation(ctx, d.chief, EditAway{Delegate: new("bo"), Until: &hour})
-	want(t, err, ErrConflict, "to somebody who is away")
+	want(t, err, elevation.ErrConflict, "to somebody who is away")
 	_, err = d.AddDelegation(ctx, d.bo, EditAway{User: new("chief"), Delegate: new("cy"), Until: &hour})
 	want(t, err, elevation.ErrNotAllowed, "for somebody else")
 	_, err = d.AddDelegation(ctx, d.reader, EditAway{Delegate: new("cy"), Until: &hour})

@@ -248,7 +248,7 @@ func TestRulesAgainstDenials(t *testing.T) {
 	id := d.deniedRequest(t)
 	_, _, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: idRule})
 	var denied *DeniedError
-	if !errors.As(err, &denied) || !errors.Is(err, ErrConflict) || denied.Request != id || denied.Count != 1 || denied.Rule != "id" {
+	if !errors.As(err, &denied) || !errors.Is(err, elevation.ErrConflict) || denied.Request != id || denied.Count != 1 || denied.Rule != "id" {
 		t.Fatalf("got %v", err)
 	}
 	if len(own(d.Set())) != 0 {

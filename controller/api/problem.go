@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
@@ -71,7 +70,6 @@ func errorTable() []meaning {
 		{elevation.ErrInvalid, http.StatusBadRequest, codeInvalid},
 		{elevation.ErrID, http.StatusNotFound, codeNotFound},
 		{elevation.ErrConflict, http.StatusConflict, codeConflict},
-		{admin.ErrConflict, http.StatusConflict, codeConflict},
 		{store.ErrExists, http.StatusConflict, codeConflict},
 		{store.ErrStale, http.StatusConflict, codeConflict},
 		{store.ErrBusy, http.StatusServiceUnavailable, codeUnavailable},

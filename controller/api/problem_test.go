@@ -15,7 +15,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -43,7 +42,6 @@ func sentinels() map[string]error {
 		"store.ErrClosed":             store.ErrClosed,
 		"store.ErrCursor":             store.ErrCursor,
 		"store.ErrKeyReused":          store.ErrKeyReused,
-		"admin.ErrConflict":           admin.ErrConflict,
 	}
 }
 

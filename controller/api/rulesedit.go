@@ -95,7 +95,7 @@ func (s *server) editRule(ctx context.Context, a auth.Actor, in *editRuleInput) 
 func (s *server) removeRule(ctx context.Context, a auth.Actor, in *dropRuleInput) error {
 	r, err := s.cfg.Admin.RemoveRule(ctx, a, elevation.RuleID(in.ID), in.AcknowledgeDenied)
 	if err == nil && r.Proposal != nil {
-		return fmt.Errorf("%w: it is not removed yet: %s waits for a second person (%s)", admin.ErrConflict, r.Proposal.ID, r.Proposal.Why)
+		return fmt.Errorf("%w: it is not removed yet: %s waits for a second person (%s)", elevation.ErrConflict, r.Proposal.ID, r.Proposal.Why)
 	}
 	return err
 }

@@ -16,7 +16,7 @@ var (
 	ErrNotAllowed     = errors.New("not allowed") // the actor may not do this
 	ErrNotFound       = errors.New("not found")
 	ErrLimit          = errors.New("limit reached")
-	ErrConflict       = errors.New("it does not fit what is there")      // the input is good, but not now
+	ErrConflict       = errors.New("conflict")                           // the input is good, but not now
 	ErrStepUp         = errors.New("the approver must show to be there") // sign in again first
 )
 
