@@ -1,13 +1,14 @@
-// Package admin is what administrators do: rules, accounts, API tokens,
-// enrolment tokens, endpoints and settings.
+// Package admin is what administrators do: rules, packs, accounts, tokens,
+// endpoints and their policies, teams, links, stand-ins and settings.
 //
 // Every verb checks the permission of its actor, checks its input, and writes
 // the change together with its audit event in one transaction; a refused change
 // is logged as auth.refused. It never touches requests and grants, which belong
 // to queue, and recognises nobody, which is the work of auth.
 //
-// rules.go keeps the set of rules that is in force ([Admin.Set]); proposals.go
-// is the second person for changes of it, packs.go and policies.go tell their own.
+// Read rules.go for the set of rules in force ([Admin.Set]), ruleedit.go, packs.go
+// and proposals.go for what changes it, policies.go for what endpoints are told,
+// teams.go, links.go and away.go for who may answer; the others tell their own.
 package admin
 
 import (

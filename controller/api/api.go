@@ -6,9 +6,10 @@
 // loaded object, for every door alike.
 //
 // Read route.go for how an operation is declared, door.go for what every call
-// passes, problem.go for the one table of errors. requests.go, rules.go,
-// people.go, endpoints.go, audit.go, events.go and settings.go are the
-// operations; their bodies are the types of controller/client.
+// passes, problem.go for the one table of errors. Then the operations, a file for
+// each noun: requests.go for lists and views of requests (groups.go by what they
+// share), file.go for new ones, verbs.go for what is done to them; rules.go,
+// teams.go, insight.go and the like. Their bodies are types of controller/client.
 package api
 
 import (

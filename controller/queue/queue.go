@@ -1,15 +1,15 @@
-// Package queue is the flow of a request on the controller: drafted, completed,
-// reviewed, granted, taken back. It is the only writer of requests and grants.
+// Package queue is the flow of a request on the controller, from the draft to
+// its end, and the only writer of requests and grants. It decides nothing by
+// itself: shared/rules answers without a person, shared/delegation says who may
+// answer, shared/elevation what is lawful, controller/auth who may do what. It
+// signs outside of any transaction and writes facts, events and frames in one,
+// which is refused, and tried again, when the facts have changed meanwhile.
 //
-// It decides nothing by itself: shared/rules answers without a person,
-// shared/delegation says who may answer, shared/elevation which change is
-// lawful, controller/auth who may do what. The queue loads the facts, asks them,
-// signs outside of any transaction, and writes the new facts, the audit events
-// and the frames for the endpoint in one, which is refused when the request has
-// changed meanwhile; then it looks again. Refusals are audited too.
-//
-// Read attempt.go for what endpoints ask, review.go and acts.go for what people
-// do, sweep.go for what time does, change.go for how all of it is written.
+// Read attempt.go for what endpoints ask, file.go and resubmit.go for requests
+// made elsewhere, weigh.go for what answers them; review.go, then desk.go,
+// acts.go, group.go and afterreview.go for what people do; access.go and
+// emergency.go for answers without a vote; plan.go, climb.go and sweep.go for
+// teams and time; read.go and veil.go for what is shown, change.go for writing.
 package queue
 
 import (

@@ -7,9 +7,9 @@
 // after the commit is durable (WAL, synchronous=FULL). A change of anything that
 // is audited does not commit without an audit event in the same call.
 //
-// The package never decides: what may change is in shared/elevation and
-// controller/queue. Read writer.go for the group commit, requests.go for how the
-// queue is indexed, audit.go for the log.
+// Read writer.go for the group commit and requests.go for the queue; lists.go,
+// page.go, listing.go and counters.go for how lists are found and counted; teams.go
+// and links.go for the staff; audit.go for the log, retention.go for what goes.
 package store
 
 import (

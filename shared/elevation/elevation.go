@@ -6,8 +6,9 @@
 // or an error. A request stores facts with their times and never a state:
 // [Request.State] derives it, so no two places can disagree about it.
 //
-// Read request.go for the facts, state.go for the derived state, and
-// transitions.go for what may happen next. Who may answer is in delegation,
+// Read request.go for the facts, state.go for the derived state, transitions.go
+// for what may happen next, desk.go for what is done to one that waits, file.go
+// for asking again and for answers that last. Who may answer is in delegation,
 // what rules say is in rules, the signature over a grant is in sign.
 package elevation
 
