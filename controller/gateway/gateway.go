@@ -55,8 +55,8 @@ type Config struct {
 	Policy func(context.Context, elevation.EndpointID) error
 	// Console is where people sign in, as endpoints tell them; may be nil.
 	Console func() string
-	Now    func() time.Time // nil = time.Now
-	Log    *slog.Logger
+	Now     func() time.Time // nil = time.Now
+	Log     *slog.Logger
 
 	Ping     time.Duration // agents ping this often, 30 s
 	Progress time.Duration // the place in the queue is told anew this often, 10 s
