@@ -57,6 +57,9 @@ run: ## try Assent on this machine: controller, agent and sudo, all undone at th
 	@CGO_ENABLED=0 $(GO) build -o bin/dev/runhere ./e2e/cmd/runhere
 	@if [ "$$(id -u)" = 0 ]; then exec bin/dev/runhere with $$PPID; else echo "Root is needed to install the agent; sudo may ask for your password once."; exec sudo bin/dev/runhere with $$PPID; fi
 
+# Random histories are the same in every run, so that a failure is of what was
+# changed; RAPID_SEED=0 makes new ones.
+test: export RAPID_SEED ?= 20261121
 test: ## run every test this machine can run, and say which it could not
 	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm || true
 	@$(MAKE) build

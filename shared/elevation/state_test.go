@@ -156,6 +156,7 @@ func TestLateStartIsInUse(t *testing.T) {
 		late := now.Add(90 * time.Minute)
 		if swept {
 			r, _ = r.Sweep(late)
+			r, _ = r.RemoveByTeam(late)
 		}
 		if s := r.State(late); s != StateExpired {
 			t.Fatalf("not used in time: %s", s)
@@ -163,6 +164,9 @@ func TestLateStartIsInUse(t *testing.T) {
 		next, _, err := r.Report(ReportStarted, "gr_1", "", nil, late, late)
 		if err != nil || next.State(late) != StateActive {
 			t.Errorf("swept %v: in use it is %s (%v)", swept, next.State(late), err)
+		}
+		if !next.RemovedByTeamAt.IsZero() { // what runs is on every list again
+			t.Errorf("swept %v: what is in use is on no approver's list", swept)
 		}
 		if _, err := next.Revoke(Actor{Kind: ByUser, ID: "usr_1"}, "", late); err != nil {
 			t.Errorf("swept %v: %v", swept, err)

@@ -397,6 +397,7 @@ func (r Request) Report(kind ReportKind, grant GrantID, reason EndReason, exit *
 			return r, false, nil
 		}
 		r.Grant.StartedAt = at
+		r.RemovedAt, r.RemovedByTeamAt = time.Time{}, time.Time{} // a late start: what runs is on every list
 		if r.Grant.DeliveredAt.IsZero() {
 			r.Grant.DeliveredAt = at
 		}
