@@ -27,6 +27,7 @@ const (
 	eventWrite     = 20 * time.Second // a reader that takes longer is cut off and resumes
 	eventBatch     = 200
 	streamsPerUser = 16
+	catchUp        = 20_000 // events that are looked through for who does not read the whole log
 )
 
 func (s *server) addEvents() {
@@ -64,15 +65,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) 
 	if err != nil {
 		return err
 	}
-	f.after = head
-	reset := false
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		n, err := strconv.ParseUint(id, 10, 62)
-		reset = err != nil || n > head
-		if !reset {
-			f.after = n
-		}
-	}
+	after, reset := goOn(r.Header.Get("Last-Event-ID"), head, mayReadAudit(act) == nil)
+	f.after = after
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
@@ -84,6 +78,20 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) 
 		f.run()
 	}
 	return nil
+}
+
+// goOn is after which event a stream begins, and whether the caller must read
+// everything anew: it names an event that is not there, or one so long ago that
+// looking through all since for what they may see costs more than that.
+func goOn(last string, head uint64, whole bool) (after uint64, reset bool) {
+	if last == "" {
+		return head, false
+	}
+	n, err := strconv.ParseUint(last, 10, 62)
+	if err != nil || n > head || !whole && head-n > catchUp {
+		return head, true
+	}
+	return n, false
 }
 
 // openStream counts a stream of one account.
@@ -176,6 +184,11 @@ func (f *follower) batch() (more bool, err error) {
 func (f *follower) live(e audit.Event) (client.LiveEvent, bool, error) {
 	l := client.LiveEvent{AuditEvent: auditEvent(e)}
 	whole := mayReadAudit(f.act) == nil
+	kind := e.Kind.String()
+	ofRequest := strings.HasPrefix(kind, "request.") || strings.HasPrefix(kind, "grant.")
+	if !whole && !ofRequest {
+		return l, false, nil
+	}
 	if e.Request != "" {
 		v, err := f.s.cfg.Queue.Get(f.r.Context(), f.act, e.Request)
 		switch {
@@ -191,9 +204,7 @@ func (f *follower) live(e audit.Event) (client.LiveEvent, bool, error) {
 			return l, false, err
 		}
 	}
-	kind := e.Kind.String()
-	ofRequest := strings.HasPrefix(kind, "request.") || strings.HasPrefix(kind, "grant.")
-	return l, whole || ofRequest && l.Request != nil, nil
+	return l, whole || l.Request != nil, nil
 }
 
 func (f *follower) send(text string) error {

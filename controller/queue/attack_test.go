@@ -42,6 +42,13 @@ func TestReadingTokenWritesNothing(t *testing.T) {
 	if v := b.seen(waiting); v.State != elevation.StatePending || v.Request.Nudges != 0 {
 		t.Errorf("%s, %d reminders", v.State, v.Request.Nudges)
 	}
+	outside := who("dee")
+	outside.Scope, outside.Scopes = map[string]string{"role": "db"}, reader.Scopes
+	_, err = b.Cancel(ctx, outside, waiting)
+	wantErr(t, "outside of the scope", err, elevation.ErrNotFound)
+	if errors.Is(err, elevation.ErrNotAllowed) {
+		t.Errorf("it tells that the request is there: %v", err)
+	}
 	reader.Scopes = append(reader.Scopes, auth.ScopeRequestsDecide)
 	_, err = b.Cancel(ctx, reader, waiting)
 	wantErr(t, "with the scope for writing", err, nil)
@@ -250,5 +257,24 @@ func TestTicketsOfOneCallerAreBounded(t *testing.T) {
 	wantErr(t, "afterwards", b.lookUpFor(ctx, "usr_eve", "INC-1"), nil)
 	if len(b.asking) != 0 {
 		t.Errorf("still asking: %v", b.asking)
+	}
+}
+
+// What a rule gives at the most is not grown by asking the same rule again.
+func TestExtensionsStayWithinTheRule(t *testing.T) {
+	b := newBed(t, approveID).people().linked()
+	ctx := context.Background()
+	in := attempt("x")
+	a, err := b.Draft(ctx, ep, in)
+	if err != nil || !a.Decided {
+		t.Fatalf("%+v %v", a, err)
+	}
+	b.report(in.Request, elevation.ReportStarted, "")
+	if d := b.seen(in.Request).Request.Granted.Duration; d != time.Hour {
+		t.Fatalf("granted for %s", d)
+	}
+	v, err := b.Extend(ctx, evelyn(), in.Request, AgainIn{Duration: time.Minute, Justification: "it takes longer"})
+	if err == nil {
+		t.Errorf("more than the rule gives: %s, granted %s", v.State, b.seen(in.Request).Request.Granted.Duration)
 	}
 }

@@ -33,7 +33,10 @@ func (q *Queue) act(ctx context.Context, a auth.Actor, id elevation.RequestID, v
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(l.visible(a), mayWrite(a)); err != nil {
+		if err := l.visible(a); err != nil {
+			return err
+		}
+		if err := mayWrite(a); err != nil {
 			return err
 		}
 		c := &change{now: now, next: l.r}
