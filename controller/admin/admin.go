@@ -142,6 +142,33 @@ func (a *Admin) change(ctx context.Context, fn func(*store.Tx) (audit.Event, err
 	})
 }
 
+// look reads who may answer, and with it whatever do wants.
+func (a *Admin) look(ctx context.Context, do func(*store.Tx, *store.Staff) error) error {
+	return a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		staff, err := tx.Staff()
+		if err != nil {
+			return err
+		}
+		return do(tx, staff)
+	})
+}
+
+// changeStaff is change of who may answer. What fn does not allow is logged as a
+// refusal of what.
+func (a *Admin) changeStaff(ctx context.Context, act auth.Actor, what string, fn func(*store.Tx, *store.Staff) (audit.Event, error)) error {
+	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		staff, err := tx.Staff()
+		if err != nil {
+			return audit.Event{}, err
+		}
+		return fn(tx, staff)
+	})
+	if errors.Is(err, elevation.ErrNotAllowed) {
+		return a.refuse(ctx, act, what, err)
+	}
+	return err
+}
+
 // conflict says with [elevation.ErrConflict] that something is there already.
 func conflict(err error, format string, args ...any) error {
 	if errors.Is(err, store.ErrExists) {

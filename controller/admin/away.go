@@ -40,11 +40,7 @@ func (a *Admin) Delegations(ctx context.Context, act auth.Actor) (list []Away, e
 	if err := either(act, auth.TeamRead, auth.RequestsOwn); err != nil {
 		return nil, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(_ *store.Tx, staff *store.Staff) error {
 		list = nil
 		for _, x := range staff.Away {
 			if shown, ok := seeAway(staff, act, x); ok {
@@ -61,11 +57,7 @@ func (a *Admin) Delegation(ctx context.Context, act auth.Actor, id elevation.Del
 	if err := either(act, auth.TeamRead, auth.RequestsOwn); err != nil {
 		return x, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(_ *store.Tx, staff *store.Staff) error {
 		x, err = findAway(staff, act, id)
 		return err
 	})
@@ -124,13 +116,7 @@ func (a *Admin) putAway(ctx context.Context, act auth.Actor, what string, in Edi
 		return Away{}, a.refuse(ctx, act, what, err)
 	}
 	var shown Away
-	var denied error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		denied = nil
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, what, func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		old, err := find(staff)
 		if err != nil {
 			return audit.Event{}, err
@@ -143,8 +129,8 @@ func (a *Admin) putAway(ctx context.Context, act auth.Actor, what string, in Edi
 			}
 			next.User = u.ID
 		}
-		if denied = appoints(staff, act, old, next); denied != nil {
-			return audit.Event{}, denied
+		if err := appoints(staff, act, old, next); err != nil {
+			return audit.Event{}, err
 		}
 		if next, err = a.stoodIn(staff, act, next, in); err != nil {
 			return audit.Event{}, err
@@ -156,9 +142,6 @@ func (a *Admin) putAway(ctx context.Context, act auth.Actor, what string, in Edi
 		shown, _ = seeAway(staff, act, next)
 		return a.event(act, audit.AwayChanged, awayData(shown)), nil
 	})
-	if denied != nil {
-		return Away{}, a.refuse(ctx, act, what, denied)
-	}
 	return shown, err
 }
 
@@ -246,28 +229,19 @@ func (a *Admin) DeleteDelegation(ctx context.Context, act auth.Actor, id elevati
 	if err := either(act, auth.TeamsWrite, auth.RequestsDecide); err != nil {
 		return a.refuse(ctx, act, "delegation.delete", err)
 	}
-	var denied error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		denied = nil
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, "delegation.delete", func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		x, err := findAway(staff, act, id)
 		if err != nil {
 			return audit.Event{}, err
 		}
 		if x.Delegate != act.User {
-			if denied = appoints(staff, act, x.Away); denied != nil {
-				return audit.Event{}, denied
+			if err := appoints(staff, act, x.Away); err != nil {
+				return audit.Event{}, err
 			}
 		}
 		data := awayData(x)
 		data["deleted"] = "true"
 		return a.event(act, audit.AwayChanged, data), tx.DeleteAway(id)
 	})
-	if denied != nil {
-		return a.refuse(ctx, act, "delegation.delete", denied)
-	}
 	return err
 }

@@ -40,11 +40,7 @@ func (a *Admin) Links(ctx context.Context, act auth.Actor) (list []Link, err err
 	if err := either(act, auth.LinksRead, auth.RequestsOwn); err != nil {
 		return nil, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(tx *store.Tx, staff *store.Staff) error {
 		list = nil
 		for _, l := range staff.Links {
 			shown, err := seeLink(tx, staff, act, l)
@@ -66,11 +62,7 @@ func (a *Admin) Link(ctx context.Context, act auth.Actor, id elevation.LinkID) (
 	if err := either(act, auth.LinksRead, auth.RequestsOwn); err != nil {
 		return l, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(tx *store.Tx, staff *store.Staff) error {
 		l, err = findLink(tx, staff, act, id)
 		return err
 	})
@@ -170,18 +162,9 @@ func (a *Admin) putLink(ctx context.Context, act auth.Actor, what string, in Edi
 		return Link{}, err
 	}
 	var shown Link
-	var denied error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		denied = nil
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, what, func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		old, err := find(tx, staff)
 		if err != nil {
-			if errors.Is(err, elevation.ErrNotAllowed) {
-				denied = err
-			}
 			return audit.Event{}, err
 		}
 		next, err := tied(tx, staff, act, old, in)
@@ -202,9 +185,6 @@ func (a *Admin) putLink(ctx context.Context, act auth.Actor, what string, in Edi
 		ev.Endpoint = next.Link.Endpoint
 		return ev, err
 	})
-	if denied != nil {
-		return Link{}, a.refuse(ctx, act, what, denied)
-	}
 	return shown, err
 }
 
@@ -307,18 +287,13 @@ func (a *Admin) DeleteLink(ctx context.Context, act auth.Actor, id elevation.Lin
 	if err := a.may(ctx, act, auth.LinksWrite, "link.delete"); err != nil {
 		return err
 	}
-	var denied error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, "link.delete", func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		l, err := findLink(tx, staff, act, id)
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if denied = notOwn(staff, act, l.Link); denied != nil {
-			return audit.Event{}, denied
+		if err := notOwn(staff, act, l.Link); err != nil {
+			return audit.Event{}, err
 		}
 		data := linkData(l.Link, l.Login)
 		data["deleted"] = "true"
@@ -326,8 +301,5 @@ func (a *Admin) DeleteLink(ctx context.Context, act auth.Actor, id elevation.Lin
 		ev.Endpoint = l.Link.Link.Endpoint
 		return ev, tx.DeleteLink(id)
 	})
-	if denied != nil {
-		return a.refuse(ctx, act, "link.delete", denied)
-	}
 	return err
 }

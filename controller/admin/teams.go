@@ -54,11 +54,7 @@ func (a *Admin) Teams(ctx context.Context, act auth.Actor) (list []Team, err err
 	if err := act.Can(auth.TeamRead); err != nil {
 		return nil, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(_ *store.Tx, staff *store.Staff) error {
 		list = nil
 		for _, t := range staff.AllTeams() {
 			if act.Overlaps(t.Labels) {
@@ -75,11 +71,7 @@ func (a *Admin) Team(ctx context.Context, act auth.Actor, name string) (t Team, 
 	if err := act.Can(auth.TeamRead); err != nil {
 		return t, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		staff, err := tx.Staff()
-		if err != nil {
-			return err
-		}
+	err = a.look(ctx, func(_ *store.Tx, staff *store.Staff) error {
 		found, err := findTeam(staff, act, name)
 		t = shownTeam(staff, act, found)
 		return err
@@ -143,12 +135,7 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 		return Team{}, err
 	}
 	var shown Team
-	var beyond error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, what, func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		old, err := find(staff)
 		if err != nil {
 			return audit.Event{}, err
@@ -157,8 +144,8 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if beyond = a.mayTeam(act, old, next); beyond != nil {
-			return audit.Event{}, beyond
+		if err := a.mayTeam(act, old, next); err != nil {
+			return audit.Event{}, err
 		}
 		if old.Name != "" && old.Name != next.Name {
 			if why := a.namedByRule(old); why != "" {
@@ -179,9 +166,6 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 		shown = shownTeam(staff, act, next)
 		return a.event(act, audit.TeamChanged, data), nil
 	})
-	if beyond != nil {
-		return Team{}, a.refuse(ctx, act, what, beyond)
-	}
 	return shown, err
 }
 
@@ -390,18 +374,13 @@ func (a *Admin) DeleteTeam(ctx context.Context, act auth.Actor, name string) err
 	if err := a.may(ctx, act, auth.TeamsWrite, "team.delete"); err != nil {
 		return err
 	}
-	var beyond error
-	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		staff, err := tx.Staff()
-		if err != nil {
-			return audit.Event{}, err
-		}
+	err := a.changeStaff(ctx, act, "team.delete", func(tx *store.Tx, staff *store.Staff) (audit.Event, error) {
 		t, err := findTeam(staff, act, name)
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if beyond = a.mayTeam(act, t); beyond != nil {
-			return audit.Event{}, beyond
+		if err := a.mayTeam(act, t); err != nil {
+			return audit.Event{}, err
 		}
 		if why, err := a.needed(tx, staff, t); err != nil || why != "" {
 			if err == nil {
@@ -411,9 +390,6 @@ func (a *Admin) DeleteTeam(ctx context.Context, act auth.Actor, name string) err
 		}
 		return a.event(act, audit.TeamChanged, map[string]string{"team": string(t.ID), "name": t.Name, "deleted": "true"}), tx.DeleteTeam(t.ID)
 	})
-	if beyond != nil {
-		return a.refuse(ctx, act, "team.delete", beyond)
-	}
 	return err
 }
 
