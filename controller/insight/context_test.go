@@ -20,9 +20,7 @@ func (b *bed) logged(list ...*elevation.Request) {
 	for _, r := range list {
 		b.put(r) // with its event
 	}
-	if err := b.CatchUp(b.t.Context()); err != nil {
-		b.t.Fatal(err)
-	}
+	b.catchUp()
 }
 
 func fact(list []elevation.Caution, reason string) string {

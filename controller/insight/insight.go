@@ -122,17 +122,6 @@ func waitFor(ctx context.Context, news <-chan struct{}, within time.Duration) bo
 	return true
 }
 
-// CatchUp takes everything that is committed into the index, for tests and for
-// whoever can not wait.
-func (s *Insight) CatchUp(ctx context.Context) error {
-	for {
-		more, err := s.cfg.Store.IndexHistory(ctx)
-		if err != nil || !more {
-			return err
-		}
-	}
-}
-
 // may checks the permissions for looking at much history.
 func may(act auth.Actor, permissions ...auth.Permission) error {
 	for _, p := range permissions {

@@ -387,7 +387,16 @@ func (b *bed) indexAll() {
 			b.t.Fatal(err)
 		}
 	}
-	if err := b.CatchUp(b.t.Context()); err != nil {
-		b.t.Fatal(err)
+	b.catchUp()
+}
+
+// catchUp takes everything that is committed into the index.
+func (b *bed) catchUp() {
+	b.t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = b.store.IndexHistory(b.t.Context()); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
