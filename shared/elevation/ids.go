@@ -90,9 +90,10 @@ func CheckID(prefix, s string) error {
 	return nil
 }
 
-// ShortID is what screens print: the last six characters.
+// ShortID is what screens print: the last six characters. An id that is a word,
+// such as that of the team "Approvers", stays whole.
 func ShortID(id string) string {
-	if len(id) <= 6 {
+	if len(id) <= 6 || !strings.Contains(id, "-") {
 		return id
 	}
 	return id[len(id)-6:]

@@ -154,7 +154,7 @@ func (a *app) results(all []result, dry bool) error {
 		for _, r := range all {
 			if !r.OK {
 				if len(all) > 1 {
-					fmt.Fprintf(a.err, "%s  %s: %s\n", elevation.ShortID(r.ID), r.Action, inert.Text(sentence(r.err)))
+					fmt.Fprintf(a.err, "%s  %s: %s\n", inert.Text(elevation.ShortID(r.ID)), r.Action, inert.Text(sentence(r.err)))
 				}
 				continue
 			}
