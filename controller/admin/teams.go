@@ -144,7 +144,7 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if err := a.mayTeam(act, old, next); err != nil {
+		if err := mayTeam(act, old, next); err != nil {
 			return audit.Event{}, err
 		}
 		if old.Name != "" && old.Name != next.Name {
@@ -170,7 +170,7 @@ func (a *Admin) putTeam(ctx context.Context, act auth.Actor, what string, in Edi
 }
 
 // mayTeam refuses a team that answers for endpoints outside the actor's scope.
-func (a *Admin) mayTeam(act auth.Actor, teams ...store.Team) error {
+func mayTeam(act auth.Actor, teams ...store.Team) error {
 	for _, t := range teams {
 		if t.Name != "" && !within(act, t.Labels) {
 			return fmt.Errorf("%w: the team answers for more endpoints than yours", elevation.ErrNotAllowed)
@@ -379,7 +379,7 @@ func (a *Admin) DeleteTeam(ctx context.Context, act auth.Actor, name string) err
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if err := a.mayTeam(act, t); err != nil {
+		if err := mayTeam(act, t); err != nil {
 			return audit.Event{}, err
 		}
 		if why, err := a.needed(tx, staff, t); err != nil || why != "" {
