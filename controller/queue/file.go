@@ -300,6 +300,10 @@ func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request) (elevat
 			return u, elevation.FromPortal, nil
 		}
 	}
+	if in.ForUser == "" && len(mine) == 0 && linkedTo(f.plan, a.User, f.ep.ID) {
+		return elevation.User{}, "", fmt.Errorf("%w: nothing is known of your user of this endpoint yet: ask for something there once, or have the link made with name and uid",
+			elevation.ErrNotAllowed)
+	}
 	if in.ForUser == "" && a.Can(auth.RequestsDecide) == nil {
 		return elevation.User{}, "", fmt.Errorf("%w: say for whom (for_user), or have your account linked to a user of this endpoint", elevation.ErrNotAllowed)
 	}
