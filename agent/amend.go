@@ -96,14 +96,12 @@ func (a *Agent) noteAmendment(am elevation.Amendment, more time.Duration) error 
 			return err
 		}
 	}
-	n, known := a.journal.get(am.Request)
-	if !known { // asked for elsewhere
+	if _, known := a.journal.get(am.Request); !known { // asked for elsewhere
 		of, ok := a.journal.get(am.Of)
 		if !ok {
 			return nil
 		}
-		n = note{ID: am.Request, Attempt: of.Attempt, Extends: am.Of, At: now}
-		if err := a.journal.put(n, now); err != nil {
+		if err := a.journal.put(note{ID: am.Request, Attempt: of.Attempt, Extends: am.Of, At: now}, now); err != nil {
 			return err
 		}
 	}

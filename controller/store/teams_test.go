@@ -39,7 +39,7 @@ func TestStaffIsWhatWasWritten(t *testing.T) {
 	if d := cmp.Diff(want, staffOf(t, s), cmpopts.IgnoreUnexported(Staff{})); d != "" {
 		t.Fatal(d)
 	}
-	if staffOf(t, s) != staffOf(t, s) {
+	if once, twice := staffOf(t, s), staffOf(t, s); once != twice {
 		t.Error("it is read twice although nothing has changed")
 	}
 	team.Name, link.UID, away.Delegate, user.HeldBy = "Web and more", "1001", "usr_3", elevation.Actor{}

@@ -160,10 +160,10 @@ func (f file) put(i int, lines []string) []string {
 	empty := f.rules != nil && len(f.rules.Content) == 0
 	switch {
 	case f.rules == nil || empty:
-		depth, at := 2, len(f.lines)
-		out := slices.Clone(f.lines)
+		const depth = 2
+		out, at := slices.Clone(f.lines), 0
 		if empty {
-			if at = f.rules.Line; f.rules.Line != f.key.Line {
+			if at = f.rules.Line; at != f.key.Line {
 				return nil
 			}
 			head, tail, ok := strings.Cut(out[at-1], "[]")
