@@ -278,3 +278,19 @@ func TestExtensionsStayWithinTheRule(t *testing.T) {
 		t.Errorf("more than the rule gives: %s, granted %s", v.State, b.seen(in.Request).Request.Granted.Duration)
 	}
 }
+
+// What somebody may is asked of the actor, whatever the teams say.
+func TestReviewAndClearAskTheRole(t *testing.T) {
+	b := newBed(t, "").people()
+	ctx := context.Background()
+	id, over := b.submit("x"), b.ended("y")
+	_, err := b.Review(ctx, who("bo", auth.Auditor), id, ReviewIn{Verdict: elevation.Approved})
+	wantErr(t, "a member who may only read by now", err, elevation.ErrNotAllowed)
+	_, err = b.Ask(ctx, who("bo", auth.Auditor), id, "why?", "")
+	wantErr(t, "a question of theirs", err, elevation.ErrNotAllowed)
+	_, err = b.Remove(ctx, who("audrey", auth.Auditor), over)
+	wantErr(t, "an auditor clears", err, elevation.ErrNotAllowed)
+	if v := b.seen(over); !v.Request.RemovedByTeamAt.IsZero() {
+		t.Error("it is cleared")
+	}
+}
