@@ -48,12 +48,8 @@ func (f *askFlags) add(c *cobra.Command) {
 }
 
 func (f *askFlags) times() (start *time.Time, seconds int64, err error) {
-	if f.start != "" {
-		t, err := time.Parse(time.RFC3339, f.start)
-		if err != nil {
-			return nil, 0, usage("--start is a time like 2026-11-24T09:00:00Z")
-		}
-		start = &t
+	if start, err = momentOf("--start", f.start); err != nil {
+		return nil, 0, err
 	}
 	seconds, err = secondsOf("--for", f.lasts)
 	return start, seconds, err

@@ -55,14 +55,8 @@ func (f *actFlags) body() (client.Answer, error) {
 	if in.DurationSeconds, err = secondsOf("--for", f.span); err != nil {
 		return in, err
 	}
-	if f.start != "" {
-		t, err := time.Parse(time.RFC3339, f.start)
-		if err != nil {
-			return in, usage("--start is a time like 2026-11-24T09:00:00Z")
-		}
-		in.Start = &t
-	}
-	return in, nil
+	in.Start, err = momentOf("--start", f.start)
+	return in, err
 }
 
 // verb makes "approval approve ID…" and its like. More names the flags that it
