@@ -244,7 +244,7 @@ func (l *lookup) known(r *elevation.Request, k store.HistoryKeys) (out []elevati
 		return nil, err
 	}
 	if len(files) == 0 {
-		return append(out, elevation.Caution{Reason: "first_seen", Fact: "this very file was never asked for before" + l.where()}), nil
+		return append(out, elevation.Caution{Reason: "first_seen", Fact: "nobody had asked for this very file before this request" + l.where()}), nil
 	}
 	if len(l.act.Scope) > 0 { // the oldest one may be outside: what is known of the scope counts
 		return append(out, elevation.Caution{Reason: "first_seen", Fact: "known at least since " + day(files[len(files)-1].SubmittedAt)}), nil

@@ -194,7 +194,11 @@ func (tx *Tx) endpointName(id elevation.EndpointID) string {
 
 // relist brings the lists up to a change of a row that they have.
 func (tx *Tx) relist(old, now place, search string) error {
-	if old.pos > tx.s.listed.Load() {
+	var head int64 // as this transaction has it: others that share it may have moved it
+	if err := tx.row([]any{&head}, "SELECT pos FROM lists_head WHERE id = 1"); err != nil {
+		return fmt.Errorf("read the head of the lists: %w", err)
+	}
+	if old.pos > head {
 		return nil
 	}
 	if now.counts() && (!old.counts() || old.words != now.words) {
@@ -273,10 +277,7 @@ func (s *Store) TakeIn(ctx context.Context, limit int) (more bool, err error) {
 }
 
 func (tx *Tx) takeInCounted(limit int) (rows int, err error) {
-	last, rows, err := tx.takeIn(limit)
-	if rows > 0 {
-		tx.listedTo = &last
-	}
+	_, rows, err = tx.takeIn(limit)
 	tx.tailMoved -= int64(rows)
 	if rows < limit {
 		tx.tailMoved = -tx.s.tail.Load() // it is empty; drafts may have gone from it
@@ -287,13 +288,7 @@ func (tx *Tx) takeInCounted(limit int) (rows int, err error) {
 // fitHead takes the head of the lists back when the last rows are gone: the next
 // ones get their numbers again.
 func (tx *Tx) fitHead() error {
-	n, err := tx.exec("UPDATE lists_head SET pos = (SELECT coalesce(max(pos), 0) FROM requests) WHERE pos > (SELECT coalesce(max(pos), 0) FROM requests)")
-	if err != nil || n == 0 {
-		return err
-	}
-	var head int64
-	err = tx.row([]any{&head}, "SELECT pos FROM lists_head WHERE id = 1")
-	tx.listedTo = &head
+	_, err := tx.exec("UPDATE lists_head SET pos = (SELECT coalesce(max(pos), 0) FROM requests) WHERE pos > (SELECT coalesce(max(pos), 0) FROM requests)")
 	return err
 }
 
@@ -331,7 +326,6 @@ func (s *Store) fill(ctx context.Context, c *conn) error {
 			s.cfg.Log.Info("filling the lists of requests", slog.Int64("done", head), slog.Int64("of", all))
 		}
 	}
-	s.listed.Store(head)
 	return s.relabel(ctx, c)
 }
 

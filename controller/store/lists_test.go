@@ -578,3 +578,30 @@ func TestTheTailStaysShort(t *testing.T) {
 		})
 	}
 }
+
+// Once a request was not found any more by its words: the lists took its draft
+// in and it was submitted within one shared transaction.
+func TestTakenInAndSubmittedAtOnce(t *testing.T) {
+	s := fresh(t)
+	r := pending("quick", day, elevation.Low)
+	submitted, expires := r.SubmittedAt, r.ExpiresAt
+	r.SubmittedAt, r.ExpiresAt = time.Time{}, time.Time{}
+	insert(t, s, r)
+	update(t, s, func(tx *Tx) error {
+		if _, err := tx.takeInCounted(10); err != nil {
+			return err
+		}
+		r.Version, r.SubmittedAt, r.ExpiresAt = 1, submitted, expires
+		if err := tx.PutRequest(&r, day); err != nil {
+			return err
+		}
+		return tx.Append(audit.Event{At: day, Kind: audit.RequestSubmitted, Actor: elevation.Actor{Kind: elevation.BySystem}, Request: r.ID})
+	})
+	view(t, s, func(tx *Tx) error {
+		p, err := tx.RequestPage(RequestFilter{Sort: "newest", Text: string(r.ID[len(r.ID)-6:]), List: ListTeam})
+		if len(p.Items) != 1 {
+			t.Errorf("found %d by the ending of its id", len(p.Items))
+		}
+		return err
+	})
+}

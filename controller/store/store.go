@@ -67,7 +67,6 @@ type Store struct {
 
 	settings  atomic.Pointer[Settings]
 	counts    counters
-	listed    atomic.Int64 // head of the lists, changed by the writer
 	tail      atomic.Int64 // about how many rows are behind it
 	endpoints endpointCache
 	staff     staffCache
@@ -249,7 +248,6 @@ type Tx struct {
 	heads map[string]map[elevation.RequestID]int // of queues, by team
 
 	tailMoved    int64  // requests that came into the tail or left it
-	listedTo     *int64 // new head of the lists, nil = as it was
 	people       bool   // the staff was written by this call
 	peopleBefore bool   // the staff was written by an earlier call of the same transaction
 	staffAt      uint64 // changes of the staff before it began

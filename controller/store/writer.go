@@ -340,9 +340,6 @@ func (w *writer) publish(jobs []*job) {
 		}
 		w.s.counts.apply(j.tx.moved)
 		w.s.tail.Add(j.tx.tailMoved)
-		if j.tx.listedTo != nil {
-			w.s.listed.Store(*j.tx.listedTo)
-		}
 		if j.tx.labelled {
 			w.s.counts.relabelled()
 		}

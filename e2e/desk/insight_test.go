@@ -82,7 +82,7 @@ func TestA11ContextThatHelps(t *testing.T) {
 
 	first := one.Ask("dina", restart...)
 	d.seenFact(bo, first, "never_asked", "nobody")
-	d.seenFact(bo, first, "first_seen", "never asked for before")
+	d.seenFact(bo, first, "first_seen", "nobody had asked for this very file")
 	d.seenFact(bo, first, "rare", "fewer than 3")
 	d.seenFact(bo, first, "unlinked", "dina")
 	bo.Does("deny", first, client.Answer{Comment: "not now"})

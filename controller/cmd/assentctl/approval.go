@@ -111,7 +111,6 @@ func (a *app) requests(ctx context.Context, q url.Values, flags listFlags) error
 		if err != nil {
 			return err
 		}
-		a.fit = noTerminal
 		return list(a, rows, func(r client.Request) string { return r.ID }, requestColumns(time.Now()))
 	}
 	if err := show(); err != nil || !flags.watch {
@@ -144,7 +143,7 @@ func requestColumns(now time.Time) []column[client.Request] {
 		{name: "type", text: func(r R) string { return r.AccessType }},
 		{name: "user", text: func(r R) string { return r.User.Name }},
 		{name: "endpoint", text: func(r R) string { return first(str(r.Endpoint.Name), r.Endpoint.ID) }},
-		{name: "application", text: application, short: func(r R) string { return strings.TrimPrefix(application(r), folder(r.Subject.Path)) }},
+		{name: "application", text: application, tight: func(r R) string { return strings.TrimPrefix(application(r), folder(r.Subject.Path)) }},
 		{name: "justification", text: func(r R) string { return str(r.Justification) }},
 		{name: "waited", text: func(r R) string { return waited(r, now) }},
 		{name: "priority", text: func(r R) string { return r.Priority.Value }},

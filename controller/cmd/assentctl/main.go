@@ -42,7 +42,6 @@ type app struct {
 	columns string
 	quiet   bool
 	address string // of the controller of this call, once it is known
-	fit     int    // tables are at most so wide, 0 = as wide as they are
 }
 
 // run does one call and returns the exit code.

@@ -24,7 +24,8 @@ import (
 type column[T any] struct {
 	name  string
 	text  func(T) string
-	short func(T) string   // on screens, nil = text
+	short func(T) string   // in tables, nil = text
+	tight func(T) string   // in tables that must fit a terminal, nil = short
 	lines func(T) []string // below each other where one object is shown, nil = text
 	more  bool             // only with --columns
 }
@@ -75,10 +76,7 @@ func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
 		if a.format == "csv" {
 			return writeCSV(w, rows, shown)
 		}
-		fit := a.fit
-		if wide := a.terminal(); wide > 0 {
-			fit = wide
-		}
+		fit := a.terminal()
 		if a.columns != "" {
 			fit = 0
 		}
@@ -157,8 +155,9 @@ func choose[T any](names string, cols []column[T]) ([]column[T], error) {
 	return shown, nil
 }
 
-// maxCell is how wide a cell of a table gets where nothing says how wide the table is.
-const maxCell = 48
+// maxCell is how wide a cell of a table gets where there is no terminal: a script
+// gets what is there, and nothing that could fill its memory.
+const maxCell = 4096
 
 // terminal is how wide tables are at most on the terminal; 0 where there is none.
 func (a *app) terminal() int {
@@ -169,9 +168,6 @@ func (a *app) terminal() int {
 	}
 	return 0
 }
-
-// noTerminal is how wide a list of requests is where there is no terminal.
-const noTerminal = 100
 
 // minCell is what is left of a column at least when a table is made to fit.
 const minCell = 5
@@ -216,6 +212,9 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit i
 			text := c.text
 			if c.short != nil {
 				text = c.short
+			}
+			if fit > 0 && c.tight != nil {
+				text = c.tight
 			}
 			cells = append(cells, cut(inert.Text(text(r)), widest))
 		}

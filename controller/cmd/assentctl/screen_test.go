@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/audit"
@@ -184,5 +187,24 @@ func TestParseKeys(t *testing.T) {
 		if got := parseKeys([]byte(raw)); !slices.Equal(got, want) {
 			t.Errorf("%q: %q", raw, got)
 		}
+	}
+}
+
+// A table fits the terminal, whatever is in it; without one it is whole.
+func TestTablesFit(t *testing.T) {
+	cols := []column[string]{{name: "id", text: func(string) string { return "f2a77c" }}, {name: "application", text: strings.ToUpper},
+		{name: "justification", text: func(s string) string { return s + s }, tight: func(s string) string { return s }}}
+	rows := []string{strings.Repeat("long ", 60), "short"}
+	var narrow, whole bytes.Buffer
+	if err := errors.Join(writeTable(&narrow, rows, cols, false, 100), writeTable(&whole, rows, cols, false, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range strings.Split(narrow.String(), "\n") {
+		if n := utf8.RuneCountInString(l); n > 100 {
+			t.Errorf("%d columns: %s", n, l)
+		}
+	}
+	if !strings.Contains(whole.String(), strings.Repeat("LONG ", 59)) || strings.Contains(whole.String(), "…") {
+		t.Errorf("it is cut off: %s", whole.String())
 	}
 }
