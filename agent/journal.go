@@ -148,6 +148,12 @@ func readNote(path string) (note, error) {
 
 // put stores n durably and forgets what is too old or too much.
 func (j *journal) put(n note, now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.putLocked(n, now)
+}
+
+func (j *journal) putLocked(n note, now time.Time) error {
 	if err := elevation.CheckID(elevation.RequestPrefix, string(n.ID)); err != nil {
 		return err
 	}
@@ -159,8 +165,6 @@ func (j *journal) put(n note, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encode request %s: %w", n.ID, err)
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	if err := durable.Replace(filepath.Join(j.dir, string(n.ID)), raw); err != nil {
 		return fmt.Errorf("store request %s: %w", n.ID, err)
 	}
@@ -169,17 +173,19 @@ func (j *journal) put(n note, now time.Time) error {
 	return nil
 }
 
-// update changes the note of id if there is one.
+// update changes the note of id if there is one. What the link hears and what a
+// person does change it at the same time, so change runs under the lock and calls
+// nothing of the journal.
 func (j *journal) update(id elevation.RequestID, now time.Time, change func(*note)) error {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	n, ok := j.all[id]
-	j.mu.Unlock()
 	if !ok {
 		return nil
 	}
 	n.Questions, n.Events = slices.Clone(n.Questions), slices.Clone(n.Events) // others may read the stored ones
 	change(&n)
-	return j.put(n, now)
+	return j.putLocked(n, now)
 }
 
 func (j *journal) forgetLocked(now time.Time) {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -187,12 +186,16 @@ func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 	}
 	a.tell(g.Request, func(h *holder) { h.grant = g.ID })
 	a.ledgerChanged()
-	if !known { // answered at once, or not asked for from here
-		n = note{ID: g.Request, At: now.Wall, Attempt: elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}}
+	approved := func(n *note) {
+		n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
+		n.happened(now.Wall, "approved", m.By, m.Text)
 	}
-	n.Questions, n.Events = slices.Clone(n.Questions), slices.Clone(n.Events)
-	n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
-	n.happened(now.Wall, "approved", m.By, m.Text)
+	if known {
+		return a.journal.update(g.Request, now.Wall, approved)
+	}
+	// Answered at once, or not asked for from here.
+	n = note{ID: g.Request, At: now.Wall, Attempt: elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}}
+	approved(&n)
 	return a.journal.put(n, now.Wall)
 }
 

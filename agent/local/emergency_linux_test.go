@@ -40,8 +40,10 @@ func TestRunInAnEmergency(t *testing.T) {
 		if out.Kind != Kept || out.Request != someRequest || !strings.Contains(text.String(), want) {
 			t.Errorf("wanted %t: %+v, %q", wanted, out, text.String())
 		}
+		d.mu.Lock()
 		if d.asks[0].Emergency != wanted {
 			t.Errorf("the agent was asked %+v", d.asks[0])
 		}
+		d.mu.Unlock()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestT5HiddenApproversStayHiddenInEvidence: an approver who is the requester
@@ -34,15 +35,21 @@ func TestA17RefusalsOfABatchCount(t *testing.T) {
 	d.link(evelyn, web, "eve")
 	id := web.Ask("eve", "/usr/bin/id")
 	ids := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%q,", id), 500), ",")
-	status, _, text := d.Raw(evelyn, "POST", "/api/v1/requests/batch", `{"action":"approve","ids":[`+ids+`]}`)
-	if status != http.StatusOK {
-		t.Fatalf("%d %s", status, text)
+	const calls = 3 // together more than the allowance grows by meanwhile
+	began, limited := time.Now(), 0
+	for range calls {
+		status, _, text := d.Raw(evelyn, "POST", "/api/v1/requests/batch", `{"action":"approve","ids":[`+ids+`]}`)
+		if status != http.StatusOK && status != http.StatusTooManyRequests {
+			t.Fatalf("%d %s", status, text)
+		}
+		limited += strings.Count(text, "rate_limited")
 	}
-	if n := strings.Count(text, "rate_limited"); n < 200 {
-		t.Errorf("%d of 500 refusals were too many", n)
+	allowed := 200 + 50*int(time.Since(began)/time.Second+1) // bursts of 200, then 50 a second
+	if limited == 0 {
+		t.Error("no refusal was too many")
 	}
-	if n := strings.Count(d.Kinds(id), "auth.refused"); n > 300 {
-		t.Errorf("%d lines in the audit log", n)
+	if n := strings.Count(d.Kinds(id), "auth.refused"); n > allowed {
+		t.Errorf("%d lines in the audit log, %d are paid for", n, allowed)
 	}
 	bo := d.Person("bo", "approver")
 	other := web.Ask("eve", "/usr/bin/id", "-u")
