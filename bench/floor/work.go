@@ -12,7 +12,6 @@ import (
 	mathrand "math/rand/v2"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -145,15 +144,6 @@ func decode(message []byte, n int) error {
 		}
 	}
 	return nil
-}
-
-// cpu is the processor time of this process.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // committer shares commits among callers: one goroutine takes whoever waits.
