@@ -6,7 +6,8 @@ import "fmt"
 // and never used again for something else; new kinds take new numbers.
 type Kind uint16
 
-// The kinds by area. 2026-11-21: the first list. 2026-11-22: 20–23, 75–77, 83, 84.
+// The kinds by area. 2026-11-21: the first list. 2026-11-22: 20–23, 75–77, 83, 84; then
+// 65–67, 78, 79, 85–87, 112.
 const (
 	RequestSubmitted   Kind = 1 // a person must answer
 	RequestReviewed    Kind = 2 // one vote
@@ -47,6 +48,9 @@ const (
 	AuthLoginFailed Kind = 62
 	AuthLogout      Kind = 63
 	AuthLinkCreated Kind = 64 // a one-time sign-in link
+	AuthStepUp      Kind = 65 // presence was proved again
+	AuthFactor      Kind = 66 // a passkey or an authenticator was added or removed
+	AuthDevice      Kind = 67 // a device was allowed to act for its owner
 
 	UserCreated  Kind = 70
 	UserChanged  Kind = 71
@@ -57,11 +61,18 @@ const (
 	LinkChanged  Kind = 76 // an account was tied to a user of an endpoint, or freed
 	AwayChanged  Kind = 77 // somebody answers for somebody else
 
+	ChannelChanged Kind = 78 // a way to tell people or systems
+	AlertChanged   Kind = 79 // what is told to whom
+
 	RuleChanged     Kind = 80
 	RightsChanged   Kind = 81
 	SettingsChanged Kind = 82
 	PackChanged     Kind = 83
 	PolicyChanged   Kind = 84
+
+	DirectoryChanged   Kind = 85 // an identity provider, or what its groups mean
+	HookChanged        Kind = 86 // a way in for another system
+	PreferencesChanged Kind = 87 // somebody's own settings
 
 	EndpointEnrolled    Kind = 90
 	EndpointRenewed     Kind = 91 // a new certificate
@@ -77,6 +88,7 @@ const (
 
 	ControllerStarted Kind = 110
 	KeysChanged       Kind = 111
+	DeliveryFailed    Kind = 112 // an alert could not be delivered and was given up
 )
 
 // String is the kind's name as the outside sees it, "" if there is no such kind.
@@ -168,6 +180,12 @@ func (k Kind) adminString() string {
 		return "auth.logout"
 	case AuthLinkCreated:
 		return "auth.link_created"
+	case AuthStepUp:
+		return "auth.step_up"
+	case AuthFactor:
+		return "auth.factor_changed"
+	case AuthDevice:
+		return "auth.device_allowed"
 	case UserCreated:
 		return "user.created"
 	case UserChanged:
@@ -192,6 +210,16 @@ func (k Kind) adminString() string {
 		return "pack.changed"
 	case PolicyChanged:
 		return "policy.changed"
+	case ChannelChanged:
+		return "channel.changed"
+	case AlertChanged:
+		return "alert.changed"
+	case DirectoryChanged:
+		return "directory.changed"
+	case HookChanged:
+		return "hook.changed"
+	case PreferencesChanged:
+		return "preferences.changed"
 	case SettingsChanged:
 		return "settings.changed"
 	}
@@ -226,12 +254,14 @@ func (k Kind) machineString() string {
 		return "controller.started"
 	case KeysChanged:
 		return "keys.changed"
+	case DeliveryFailed:
+		return "delivery.failed"
 	}
 	return ""
 }
 
 // lastKind is the highest number given so far.
-const lastKind = KeysChanged
+const lastKind = DeliveryFailed
 
 // Kinds lists every kind in the order of the numbers.
 func Kinds() []Kind {

@@ -43,13 +43,18 @@ const (
 	MetricsRead      Permission = "metrics"          // counters for monitoring
 	TeamRead         Permission = "requests.team"    // who may answer, in timelines and explanations
 	ReportsRead      Permission = "reports.read"     // named reports, within the scope
+	AlertsRead       Permission = "alerts.read"      // channels without their secrets, alerts, deliveries
+	AlertsWrite      Permission = "alerts.write"     // make, edit, test and delete channels and alerts
+	DirectoryWrite   Permission = "directory.write"  // identity providers, what their groups mean, hooks
+	DirectorySync    Permission = "directory.sync"   // SCIM: users and groups as the directory has them
 )
 
 // Permissions are all permissions, in the order of the table above.
 func Permissions() []Permission {
 	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, RulesRead, RulesWrite, EndpointsRead,
 		EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, UsersRead, UsersWrite, RolesWrite, TokensOwn,
-		TokensWrite, LinksRead, LinksWrite, TeamsWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead}
+		TokensWrite, LinksRead, LinksWrite, TeamsWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead,
+		AlertsRead, AlertsWrite, DirectoryWrite, DirectorySync}
 }
 
 // Roles are all roles.
@@ -76,7 +81,7 @@ func rolePermissions(r Role) []Permission {
 		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, TeamRead, RulesRead, EndpointsRead, TokensOwn}
 	case Auditor:
 		return []Permission{RequestsOwn, RequestsRead, RequestsReview, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
-			UsersRead, LinksRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead}
+			UsersRead, LinksRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead, AlertsRead}
 	case SecurityAdmin:
 		return []Permission{RequestsOwn, RequestsRead, RequestsRevoke, TeamRead, EndpointsRead, TokensOwn}
 	case RuleAuthor:
@@ -96,11 +101,12 @@ const (
 	ScopeUsers          = "users"
 	ScopeAuditRead      = "audit.read"
 	ScopeMetrics        = "metrics"
+	ScopeSCIM           = "scim" // of a directory that keeps accounts in step
 )
 
 // Scopes are all scopes that a token can be narrowed to.
 func Scopes() []string {
-	return []string{ScopeRequestsRead, ScopeRequestsDecide, ScopeRules, ScopeEndpoints, ScopeUsers, ScopeAuditRead, ScopeMetrics}
+	return []string{ScopeRequestsRead, ScopeRequestsDecide, ScopeRules, ScopeEndpoints, ScopeUsers, ScopeAuditRead, ScopeMetrics, ScopeSCIM}
 }
 
 // scopePermissions is what a token scope lets through of its owner's roles.
@@ -120,6 +126,8 @@ func scopePermissions(scope string) []Permission {
 		return []Permission{AuditRead, ReportsRead}
 	case ScopeMetrics:
 		return []Permission{MetricsRead}
+	case ScopeSCIM:
+		return []Permission{DirectorySync}
 	}
 	return nil
 }
@@ -128,7 +136,7 @@ func scopePermissions(scope string) []Permission {
 // administrator's admin.token.
 func neverByToken(p Permission) bool {
 	switch p {
-	case RolesWrite, TokensOwn, TokensWrite, LinksWrite, SettingsWrite:
+	case RolesWrite, TokensOwn, TokensWrite, LinksWrite, SettingsWrite, DirectoryWrite:
 		return true
 	}
 	return false
