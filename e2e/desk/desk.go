@@ -284,6 +284,9 @@ func (d *Desk) Works(p *Person, args ...string) string {
 	return r.Out
 }
 
+// Tidy takes away the assentctl that this process built, when its tests are over.
+func Tidy() { _ = os.RemoveAll(programFolder()) }
+
 // programFolder is where this process keeps the assentctl that it built.
 func programFolder() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("assentctl-%d", os.Getpid()))

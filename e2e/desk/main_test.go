@@ -8,6 +8,6 @@ import (
 // TestMain takes away the one thing that all tests share.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	os.RemoveAll(programFolder())
+	Tidy()
 	os.Exit(code)
 }
