@@ -1,5 +1,6 @@
 // Package egress is the one way in which the controller calls somebody else's
-// address: a client that goes where administrators may send it and nowhere else.
+// address: a dialer, and a client over it, that go where administrators may send
+// them and nowhere else.
 //
 // Addresses come from settings, so whoever may change settings could point the
 // controller at what only it can reach: itself, its neighbours, the metadata
@@ -10,7 +11,6 @@
 package egress
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -31,25 +31,28 @@ const (
 	maxInFlight = 64 // to one host
 )
 
-// Client makes a client for HTTP calls. allow are the networks that may be called
-// although they are not public.
-func Client(allow []netip.Prefix) *http.Client {
-	d := &net.Dialer{Timeout: dialTime, Control: func(_, address string, _ syscall.RawConn) error {
+// Dialer makes a dialer that connects to addresses that may be called, and to no
+// other: every address that a name stands for is judged when it is dialled. allow
+// are the networks that may be called although they are not public.
+func Dialer(allow []netip.Prefix) *net.Dialer {
+	return &net.Dialer{Timeout: dialTime, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("%w: %s", ErrRefused, address)
 		}
 		return Check(at.Addr(), allow)
 	}}
+}
+
+// Client makes a client for HTTP calls over [Dialer].
+func Client(allow []netip.Prefix) *http.Client {
 	return &http.Client{
 		Timeout: answerTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				return d.DialContext(ctx, network, address)
-			},
+			DialContext:         Dialer(allow).DialContext,
 			TLSHandshakeTimeout: dialTime, ResponseHeaderTimeout: answerTime, MaxResponseHeaderBytes: maxHeader,
 			DisableKeepAlives: true, MaxConnsPerHost: maxInFlight,
 		},

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -88,4 +89,30 @@ func TestClient(t *testing.T) {
 	if _, err := Client(nil).Get("http://192.0.2.1/"); !errors.Is(err, ErrRefused) {
 		t.Errorf("a proxy of the environment is used: %v", err)
 	}
+}
+
+func TestDialer(t *testing.T) {
+	at, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	_, port, _ := net.SplitHostPort(at.Addr().String())
+	for _, to := range []string{"127.0.0.1", "localhost", "::ffff:127.0.0.1", "0.0.0.0"} {
+		if c, err := Dialer(nil).DialContext(t.Context(), "tcp", net.JoinHostPort(to, port)); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s is dialled: %v", to, err)
+			if err == nil {
+				c.Close()
+			}
+		}
+	}
+	allow, err := ParseAllow([]string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Dialer(allow).DialContext(t.Context(), "tcp", at.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
