@@ -299,6 +299,24 @@ func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cook
 	return a.open(ctx, u, address, "link")
 }
 
+// Open opens a session for an account that was recognised elsewhere, such as by
+// an identity provider; how goes into the audit log. [ErrUnauthenticated] for an
+// account that is not there or disabled.
+func (a *Accounts) Open(ctx context.Context, user elevation.UserID, address, how string) (cookie string, act Actor, err error) {
+	u, err := a.store.Account(ctx, user)
+	switch {
+	case errors.Is(err, elevation.ErrNotFound) || err == nil && (u.ID == "" || !u.DisabledAt.IsZero()):
+		n := Note{Kind: "auth.login_failed", User: user, Address: address, Why: how}
+		if err := a.store.Record(ctx, n); err != nil {
+			return "", Actor{}, fmt.Errorf("record a failed sign-in: %w", err)
+		}
+		return "", Actor{}, ErrUnauthenticated
+	case err != nil:
+		return "", Actor{}, fmt.Errorf("look up account: %w", err)
+	}
+	return a.open(ctx, u, address, how)
+}
+
 func (a *Accounts) open(ctx context.Context, u Account, address, how string) (string, Actor, error) {
 	now := a.now()
 	cookie, hash := newSecret(sessionPrefix)

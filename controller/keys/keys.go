@@ -9,10 +9,11 @@
 // gateway ask it to sign, after checking that it belongs to this cluster.
 //
 // Read keys.go for opening and signing, set.go for the key set, ca.go for
-// certificates.
+// certificates, wrap.go for the key of secrets that the database keeps.
 package keys
 
 import (
+	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,6 +49,7 @@ type Keys struct {
 	audit   sign.Signer
 	caKey   ed25519.PrivateKey
 	ca      *x509.Certificate
+	wrap    cipher.AEAD // of secrets in the database
 
 	mu     sync.Mutex  // guards the fields below
 	root   sign.Signer // zero when the root key was removed
@@ -76,6 +78,9 @@ func Open(dir string, now func() time.Time) (*Keys, error) {
 		err = k.load()
 	}
 	if err != nil {
+		return nil, fmt.Errorf("open keys: %w", err)
+	}
+	if err := k.openWrap(); err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
 	if _, err := k.Rotate(); err != nil {
