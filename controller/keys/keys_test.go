@@ -81,7 +81,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 			return os.Rename(filepath.Join(d, fileAudit), filepath.Join(d, fileCAKey))
 		},
 		"cut wrap key": func(d string) error { return os.Truncate(filepath.Join(d, fileWrap), 40) },
-		"cut key": func(d string) error { return os.Truncate(filepath.Join(d, fileRoot), 40) },
+		"cut key":      func(d string) error { return os.Truncate(filepath.Join(d, fileRoot), 40) },
 		"changed set": func(d string) error {
 			raw, _ := os.ReadFile(filepath.Join(d, fileSet))
 			raw[len(raw)/2] ^= 1
