@@ -59,8 +59,9 @@ func run(args []string) error {
 		return beAgents(ctx, args[1], args[2], args[3], count)
 	}
 	parts := map[string]func(context.Context, *table) error{"machines": machines, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
-		"decisions": scaled((*scale).decisions), "idle": scaled((*scale).idle)}
-	order := []string{"lists", "search", "decisions", "idle", "machines"}
+		"decisions": scaled((*scale).decisions), "idle": scaled((*scale).idle),
+		"rules": scaled((*scale).rules), "replay": scaled((*scale).replay)}
+	order := []string{"lists", "search", "rules", "replay", "decisions", "idle", "machines"}
 	if len(args) > 0 {
 		order = args
 	}

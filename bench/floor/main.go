@@ -46,6 +46,14 @@ func run(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		return errors.Join(serve(in, out, 0, l.round), l.close())
+	case len(args) == 1 && args[0] == "match":
+		return serve(in, out, 0, newMatcher().round)
+	case len(args) == 3 && args[0] == "scan":
+		sc, err := newScanner(args[1], args[2])
+		if err != nil {
+			return err
+		}
+		return errors.Join(serve(in, out, 0, sc.round), sc.db.Close())
 	case len(args) == 2 && args[0] == "work":
 		return work(args[1], out)
 	case len(args) == 3 && args[0] == "commit":
@@ -55,7 +63,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	case len(args) >= 2 && args[0] == "time":
 		return serve(in, out, 0, func() error { return once(args[1:]) })
 	}
-	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM [ARG] | floor lookup DATABASE | floor commit DATABASE RATE | floor work DATABASE | floor hold FILE")
+	return errors.New("usage: floor decide DATABASE PACE | floor time PROGRAM [ARG] | floor lookup DATABASE | floor match | floor scan DATABASE ROWS | floor commit DATABASE RATE | floor work DATABASE | floor hold FILE")
 }
 
 // serve runs and times as many rounds as each line asks for. With a pace, rounds
