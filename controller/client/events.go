@@ -20,6 +20,12 @@ type Event struct {
 // Follow calls each for every event after the one with id after ("" = from
 // now) until ctx ends, the stream breaks or each returns an error.
 func (c *Client) Follow(ctx context.Context, after string, each func(Event) error) error {
+	return c.Listen(ctx, after, nil, each)
+}
+
+// Listen is Follow that calls opened, unless it is nil, once the controller has
+// begun to answer: what happens from then on is told to each.
+func (c *Client) Listen(ctx context.Context, after string, opened func(), each func(Event) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/api/v1/events", nil)
 	if err != nil {
 		return fmt.Errorf("make the call: %w", err)
@@ -45,6 +51,9 @@ func (c *Client) Follow(ctx context.Context, after string, each func(Event) erro
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return problem(resp)
+	}
+	if opened != nil {
+		opened()
 	}
 	return readEvents(ctx, bufio.NewScanner(resp.Body), each)
 }
