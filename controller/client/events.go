@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Event is one server-sent event. Kind "reset" means that the place to resume
@@ -55,7 +57,28 @@ func (c *Client) Listen(ctx context.Context, after string, opened func(), each f
 	if opened != nil {
 		opened()
 	}
-	return readEvents(ctx, bufio.NewScanner(resp.Body), each)
+	alive := time.AfterFunc(silence, func() { _ = resp.Body.Close() })
+	defer alive.Stop()
+	return readEvents(ctx, bufio.NewScanner(heard{resp.Body, alive}), each)
+}
+
+// silence is how long a stream may say nothing, where the controller says that it
+// is still there every 15 seconds.
+const silence = 45 * time.Second
+
+// heard gives a stream new time whenever something comes.
+type heard struct {
+	from  io.Reader
+	alive *time.Timer
+}
+
+// Read reads on.
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.from.Read(p)
+	if n > 0 {
+		h.alive.Reset(silence)
+	}
+	return n, err
 }
 
 func readEvents(ctx context.Context, lines *bufio.Scanner, each func(Event) error) error {
