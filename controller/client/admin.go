@@ -232,11 +232,14 @@ type LiveEvent struct {
 	Request *Request `json:"request,omitempty"`
 }
 
-// NewSession signs in: with a login and password, or with a one-time link.
+// NewSession signs in: with a login and password, and a code where the account
+// has an authenticator; or with a one-time link; or with a passkey.
 type NewSession struct {
-	Login    string `json:"login,omitempty" maxLength:"64" example:"bo"`
-	Password string `json:"password,omitempty" maxLength:"256" example:"correct horse battery"`
-	Link     string `json:"link,omitempty" maxLength:"256" example:"lnk_…"`
+	Login    string         `json:"login,omitempty" maxLength:"64" example:"bo"`
+	Password string         `json:"password,omitempty" maxLength:"256" example:"correct horse battery"`
+	Code     string         `json:"code,omitempty" maxLength:"16" example:"123456"`
+	Link     string         `json:"link,omitempty" maxLength:"256" example:"lnk_…"`
+	Passkey  *PasskeyAnswer `json:"passkey,omitempty"`
 }
 
 // Me is who the caller is.
@@ -251,6 +254,11 @@ type Me struct {
 	UndoSeconds int64             `json:"undo_seconds" example:"3" doc:"How long this caller's answers can be undone."`
 	Cluster     string            `json:"cluster" example:"assent-3f9a"`
 	Version     string            `json:"version" example:"1.2.3"`
+
+	SignedInBy        string     `json:"signed_in_by" enum:"password,totp,passkey,oidc,link,token" doc:"The last proof."`
+	PresenceUntil     *time.Time `json:"presence_until" doc:"So long no act asks this session to prove presence again; null: the next one that needs it will."`
+	HasPasskey        bool       `json:"has_passkey" doc:"Then presence is proved with it alone."`
+	NeedsSecondFactor bool       `json:"needs_second_factor" doc:"Nothing but adding or using a second factor is allowed before."`
 }
 
 // Settings are the settings of the controller.
@@ -280,6 +288,8 @@ type Settings struct {
 	ShowApprovers    bool            `json:"show_approvers"`
 	Nudge            Nudge           `json:"nudge"`
 	StepUpRisky      bool            `json:"step_up_risky"`
+
+	RequireSecondFactor []string `json:"require_second_factor" nullable:"false" enum:"administrator,security_admin,rule_author,approver,auditor,requester"`
 
 	UnlinkedRiskyApprovers int64 `json:"unlinked_risky_approvers" example:"2"`
 
@@ -335,6 +345,8 @@ type SettingsPatch struct {
 	ShowApprovers    *bool                 `json:"show_approvers,omitempty" doc:"Requesters see who answers."`
 	Nudge            *NudgePatch           `json:"nudge,omitempty"`
 	StepUpRisky      *bool                 `json:"step_up_risky,omitempty" doc:"Approving what gives power over the whole machine needs a sign-in of the last five minutes, also where no rule says so."`
+
+	RequireSecondFactor *[]string `json:"require_second_factor,omitempty" nullable:"false" maxItems:"6" enum:"administrator,security_admin,rule_author,approver,auditor,requester" doc:"Who has one of these roles and signs in with a password or link alone can only add or use a second factor."`
 
 	UnlinkedRiskyApprovers *int64 `json:"unlinked_risky_approvers,omitempty" minimum:"1" maximum:"5" example:"2" doc:"So many people approve what is of high risk for somebody whom no link names."`
 
