@@ -82,7 +82,7 @@ type User struct {
 type NewToken struct {
 	Name       string   `json:"name" minLength:"1" maxLength:"200" example:"nightly export"`
 	User       string   `json:"user,omitempty" maxLength:"128" example:"bo" doc:"Login or id of its owner; default is the caller."`
-	Scopes     []string `json:"scopes,omitempty" nullable:"false" maxItems:"16" enum:"requests.read,requests.decide,rules,endpoints,users,audit.read,metrics" doc:"None: the owner's roles without tokens, links, roles and settings."`
+	Scopes     []string `json:"scopes,omitempty" nullable:"false" maxItems:"16" enum:"requests.read,requests.decide,rules,endpoints,users,audit.read,metrics,scim" doc:"None: the owner's roles without tokens, links, roles and settings."`
 	TTLSeconds int64    `json:"ttl_seconds,omitempty" minimum:"1" maximum:"31622400" example:"7776000" doc:"Default 90 days."`
 }
 
