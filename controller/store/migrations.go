@@ -11,8 +11,10 @@ package store
 // 2026-11-22: schemaRules, packs, proposals and policies.
 // 2026-11-22: schemaLists, how requests are found, counted and searched.
 // 2026-11-22: schemaRetention, how far clear text is forgotten.
+// 2026-11-22: schemaCodes, short codes that lead to a request.
+// 2026-11-22: schemaDirectory, identity providers, SCIM and devices.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory}
 }
 
 const schema1 = `
