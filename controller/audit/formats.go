@@ -30,7 +30,7 @@ func (e Event) Line(f Format) (string, error) {
 	case FormatCEF:
 		return e.cef(), nil
 	case FormatSyslog:
-		return e.syslog(), nil
+		return e.Framed(FormatSyslog, Header{Facility: LogAudit})
 	case FormatOCSF:
 		return e.ocsf()
 	}
@@ -95,33 +95,6 @@ func (e Event) cef() string {
 	}
 	field("msg", e.words())
 	return b.String()
-}
-
-// syslog is RFC 5424 with facility "log audit" (13). 32473 is the number that is
-// set aside for names which belong to no registered enterprise.
-func (e Event) syslog() string {
-	level := 6 // informational
-	switch s := e.severity(); {
-	case s >= 9:
-		level = 1
-	case s >= 8:
-		level = 2
-	case s >= 6:
-		level = 4
-	case s >= 5:
-		level = 5
-	}
-	value := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "]", `\]`)
-	var b strings.Builder
-	fmt.Fprintf(&b, "<%d>1 %s - assent - %s [assent@32473", 13*8+level, e.At.UTC().Format("2006-01-02T15:04:05.000Z"), e.Kind)
-	for _, x := range [][2]string{{"seq", fmt.Sprint(e.Seq)}, {"id", string(e.ID)}, {"actor", e.Actor.Name}, {"actor_id", e.Actor.ID},
-		{"actor_kind", string(e.Actor.Kind)}, {"request", string(e.Request)}, {"grant", string(e.Grant)}, {"endpoint", string(e.Endpoint)}} {
-		if x[1] != "" {
-			fmt.Fprintf(&b, ` %s="%s"`, x[0], value.Replace(inert.Text(x[1])))
-		}
-	}
-	b.WriteString("] " + e.words())
-	return strings.TrimRight(b.String(), " ")
 }
 
 // The classes of OCSF 1.3 that are used, with what each of them requires beside
