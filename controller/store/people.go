@@ -239,6 +239,9 @@ func (tx *Tx) DeleteUser(id elevation.UserID) error {
 	if _, err := tx.drop(&awayRow{}, "user = ? OR delegate = ?", string(id), string(id)); err != nil {
 		return err
 	}
+	if err := tx.forgetDirectory(id); err != nil {
+		return err
+	}
 	return tx.dropOne(&userRow{}, "user", string(id))
 }
 

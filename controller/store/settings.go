@@ -273,5 +273,8 @@ func (tx *Tx) Prune(now time.Time) error {
 			return fmt.Errorf("prune: %w", err)
 		}
 	}
+	if err := tx.pruneDirectory(now); err != nil {
+		return err
+	}
 	return tx.fitHead()
 }
