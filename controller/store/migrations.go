@@ -13,8 +13,9 @@ package store
 // 2026-11-22: schemaRetention, how far clear text is forgotten.
 // 2026-11-22: schemaCodes, short codes that lead to a request.
 // 2026-11-22: schemaDirectory, identity providers, SCIM and devices.
+// 2026-11-22: schemaNotify, alerts, channels and deliveries.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify}
 }
 
 const schema1 = `

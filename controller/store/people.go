@@ -242,6 +242,9 @@ func (tx *Tx) DeleteUser(id elevation.UserID) error {
 	if err := tx.forgetDirectory(id); err != nil {
 		return err
 	}
+	if _, err := tx.exec("DELETE FROM preferences WHERE user = ?", string(id)); err != nil {
+		return err
+	}
 	return tx.dropOne(&userRow{}, "user", string(id))
 }
 

@@ -153,6 +153,20 @@ func (h Hours) Next(now time.Time) time.Time {
 	return time.Time{}
 }
 
+// Until is the first moment from now on that is outside all windows: now itself
+// when that is. The zero time when there is none.
+func (h Hours) Until(now time.Time) time.Time {
+	if len(h.windows) == 0 {
+		return time.Time{}
+	}
+	for t, end := now, now.Add(lookAhead); t.Before(end); t = h.edge(t) {
+		if !h.Cover(t) {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
 // Add is the moment at which d of time inside the windows has passed since
 // from, but never later than latest.
 func (h Hours) Add(from time.Time, d time.Duration, latest time.Time) time.Time {
