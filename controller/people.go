@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -19,13 +20,22 @@ type people struct {
 
 var _ auth.Store = people{}
 
-func (p people) Account(ctx context.Context, id elevation.UserID) (a auth.Account, err error) {
-	err = p.store.View(ctx, func(tx *store.Tx) error { a, err = tx.User(id); return err })
-	return a, err
+func (p people) Account(ctx context.Context, id elevation.UserID) (auth.Account, error) {
+	return p.account(ctx, func(tx *store.Tx) (store.User, error) { return tx.User(id) })
 }
 
-func (p people) AccountByLogin(ctx context.Context, login string) (a auth.Account, err error) {
-	err = p.store.View(ctx, func(tx *store.Tx) error { a, err = tx.UserByLogin(login); return err })
+func (p people) AccountByLogin(ctx context.Context, login string) (auth.Account, error) {
+	return p.account(ctx, func(tx *store.Tx) (store.User, error) { return tx.UserByLogin(login) })
+}
+
+func (p people) account(ctx context.Context, find func(*store.Tx) (store.User, error)) (a auth.Account, err error) {
+	err = p.store.View(ctx, func(tx *store.Tx) error {
+		u, err := find(tx)
+		if err == nil {
+			a, err = tx.Factored(u)
+		}
+		return err
+	})
 	return a, err
 }
 
@@ -112,10 +122,12 @@ func (p people) update(ctx context.Context, n auth.Note, change func(*store.Tx) 
 	e := audit.Event{At: p.now(), Kind: kind, Actor: elevation.Actor{Kind: elevation.BySystem}, Data: map[string]string{}}
 	if n.User != "" {
 		e.Data["user"] = string(n.User)
-		if kind == audit.AuthLogin || kind == audit.AuthLogout || kind == audit.UserChanged {
+		switch kind {
+		case audit.AuthLogin, audit.AuthLogout, audit.UserChanged, audit.AuthStepUp, audit.AuthFactor, audit.AuthRefused:
 			e.Actor = elevation.Actor{Kind: elevation.ByUser, ID: string(n.User), Name: n.Login}
 		}
 	}
+	maps.Copy(e.Data, n.Data)
 	for k, v := range map[string]string{"login": n.Login, "address": n.Address, "how": n.Why} {
 		if v != "" {
 			e.Data[k] = v

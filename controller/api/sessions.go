@@ -55,7 +55,7 @@ func (s *server) signIn(ctx context.Context, b client.NewSession, address string
 	case b.Link != "" && b.Login == "" && b.Password == "":
 		cookie, act, err = s.cfg.Accounts.SignInByLink(ctx, b.Link, address)
 	case b.Link == "" && b.Login != "" && b.Password != "":
-		cookie, act, err = s.cfg.Accounts.SignIn(ctx, b.Login, b.Password, address)
+		cookie, act, err = s.cfg.Accounts.SignIn(ctx, b.Login, b.Password, b.Code, address)
 	default:
 		err = fmt.Errorf("%w: give a login and a password, or a link", elevation.ErrInvalid)
 	}

@@ -2,15 +2,11 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -29,6 +25,9 @@ type Account struct {
 	// HeldBy is who made the account or set its password last, until its owner has
 	// set another one: that person could sign in as them. Zero = nobody else.
 	HeldBy elevation.Actor
+	// HasPasskey and HasTOTP are read with the account and written by nobody.
+	HasPasskey bool
+	HasTOTP    bool
 }
 
 // Token is an API token as it is stored: its hash, never itself.
@@ -52,6 +51,9 @@ type WebSession struct {
 	CreatedAt  time.Time
 	LastSeenAt time.Time
 	ExpiresAt  time.Time
+	How        string    // how it was opened
+	SeenAt     time.Time // last proof of presence
+	SeenHow    string    // what that was
 }
 
 // SignInLink is a one-time link as it is stored.
@@ -68,6 +70,7 @@ type Note struct {
 	Login   string
 	Address string
 	Why     string
+	Data    map[string]string // more of it
 }
 
 // Store is what accounts need of the controller's database. Every method that
@@ -92,7 +95,11 @@ type Store interface {
 	// UseLink marks the link used and returns its account, once; later calls
 	// and calls after its end return elevation.ErrNotFound.
 	UseLink(ctx context.Context, hash []byte, now time.Time) (elevation.UserID, error)
+	// RotateSession puts s in the place of the session old; with alone every other
+	// session of the account ends too. [elevation.ErrNotFound] when old has ended.
+	RotateSession(ctx context.Context, old []byte, s WebSession, alone bool, n Note) error
 	Record(ctx context.Context, n Note) error
+	FactorStore
 }
 
 // FirstLogin is the login of the first administrator.
@@ -137,6 +144,14 @@ type Accounts struct {
 	byLogin *Limiter // failed sign-ins of one account
 	byAddr  *Limiter // failed sign-ins and unknown tokens from one address
 	dummy   string   // a hash that no password has, compared where there is none
+
+	codes     *Limiter // codes of one account's authenticator
+	stepUps   *Limiter // proofs of presence of one account
+	begins    *Limiter // passkey sign-ins begun, by address and by account
+	strangers *ceremonies
+	own       *ceremonies // of people who are signed in
+	wrap      Wrapper     // nil: no authenticators
+	web       *relyingParty
 }
 
 // NewAccounts makes the recogniser of people over a store; now is the clock,
@@ -146,7 +161,9 @@ func NewAccounts(s Store, now func() time.Time) (*Accounts, error) {
 		return nil, errors.New("make accounts: no clock is given")
 	}
 	a := &Accounts{store: s, now: now, hashes: newHasher(2, 16),
-		byLogin: NewLimiter(1.0/12, 5, 10_000), byAddr: NewLimiter(1.0/3, 20, 10_000)}
+		byLogin: NewLimiter(1.0/12, 5, 10_000), byAddr: NewLimiter(1.0/3, 20, 10_000),
+		codes: NewLimiter(1.0/120, 5, 10_000), stepUps: NewLimiter(1.0/12, 5, 10_000), begins: NewLimiter(0.5, 30, 20_000),
+		strangers: newCeremonies(20_000), own: newCeremonies(20_000)}
 	// The dummy has the cost of a real hash, so that an unknown login takes as
 	// long as a wrong password.
 	a.dummy = encodeHash(make([]byte, saltLen), make([]byte, keyLen))
@@ -165,7 +182,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token, address string) (Act
 	t, err := a.store.TokenByHash(ctx, hash)
 	switch {
 	case errors.Is(err, elevation.ErrNotFound):
-		if wait := a.byAddr.TakeOrWait(address, now); wait > 0 {
+		if wait := a.byAddr.TakeOrWait(addressKey(address), now); wait > 0 {
 			return Actor{}, &RateError{Wait: wait}
 		}
 		return Actor{}, ErrUnauthenticated
@@ -178,7 +195,8 @@ func (a *Accounts) Authenticate(ctx context.Context, token, address string) (Act
 	if err != nil {
 		return Actor{}, err
 	}
-	act.Token, act.Scopes, act.Full, act.MadeBy, act.SeenAt = t.ID, t.Scopes, t.Full, t.MadeBy, t.CreatedAt
+	// A token is no proof that anybody is there.
+	act.Token, act.Scopes, act.Full, act.MadeBy, act.SeenHow = t.ID, t.Scopes, t.Full, t.MadeBy, ByToken
 	if now.Sub(t.LastUsedAt) >= touchEvery {
 		if err := a.store.TokenUsed(ctx, t.ID, now); err != nil {
 			return Actor{}, fmt.Errorf("note the use of a token: %w", err)
@@ -207,7 +225,7 @@ func (a *Accounts) Resume(ctx context.Context, cookie string) (Actor, error) {
 	if err != nil {
 		return Actor{}, err
 	}
-	act.Session, act.SeenAt = true, s.CreatedAt
+	a.seated(&act, s)
 	if now.Sub(s.LastSeenAt) >= touchEvery {
 		s.LastSeenAt = now
 		if err := a.store.SessionSeen(ctx, s); err != nil {
@@ -229,104 +247,21 @@ func (a *Accounts) actor(ctx context.Context, id elevation.UserID) (Actor, error
 	case !u.DisabledAt.IsZero():
 		return Actor{}, ErrUnauthenticated
 	}
-	return Actor{User: u.ID, Login: u.Login, Name: u.Name, Roles: u.Roles, Scope: u.Scope}, nil
+	return recognised(u), nil
 }
 
-// SignIn checks a password and opens a session. The result is the text for the
-// cookie. A wrong login, a wrong password and an account without one all give
-// [ErrUnauthenticated] after the same work; [ErrRate] comes after five failures
-// of one account or twenty of one address.
-func (a *Accounts) SignIn(ctx context.Context, login, password, address string) (cookie string, act Actor, err error) {
-	now := a.now()
-	key := strings.ToLower(clip(login)) // accounts are found in any casing
-	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(address, now)); wait > 0 {
-		return "", Actor{}, &RateError{Wait: wait}
-	}
-	// Taken before the hash, so that parallel guesses count as well.
-	a.byLogin.Take(key, now)
-	a.byAddr.Take(address, now)
-	u, err := a.store.AccountByLogin(ctx, login)
-	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
-		return "", Actor{}, fmt.Errorf("look up account: %w", err)
-	}
-	stored := u.PasswordHash
-	if stored == "" {
-		stored = a.dummy
-	}
-	right, err := a.hashes.verify(ctx, stored, password)
-	if err != nil {
-		return "", Actor{}, err
-	}
-	if !right || u.ID == "" || u.PasswordHash == "" || !u.DisabledAt.IsZero() {
-		n := Note{Kind: "auth.login_failed", User: u.ID, Login: clip(login), Address: address, Why: "password"}
-		if err := a.store.Record(ctx, n); err != nil {
-			return "", Actor{}, fmt.Errorf("record a failed sign-in: %w", err)
-		}
-		return "", Actor{}, ErrUnauthenticated
-	}
-	a.byLogin.GiveBack(key, now)
-	a.byAddr.GiveBack(address, now)
-	return a.open(ctx, u, address, "password")
+func recognised(u Account) Actor {
+	return Actor{User: u.ID, Login: u.Login, Name: u.Name, Roles: u.Roles, Scope: u.Scope, HasPasskey: u.HasPasskey}
 }
 
-// SignInByLink uses a one-time link up and opens a session.
-func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cookie string, act Actor, err error) {
-	now := a.now()
-	if wait := a.byAddr.Wait(address, now); wait > 0 {
-		return "", Actor{}, &RateError{Wait: wait}
+// seated adds what a session says of its owner.
+func (a *Accounts) seated(act *Actor, s WebSession) {
+	act.Session, act.SeenAt, act.SeenHow = true, s.SeenAt, s.SeenHow
+	if strong(s.How) || strong(s.SeenHow) {
+		return
 	}
-	fail := func(why string) (string, Actor, error) {
-		a.byAddr.Take(address, now)
-		if err := a.store.Record(ctx, Note{Kind: "auth.login_failed", Address: address, Why: why}); err != nil {
-			return "", Actor{}, fmt.Errorf("record a failed sign-in: %w", err)
-		}
-		return "", Actor{}, ErrUnauthenticated
-	}
-	hash, ok := hashSecret(linkPrefix, link)
-	if !ok {
-		return fail("link")
-	}
-	id, err := a.store.UseLink(ctx, hash, now)
-	if errors.Is(err, elevation.ErrNotFound) {
-		return fail("link")
-	} else if err != nil {
-		return "", Actor{}, fmt.Errorf("use sign-in link: %w", err)
-	}
-	u, err := a.store.Account(ctx, id)
-	if err != nil || !u.DisabledAt.IsZero() {
-		return fail("account")
-	}
-	return a.open(ctx, u, address, "link")
-}
-
-// Open opens a session for an account that was recognised elsewhere, such as by
-// an identity provider; how goes into the audit log. [ErrUnauthenticated] for an
-// account that is not there or disabled.
-func (a *Accounts) Open(ctx context.Context, user elevation.UserID, address, how string) (cookie string, act Actor, err error) {
-	u, err := a.store.Account(ctx, user)
-	switch {
-	case errors.Is(err, elevation.ErrNotFound) || err == nil && (u.ID == "" || !u.DisabledAt.IsZero()):
-		n := Note{Kind: "auth.login_failed", User: user, Address: address, Why: how}
-		if err := a.store.Record(ctx, n); err != nil {
-			return "", Actor{}, fmt.Errorf("record a failed sign-in: %w", err)
-		}
-		return "", Actor{}, ErrUnauthenticated
-	case err != nil:
-		return "", Actor{}, fmt.Errorf("look up account: %w", err)
-	}
-	return a.open(ctx, u, address, how)
-}
-
-func (a *Accounts) open(ctx context.Context, u Account, address, how string) (string, Actor, error) {
-	now := a.now()
-	cookie, hash := newSecret(sessionPrefix)
-	s := WebSession{Hash: hash, User: u.ID, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(SessionLife)}
-	n := Note{Kind: "auth.login", User: u.ID, Login: u.Login, Address: address, Why: how}
-	if err := a.store.InsertSession(ctx, s, n); err != nil {
-		return "", Actor{}, fmt.Errorf("open session: %w", err)
-	}
-	return cookie, Actor{User: u.ID, Login: u.Login, Name: u.Name, Roles: u.Roles, Scope: u.Scope,
-		Session: true, SeenAt: now}, nil
+	must := a.store.SecondFactorRoles()
+	act.MissingFactor = slices.ContainsFunc(act.Roles, func(r Role) bool { return slices.Contains(must, r) })
 }
 
 // ChangePassword sets the password that the owner of an account has chosen. Only
@@ -344,8 +279,13 @@ func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next,
 		return fmt.Errorf("look up account: %w", err)
 	}
 	now := a.now()
+	if u.HasPasskey { // a password that is set anew opens the door beside it
+		if err := act.Present(now); err != nil {
+			return err
+		}
+	}
 	key := strings.ToLower(clip(u.Login))
-	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(address, now)); wait > 0 {
+	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(addressKey(address), now)); wait > 0 {
 		return &RateError{Wait: wait}
 	}
 	if u.PasswordHash != "" {
@@ -368,19 +308,6 @@ func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next,
 	}
 	if err := a.store.PutPassword(ctx, u.ID, hash, Note{Kind: "user.changed", User: u.ID, Login: u.Login, Address: address, Why: "own password"}); err != nil {
 		return fmt.Errorf("set password: %w", err)
-	}
-	return nil
-}
-
-// SignOut ends the session of this cookie; an unknown one is no error.
-func (a *Accounts) SignOut(ctx context.Context, act Actor, cookie string) error {
-	hash, ok := hashSecret(sessionPrefix, cookie)
-	if !ok {
-		return nil
-	}
-	n := Note{Kind: "auth.logout", User: act.User, Login: act.Login}
-	if err := a.store.DeleteSession(ctx, hash, n); err != nil && !errors.Is(err, elevation.ErrNotFound) {
-		return fmt.Errorf("end session: %w", err)
 	}
 	return nil
 }
@@ -408,79 +335,4 @@ func (a *Accounts) First(ctx context.Context) (acc Account, token string, made b
 		return Account{}, "", false, err
 	}
 	return acc, token, true, nil
-}
-
-// Prefixes of the secrets. Those of sessions and links are never shown apart
-// from where they are used.
-const (
-	TokenPrefix   = "ast_"
-	sessionPrefix = "ses_"
-	linkPrefix    = "lnk_"
-	secretLen     = 32 // bytes
-)
-
-// NewToken makes an API token: the row to store and the text to show once.
-func NewToken(owner elevation.UserID, name string, ttl time.Duration, now time.Time) (Token, string) {
-	text, hash := newSecret(TokenPrefix)
-	return Token{ID: elevation.TokenID(elevation.NewID(elevation.TokenPrefix, now)), Hash: hash, Name: name,
-		Owner: owner, ExpiresAt: now.Add(ttl), CreatedAt: now}, text
-}
-
-// newSecret makes prefix + 256 random bits + a checksum that lets a typing
-// mistake, and a scanner for leaked secrets, be told without the database.
-func newSecret(prefix string) (text string, hash []byte) {
-	b := make([]byte, secretLen)
-	rand.Read(b) // never fails: crypto/rand documents that it ends the program instead
-	text = prefix + base64.RawURLEncoding.EncodeToString(append(b, checksum(prefix, b)...))
-	h := sha256.Sum256([]byte(text))
-	return text, h[:]
-}
-
-// hashSecret returns what a secret is stored under; ok is false when it can not
-// be one of that kind.
-func hashSecret(prefix, text string) (hash []byte, ok bool) {
-	body, ok := strings.CutPrefix(text, prefix)
-	if !ok || len(body) != base64.RawURLEncoding.EncodedLen(secretLen+4) {
-		return nil, false
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(body)
-	if err != nil || string(b[secretLen:]) != string(checksum(prefix, b[:secretLen])) {
-		return nil, false
-	}
-	h := sha256.Sum256([]byte(text))
-	return h[:], true
-}
-
-func checksum(prefix string, b []byte) []byte {
-	h := sha256.Sum256(append([]byte("assent checksum "+prefix), b...))
-	return h[:4]
-}
-
-// CheckLogin refuses a login that is empty, long, or has characters that could
-// be mistaken in a list or a command.
-func CheckLogin(login string) error {
-	if login == "" || utf8.RuneCountInString(login) > MaxLogin {
-		return fmt.Errorf("%w: a login has 1 to %d characters", elevation.ErrInvalid, MaxLogin)
-	}
-	for i, r := range login {
-		letter := r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
-		if !letter && (i == 0 || !strings.ContainsRune("._-@+\\", r)) {
-			return fmt.Errorf("%w: a login has letters and digits, and . _ - @ + \\ after the first", elevation.ErrInvalid)
-		}
-	}
-	for _, p := range []string{elevation.UserPrefix, elevation.TeamPrefix} {
-		if strings.HasPrefix(login, p) {
-			return fmt.Errorf("%w: a login does not begin like an id", elevation.ErrInvalid)
-		}
-	}
-	return nil
-}
-
-// clip makes text of a stranger fit for the audit log.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > MaxLogin {
-		s = strings.ToValidUTF8(s[:MaxLogin], "")
-	}
-	return strings.ReplaceAll(s, "\x00", "?")
 }

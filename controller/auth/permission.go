@@ -12,6 +12,13 @@ import (
 // one, or one that has ended. It never says which.
 var ErrUnauthenticated = errors.New("not signed in")
 
+// What sign-in asks for besides.
+var (
+	ErrCode         = errors.New("give the code of your authenticator too")
+	ErrWrong        = errors.New("that was not the right password, code or passkey")
+	ErrSecondFactor = errors.New("your role needs a second factor: add a passkey or an authenticator in the console, or sign in with it")
+)
+
 // Permission is one kind of act. Acts on one's own requests (see, cancel, check
 // in) need none of these except [RequestsOwn], which every account has.
 type Permission string
@@ -142,13 +149,17 @@ func neverByToken(p Permission) bool {
 	return false
 }
 
-// Can returns nil when the actor may do p, [ErrUnauthenticated] for nobody, and
+// Can returns nil when the actor may do p, [ErrUnauthenticated] for nobody,
+// [ErrSecondFactor] before a second factor that their role must have, and
 // otherwise an error wrapping [elevation.ErrNotAllowed] that says what is
 // missing. It knows roles and token scopes; whether one object is inside
 // a.Scope is asked with [Actor.Covers].
 func (a Actor) Can(p Permission) error {
 	if a.User == "" {
 		return ErrUnauthenticated
+	}
+	if a.MissingFactor {
+		return ErrSecondFactor
 	}
 	if !slices.ContainsFunc(a.Roles, func(r Role) bool { return slices.Contains(rolePermissions(r), p) }) {
 		return fmt.Errorf("%w: your roles do not include %s", elevation.ErrNotAllowed, p)

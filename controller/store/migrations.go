@@ -14,8 +14,9 @@ package store
 // 2026-11-22: schemaCodes, short codes that lead to a request.
 // 2026-11-22: schemaDirectory, identity providers, SCIM and devices.
 // 2026-11-22: schemaNotify, alerts, channels and deliveries.
+// 2026-11-22: schemaFactors, passkeys and authenticators.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors}
 }
 
 const schema1 = `

@@ -222,13 +222,16 @@ func (tx *Tx) PutUser(u User) error {
 	return nil
 }
 
-// DeleteUser deletes an account with its tokens, sessions and links.
+// DeleteUser deletes an account with its tokens, sessions, factors and links.
 func (tx *Tx) DeleteUser(id elevation.UserID) error {
 	tx.staffed("user " + string(id))
 	if _, err := tx.drop(&apiTokenRow{}, "owner = ?", string(id)); err != nil {
 		return err
 	}
 	if err := tx.DeleteWebSessionsOf(id); err != nil {
+		return err
+	}
+	if _, err := tx.DeleteFactors(id); err != nil {
 		return err
 	}
 	for _, table := range []any{&signInLinkRow{}, &linkRow{}} {

@@ -13,19 +13,23 @@ type webSessionRow struct {
 	CreatedAt  int64 `gorm:"autoCreateTime:false"`
 	LastSeenAt int64
 	ExpiresAt  int64
+	How        string
+	SeenAt     int64
+	SeenHow    string
 }
 
 func (webSessionRow) TableName() string { return "web_sessions" }
 
 func (r webSessionRow) session() (WebSession, error) {
 	return WebSession{Hash: r.Hash, User: elevation.UserID(r.User), CreatedAt: at(r.CreatedAt), LastSeenAt: at(r.LastSeenAt),
-		ExpiresAt: at(r.ExpiresAt)}, nil
+		ExpiresAt: at(r.ExpiresAt), How: r.How, SeenAt: at(r.SeenAt), SeenHow: r.SeenHow}, nil
 }
 
 // InsertWebSession stores a browser's session. Sessions are bookkeeping: signing
 // in has its own audit event.
 func (tx *Tx) InsertWebSession(s WebSession) error {
-	return tx.create(&webSessionRow{Hash: s.Hash, User: string(s.User), CreatedAt: ms(s.CreatedAt), LastSeenAt: ms(s.LastSeenAt), ExpiresAt: ms(s.ExpiresAt)})
+	return tx.create(&webSessionRow{Hash: s.Hash, User: string(s.User), CreatedAt: ms(s.CreatedAt), LastSeenAt: ms(s.LastSeenAt), ExpiresAt: ms(s.ExpiresAt),
+		How: s.How, SeenAt: ms(s.SeenAt), SeenHow: s.SeenHow})
 }
 
 // WebSession finds a session by the hash of its cookie.

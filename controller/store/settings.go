@@ -35,7 +35,10 @@ type Settings struct {
 	MaskPatterns     []string // of secrets in arguments, beside the built-in ones of endpoints
 	ShowApprovers    bool     // requesters see who answers
 	Nudge            Nudge
-	StepUpRisky      bool // approvals of high risk need a fresh sign-in, also where no rule says so
+	// RequireSecondFactor are the roles whose sessions do nothing before a second
+	// factor.
+	RequireSecondFactor []string
+	StepUpRisky         bool // approvals of high risk need a fresh sign-in, also where no rule says so
 	// UnlinkedRiskyApprovers is how many people must approve what is of high risk
 	// for somebody to whom no account is linked; at least 1.
 	UnlinkedRiskyApprovers int

@@ -1,0 +1,17 @@
+package auth
+
+import "net/netip"
+
+// addressKey is what an address is counted under: whoever has an IPv6 address
+// has its whole /64.
+func addressKey(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	p, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
