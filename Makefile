@@ -61,7 +61,7 @@ run: ## try Assent on this machine: controller, agent and sudo, all undone at th
 # changed; RAPID_SEED=0 makes new ones.
 test: export RAPID_SEED ?= 20261121
 test: ## run every test this machine can run, and say which it could not
-	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm || true
+	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm python3=python3 pip3=python3-pip tmux=tmux zsh=zsh fish=fish || true
 	@$(MAKE) build
 	@$(GO) run ./e2e/cmd/testall
 

@@ -41,6 +41,10 @@ func groups() []group {
 		}},
 		{"chromium", chromium},
 		{"npm", func() string { return first(program("node"), program("npm")) }},
+		{"python", func() string { return first(program("python3"), modules) }},
+		{"tmux", program("tmux")},
+		{"zsh", program("zsh")},
+		{"fish", program("fish")},
 	}
 }
 
@@ -121,6 +125,14 @@ func program(name string) func() string {
 		}
 		return ""
 	}
+}
+
+// modules looks for what installs a Python package.
+func modules() string {
+	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
+		return "needs pip for python3 (Debian/Ubuntu: python3-pip)"
+	}
+	return ""
 }
 
 func compiler() string {

@@ -1,0 +1,487 @@
+# Written by controller/cmd/pysdk from the OpenAPI document; do not edit.
+"""A method for every operation of the REST interface."""
+
+from typing import Any, Dict, Iterator, List, Literal, Optional, Union, cast
+
+from . import types
+from ._transport import Transport, place
+
+
+class Operations(Transport):
+    """Every operation, named as in the reference. None leaves a value out."""
+
+    def access_delete(self, id: str) -> None:
+        """End an answer that lasts."""
+        self.call("DELETE", f"/access/{place(id)}")
+
+    def access_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, mine: Optional[bool] = None) -> types.ListAccess:
+        """List answers that last."""
+        return cast("types.ListAccess", self.call("GET", "/access", query={"limit": limit, "cursor": cursor, "mine": mine}))
+
+    def access_list_all(self, *, limit: Optional[int] = None, mine: Optional[bool] = None) -> Iterator[types.Access]:
+        """List answers that last: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.access_list(limit=limit, mine=mine, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def audit_checkpoint(self) -> types.Checkpoint:
+        """The newest signed statement about the whole log."""
+        return cast("types.Checkpoint", self.call("GET", "/audit/checkpoint"))
+
+    def audit_export(self) -> bytes:
+        """A zip for assentctl audit verify --offline."""
+        return self.download("GET", "/audit/export")
+
+    def audit_list(self, *, after: Optional[int] = None, limit: Optional[int] = None, kind: Optional[str] = None, request: Optional[str] = None) -> types.AuditPage:
+        """Read the audit log, ascending."""
+        return cast("types.AuditPage", self.call("GET", "/audit", query={"after": after, "limit": limit, "kind": kind, "request": request}))
+
+    def audit_proof(self, event: str) -> types.EventProof:
+        """Prove that one event is in the signed log."""
+        return cast("types.EventProof", self.call("GET", f"/audit/proof/{place(event)}"))
+
+    def canned_texts(self) -> types.CannedTexts:
+        """Texts for questions and denials that the caller can choose from."""
+        return cast("types.CannedTexts", self.call("GET", "/canned"))
+
+    def counts(self, *, mine: Optional[bool] = None) -> types.Counts:
+        """Numbers of requests by status."""
+        return cast("types.Counts", self.call("GET", "/counts", query={"mine": mine}))
+
+    def delegation_add(self, *, delegate: str, until: str, from_: Optional[str] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Delegation:
+        """Let somebody answer in one's place for a while."""
+        return cast("types.Delegation", self.call("POST", "/delegations", body={"delegate": delegate, "from": from_, "until": until, "user": user}, idempotency_key=idempotency_key))
+
+    def delegation_delete(self, id: str) -> None:
+        """End a delegation."""
+        self.call("DELETE", f"/delegations/{place(id)}")
+
+    def delegation_edit(self, id: str, *, delegate: Optional[str] = None, from_: Optional[str] = None, until: Optional[str] = None) -> types.Delegation:
+        """Change a delegation; what is left out stays."""
+        return cast("types.Delegation", self.call("PUT", f"/delegations/{place(id)}", body={"delegate": delegate, "from": from_, "until": until}))
+
+    def delegation_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListDelegation:
+        """List who stands in for whom."""
+        return cast("types.ListDelegation", self.call("GET", "/delegations", query={"limit": limit, "cursor": cursor}))
+
+    def delegation_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Delegation]:
+        """List who stands in for whom: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.delegation_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def delegation_view(self, id: str) -> types.Delegation:
+        """See one delegation."""
+        return cast("types.Delegation", self.call("GET", f"/delegations/{place(id)}"))
+
+    def endpoint_delete(self, id: str) -> None:
+        """Delete an endpoint and ban its key."""
+        self.call("DELETE", f"/endpoints/{place(id)}")
+
+    def endpoint_edit(self, id: str, *, labels: Optional[Dict[str, str]] = None) -> types.Endpoint:
+        """Change an endpoint's labels; routing, scopes and policies follow."""
+        return cast("types.Endpoint", self.call("PATCH", f"/endpoints/{place(id)}", body={"labels": labels}))
+
+    def endpoint_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, name: Optional[str] = None, q: Optional[str] = None) -> types.ListEndpoint:
+        """List endpoints."""
+        return cast("types.ListEndpoint", self.call("GET", "/endpoints", query={"limit": limit, "cursor": cursor, "name": name, "q": q}))
+
+    def endpoint_list_all(self, *, limit: Optional[int] = None, name: Optional[str] = None, q: Optional[str] = None) -> Iterator[types.Endpoint]:
+        """List endpoints: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.endpoint_list(limit=limit, name=name, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def endpoint_view(self, id: str) -> types.Endpoint:
+        """See one endpoint."""
+        return cast("types.Endpoint", self.call("GET", f"/endpoints/{place(id)}"))
+
+    def enrollment_token_add(self, *, accept_labels: Optional[List[str]] = None, labels: Optional[Dict[str, str]] = None, max_uses: Optional[int] = None, mode: Optional[Literal["observe", "ask"]] = None, ttl_seconds: Optional[int] = None, idempotency_key: Optional[str] = None) -> types.EnrollToken:
+        """Make an enrolment token."""
+        return cast("types.EnrollToken", self.call("POST", "/enrollment-tokens", body={"accept_labels": accept_labels, "labels": labels, "max_uses": max_uses, "mode": mode, "ttl_seconds": ttl_seconds}, idempotency_key=idempotency_key))
+
+    def enrollment_token_delete(self, id: str) -> None:
+        """Withdraw an enrolment token."""
+        self.call("DELETE", f"/enrollment-tokens/{place(id)}")
+
+    def enrollment_token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListEnrollToken:
+        """List enrolment tokens."""
+        return cast("types.ListEnrollToken", self.call("GET", "/enrollment-tokens", query={"limit": limit, "cursor": cursor}))
+
+    def enrollment_token_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.EnrollToken]:
+        """List enrolment tokens: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.enrollment_token_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def link_add(self, *, account: str, directory: Optional[str] = None, endpoint: Optional[str] = None, uid: Optional[str] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Link:
+        """Tie an account to a user of an endpoint."""
+        return cast("types.Link", self.call("POST", "/links", body={"account": account, "directory": directory, "endpoint": endpoint, "uid": uid, "user": user}, idempotency_key=idempotency_key))
+
+    def link_delete(self, id: str) -> None:
+        """Free an account from a user."""
+        self.call("DELETE", f"/links/{place(id)}")
+
+    def link_edit(self, id: str, *, account: Optional[str] = None, directory: Optional[str] = None, endpoint: Optional[str] = None, uid: Optional[str] = None, user: Optional[str] = None) -> types.Link:
+        """Change a link; what is left out stays."""
+        return cast("types.Link", self.call("PUT", f"/links/{place(id)}", body={"account": account, "directory": directory, "endpoint": endpoint, "uid": uid, "user": user}))
+
+    def link_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListLink:
+        """List which accounts are which users of endpoints."""
+        return cast("types.ListLink", self.call("GET", "/links", query={"limit": limit, "cursor": cursor}))
+
+    def link_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Link]:
+        """List which accounts are which users of endpoints: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.link_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def link_view(self, id: str) -> types.Link:
+        """See one link."""
+        return cast("types.Link", self.call("GET", f"/links/{place(id)}"))
+
+    def live_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.Listing:
+        """What runs now."""
+        return cast("types.Listing", self.call("GET", "/live", query={"limit": limit, "cursor": cursor}))
+
+    def live_list_all(self, *, limit: Optional[int] = None) -> Iterator[Union[types.Request, types.RequestGroup]]:
+        """What runs now: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.live_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def live_terminate(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """End what runs."""
+        return cast("types.Request", self.call("POST", f"/live/{place(id)}/terminate", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def me(self) -> types.Me:
+        """Who the caller is."""
+        return cast("types.Me", self.call("GET", "/me"))
+
+    def pack_disable(self, name: str, *, acknowledge_denied: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Pack:
+        """Switch a pack off."""
+        return cast("types.Pack", self.call("POST", f"/packs/{place(name)}/disable", query={"acknowledge_denied": acknowledge_denied}, idempotency_key=idempotency_key))
+
+    def pack_enable(self, name: str, *, acknowledge_denied: Optional[bool] = None, mode: Optional[Literal["observe", "ask", "enforce"]] = None, idempotency_key: Optional[str] = None) -> types.Pack:
+        """Put a pack in force."""
+        return cast("types.Pack", self.call("POST", f"/packs/{place(name)}/enable", body={"acknowledge_denied": acknowledge_denied, "mode": mode}, idempotency_key=idempotency_key))
+
+    def pack_list(self) -> types.ListPack:
+        """Starter packs of rules."""
+        return cast("types.ListPack", self.call("GET", "/packs"))
+
+    def password(self, *, password: str, current: Optional[str] = None) -> None:
+        """Choose one's own password; sessions end."""
+        self.call("PUT", "/me/password", body={"current": current, "password": password})
+
+    def policy_edit(self, *, items: List[types.Policy]) -> types.Policies:
+        """Replace the whole ordered list."""
+        return cast("types.Policies", self.call("PUT", "/policies", body={"items": items}))
+
+    def policy_list(self) -> types.Policies:
+        """What endpoints do, by label: the first that fits counts."""
+        return cast("types.Policies", self.call("GET", "/policies"))
+
+    def proposal_confirm(self, id: str, *, idempotency_key: Optional[str] = None) -> types.Ruleset:
+        """Put a proposed change in force, as the second person."""
+        return cast("types.Ruleset", self.call("POST", f"/rules/proposals/{place(id)}/confirm", idempotency_key=idempotency_key))
+
+    def proposal_list(self, *, all: Optional[bool] = None) -> types.ListProposal:
+        """Changes of the rules that wait for a second person."""
+        return cast("types.ListProposal", self.call("GET", "/rules/proposals", query={"all": all}))
+
+    def proposal_reject(self, id: str, *, idempotency_key: Optional[str] = None) -> types.Proposal:
+        """End a proposed change."""
+        return cast("types.Proposal", self.call("POST", f"/rules/proposals/{place(id)}/reject", idempotency_key=idempotency_key))
+
+    def proposal_view(self, id: str) -> types.Proposal:
+        """One of them, with what it changes."""
+        return cast("types.Proposal", self.call("GET", f"/rules/proposals/{place(id)}"))
+
+    def report_list(self) -> types.ListReportInfo:
+        """The reports there are."""
+        return cast("types.ListReportInfo", self.call("GET", "/reports"))
+
+    def report_view(self, name: str, *, since: Optional[str] = None, until: Optional[str] = None) -> types.Report:
+        """Make one report."""
+        return cast("types.Report", self.call("GET", f"/reports/{place(name)}", query={"since": since, "until": until}))
+
+    def request_after_review(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Review a request after its use."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/after-review", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_answer(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Answer the question about one's own request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/answer", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_approve(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Approve a request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/approve", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_ask(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Ask the requester something; the comment is the question, a note alone asks nothing."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/ask", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_batch(self, *, action: Literal["approve", "deny", "ask", "undo", "revoke", "cancel", "check-in", "remove", "claim", "nudge", "escalate", "prioritize", "after-review"], comment: Optional[str] = None, duration_seconds: Optional[int] = None, group: Optional[types.GroupKey] = None, ids: Optional[List[str]] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.BatchResults:
+        """Do one thing to several requests, or to a whole group, each on its own."""
+        return cast("types.BatchResults", self.call("POST", "/requests/batch", body={"action": action, "comment": comment, "duration_seconds": duration_seconds, "group": group, "ids": ids, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_cancel(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Withdraw one's own request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/cancel", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_check_in(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Give back what is in use."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/check-in", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_claim(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Say that one looks at it, for ten minutes."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/claim", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_deny(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Deny a request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/deny", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_escalate(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Let one more team answer: the next on the ladder, or the named one."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/escalate", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_explain(self, id: str) -> types.Explanation:
+        """See why rules answered as they did."""
+        return cast("types.Explanation", self.call("GET", f"/requests/{place(id)}/explain"))
+
+    def request_extend(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, new_id: Optional[str] = None, justification: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, ticket: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Ask for more time of what is in use; the answer is the new request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/extend", body={"comment": comment, "duration_seconds": duration_seconds, "id": new_id, "justification": justification, "priority": priority, "start": start, "ticket": ticket}, idempotency_key=idempotency_key))
+
+    def request_list(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.Listing:
+        """List requests."""
+        return cast("types.Listing", self.call("GET", "/requests", query={"status": status, "group_by": group_by, "access_type": access_type, "endpoint": endpoint, "user": user, "team": team, "since": since, "mine": mine, "q": q, "sort": sort, "limit": limit, "cursor": cursor}))
+
+    def request_list_all(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Union[types.Request, types.RequestGroup]]:
+        """List requests: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.request_list(status=status, group_by=group_by, access_type=access_type, endpoint=endpoint, user=user, team=team, since=since, mine=mine, q=q, sort=sort, limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def request_new(self, *, access_type: Literal["run", "session", "admin"], endpoint: str, justification: str, duration_seconds: Optional[int] = None, emergency: Optional[bool] = None, for_user: Optional[str] = None, from_request: Optional[str] = None, id: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, ticket: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Ask for access."""
+        return cast("types.Request", self.call("POST", "/requests", body={"access_type": access_type, "duration_seconds": duration_seconds, "emergency": emergency, "endpoint": endpoint, "for_user": for_user, "from_request": from_request, "id": id, "justification": justification, "priority": priority, "start": start, "ticket": ticket}, idempotency_key=idempotency_key))
+
+    def request_nudge(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Remind of one's own request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/nudge", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_prioritize(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Change the place in the queue."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/prioritize", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_proof(self, id: str) -> types.Evidence:
+        """Everything that proves what happened to a request."""
+        return cast("types.Evidence", self.call("GET", f"/requests/{place(id)}/proof"))
+
+    def request_remove(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Take a request off a list."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/remove", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_resubmit(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, new_id: Optional[str] = None, justification: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, ticket: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Ask again for what is over; the answer is the new request."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/resubmit", body={"comment": comment, "duration_seconds": duration_seconds, "id": new_id, "justification": justification, "priority": priority, "start": start, "ticket": ticket}, idempotency_key=idempotency_key))
+
+    def request_revoke(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """End what was granted."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/revoke", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_rule(self, id: str) -> types.MadeRule:
+        """The narrowest rule that would have approved this request."""
+        return cast("types.MadeRule", self.call("GET", f"/requests/{place(id)}/rule"))
+
+    def request_timeline(self, id: str) -> types.Timeline:
+        """See what happened to a request."""
+        return cast("types.Timeline", self.call("GET", f"/requests/{place(id)}/timeline"))
+
+    def request_undo(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Take one's own answer back while it is held."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/undo", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_view(self, id: str) -> types.Request:
+        """See one request."""
+        return cast("types.Request", self.call("GET", f"/requests/{place(id)}"))
+
+    def rule_add(self, *, acknowledge_denied: Optional[bool] = None, mode: Optional[Literal["enforce", "observe"]] = None, yaml: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Rule:
+        """Add one rule; the others stay as they are written."""
+        return cast("types.Rule", self.call("POST", "/rules", body={"acknowledge_denied": acknowledge_denied, "mode": mode, "yaml": yaml}, idempotency_key=idempotency_key))
+
+    def rule_apply(self, *, yaml: str, acknowledge_denied: Optional[bool] = None, merge: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Ruleset:
+        """Put rules in force."""
+        return cast("types.Ruleset", self.call("POST", "/rules/apply", body={"acknowledge_denied": acknowledge_denied, "merge": merge, "yaml": yaml}, idempotency_key=idempotency_key))
+
+    def rule_check(self, *, yaml: str, idempotency_key: Optional[str] = None) -> types.RuleCheck:
+        """Find faults in rules and run their tests."""
+        return cast("types.RuleCheck", self.call("POST", "/rules/check", body={"yaml": yaml}, idempotency_key=idempotency_key))
+
+    def rule_delete(self, id: str, *, acknowledge_denied: Optional[bool] = None) -> None:
+        """Remove one rule."""
+        self.call("DELETE", f"/rules/{place(id)}", query={"acknowledge_denied": acknowledge_denied})
+
+    def rule_edit(self, id: str, *, acknowledge_denied: Optional[bool] = None, mode: Optional[Literal["enforce", "observe"]] = None, yaml: Optional[str] = None) -> types.Rule:
+        """Change one rule, or whether it enforces or observes."""
+        return cast("types.Rule", self.call("PUT", f"/rules/{place(id)}", body={"acknowledge_denied": acknowledge_denied, "mode": mode, "yaml": yaml}))
+
+    def rule_evaluate(self, *, attempt: Optional[types.EvaluateAttempt] = None, request_id: Optional[str] = None, rule: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Explanation:
+        """What the rules say of a request or an attempt."""
+        return cast("types.Explanation", self.call("POST", "/rules/evaluate", body={"attempt": attempt, "request_id": request_id, "rule": rule}, idempotency_key=idempotency_key))
+
+    def rule_list(self) -> types.Ruleset:
+        """The rules in force."""
+        return cast("types.Ruleset", self.call("GET", "/rules"))
+
+    def rule_replay(self, *, yaml: str, days: Optional[int] = None, idempotency_key: Optional[str] = None) -> types.Replay:
+        """What a whole set of rules would have answered."""
+        return cast("types.Replay", self.call("POST", "/rules/replay", body={"days": days, "yaml": yaml}, idempotency_key=idempotency_key))
+
+    def rule_rollback(self, *, version: int, acknowledge_denied: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Ruleset:
+        """Put an earlier version in force again, as a new one."""
+        return cast("types.Ruleset", self.call("POST", "/rules/rollback", body={"acknowledge_denied": acknowledge_denied, "version": version}, idempotency_key=idempotency_key))
+
+    def rule_suggestions(self, *, days: Optional[int] = None) -> types.ListSuggestion:
+        """Rules that people's answers suggest."""
+        return cast("types.ListSuggestion", self.call("GET", "/rules/suggestions", query={"days": days}))
+
+    def rule_version(self, version: str, *, against: Optional[int] = None) -> types.RuleDiff:
+        """One version of the rules, and what differs from another."""
+        return cast("types.RuleDiff", self.call("GET", f"/rules/versions/{place(version)}", query={"against": against}))
+
+    def rule_versions(self) -> types.ListRuleVersion:
+        """Earlier rules, newest first."""
+        return cast("types.ListRuleVersion", self.call("GET", "/rules/versions"))
+
+    def rule_view(self, id: str) -> types.Rule:
+        """One rule in force."""
+        return cast("types.Rule", self.call("GET", f"/rules/{place(id)}"))
+
+    def settings_edit(self, *, admin_cap_seconds: Optional[int] = None, admin_seconds: Optional[int] = None, beneficiary_check: Optional[bool] = None, canned: Optional[List[types.Canned]] = None, emergency: Optional[types.EmergencyPatch] = None, four_eyes_accounts: Optional[bool] = None, four_eyes_rules: Optional[bool] = None, head_start_seconds: Optional[types.HeadStartPatch] = None, history_days: Optional[int] = None, hold_seconds: Optional[int] = None, mask_patterns: Optional[List[str]] = None, max_requester_priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, min_duration_seconds: Optional[int] = None, nudge: Optional[types.NudgePatch] = None, pending_ttl_seconds: Optional[int] = None, quota: Optional[types.QuotaPatch] = None, retention: Optional[types.RetentionPatch] = None, run_cap_seconds: Optional[int] = None, session_seconds: Optional[int] = None, show_approvers: Optional[bool] = None, step_up_risky: Optional[bool] = None, ticket_validator: Optional[types.TicketValidatorPatch] = None, time_zone: Optional[str] = None, undo_seconds: Optional[int] = None, unlinked_risky_approvers: Optional[int] = None, use_within_seconds: Optional[int] = None) -> types.Settings:
+        """Change settings; what is left out stays."""
+        return cast("types.Settings", self.call("PUT", "/settings", body={"admin_cap_seconds": admin_cap_seconds, "admin_seconds": admin_seconds, "beneficiary_check": beneficiary_check, "canned": canned, "emergency": emergency, "four_eyes_accounts": four_eyes_accounts, "four_eyes_rules": four_eyes_rules, "head_start_seconds": head_start_seconds, "history_days": history_days, "hold_seconds": hold_seconds, "mask_patterns": mask_patterns, "max_requester_priority": max_requester_priority, "min_duration_seconds": min_duration_seconds, "nudge": nudge, "pending_ttl_seconds": pending_ttl_seconds, "quota": quota, "retention": retention, "run_cap_seconds": run_cap_seconds, "session_seconds": session_seconds, "show_approvers": show_approvers, "step_up_risky": step_up_risky, "ticket_validator": ticket_validator, "time_zone": time_zone, "undo_seconds": undo_seconds, "unlinked_risky_approvers": unlinked_risky_approvers, "use_within_seconds": use_within_seconds}))
+
+    def settings_view(self) -> types.Settings:
+        """See the settings."""
+        return cast("types.Settings", self.call("GET", "/settings"))
+
+    def sign_in(self, *, link: Optional[str] = None, login: Optional[str] = None, password: Optional[str] = None) -> types.Me:
+        """Sign in with a password or a one-time link."""
+        return cast("types.Me", self.call("POST", "/sessions", body={"link": link, "login": login, "password": password}))
+
+    def sign_out(self) -> None:
+        """Sign out."""
+        self.call("DELETE", "/sessions")
+
+    def team_add(self, *, name: str, escalate: Optional[List[types.TeamStep]] = None, hours: Optional[str] = None, members: Optional[List[str]] = None, scope: Optional[types.TeamScope] = None, tz: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Team:
+        """Make a team."""
+        return cast("types.Team", self.call("POST", "/teams", body={"escalate": escalate, "hours": hours, "members": members, "name": name, "scope": scope, "tz": tz}, idempotency_key=idempotency_key))
+
+    def team_delete(self, id: str) -> None:
+        """Delete a team that no rule, ladder or waiting request needs."""
+        self.call("DELETE", f"/teams/{place(id)}")
+
+    def team_edit(self, id: str, *, escalate: Optional[List[types.TeamStep]] = None, hours: Optional[str] = None, members: Optional[List[str]] = None, name: Optional[str] = None, scope: Optional[types.TeamScope] = None, tz: Optional[str] = None) -> types.Team:
+        """Change a team; what is left out stays."""
+        return cast("types.Team", self.call("PUT", f"/teams/{place(id)}", body={"escalate": escalate, "hours": hours, "members": members, "name": name, "scope": scope, "tz": tz}))
+
+    def team_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListTeam:
+        """List teams."""
+        return cast("types.ListTeam", self.call("GET", "/teams", query={"limit": limit, "cursor": cursor}))
+
+    def team_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Team]:
+        """List teams: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.team_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def team_view(self, id: str) -> types.Team:
+        """See one team."""
+        return cast("types.Team", self.call("GET", f"/teams/{place(id)}"))
+
+    def token_add(self, *, name: str, scopes: Optional[List[Literal["requests.read", "requests.decide", "rules", "endpoints", "users", "audit.read", "metrics"]]] = None, ttl_seconds: Optional[int] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Token:
+        """Make an API token."""
+        return cast("types.Token", self.call("POST", "/tokens", body={"name": name, "scopes": scopes, "ttl_seconds": ttl_seconds, "user": user}, idempotency_key=idempotency_key))
+
+    def token_delete(self, id: str) -> None:
+        """Withdraw an API token."""
+        self.call("DELETE", f"/tokens/{place(id)}")
+
+    def token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListToken:
+        """List API tokens."""
+        return cast("types.ListToken", self.call("GET", "/tokens", query={"limit": limit, "cursor": cursor}))
+
+    def token_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Token]:
+        """List API tokens: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.token_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def user_add(self, *, login: str, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None, idempotency_key: Optional[str] = None) -> types.User:
+        """Make an account."""
+        return cast("types.User", self.call("POST", "/users", body={"email": email, "login": login, "name": name, "password": password, "roles": roles, "scope": scope}, idempotency_key=idempotency_key))
+
+    def user_delete(self, id: str) -> None:
+        """Delete an account."""
+        self.call("DELETE", f"/users/{place(id)}")
+
+    def user_edit(self, id: str, *, disabled: Optional[bool] = None, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None) -> types.User:
+        """Change an account; what is left out stays."""
+        return cast("types.User", self.call("PUT", f"/users/{place(id)}", body={"disabled": disabled, "email": email, "name": name, "password": password, "roles": roles, "scope": scope}))
+
+    def user_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListUser:
+        """List accounts."""
+        return cast("types.ListUser", self.call("GET", "/users", query={"limit": limit, "cursor": cursor}))
+
+    def user_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.User]:
+        """List accounts: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.user_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def user_view(self, id: str) -> types.User:
+        """See one account."""
+        return cast("types.User", self.call("GET", f"/users/{place(id)}"))

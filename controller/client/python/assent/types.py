@@ -1,0 +1,1204 @@
+# Written by controller/cmd/pysdk from the OpenAPI document; do not edit.
+"""The bodies of the REST interface, as type checkers see them: plain dicts."""
+
+from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
+
+
+class Access(TypedDict):
+    at: "str"
+    by: "Optional[Person]"
+    duration_seconds: "int"
+    endpoint: "EndpointRef"
+    id: "str"
+    pin: "Literal[\"publisher\", \"path\", \"sha256\"]"
+    request_id: "str"
+    rules: "List[str]"
+    subject: "Subject"
+    until: "str"
+    user: "str"
+
+
+class AfterReview(TypedDict):
+    at: "Optional[str]"
+    blocks: "bool"
+    by: "Optional[Person]"
+    comment: "Optional[str]"
+    comment_required: "bool"
+    due_at: "Optional[str]"
+    team: "str"
+
+
+class Again(TypedDict, total=False):
+    comment: "str"
+    duration_seconds: "int"
+    id: "str"
+    justification: "str"
+    priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    start: "str"
+    ticket: "str"
+
+
+class Answer(TypedDict, total=False):
+    comment: "str"
+    duration_seconds: "int"
+    lasts: "str"
+    note: "str"
+    priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    start: "str"
+    team: "str"
+
+
+class _ApplyRules(TypedDict):
+    yaml: "str"
+
+
+class ApplyRules(_ApplyRules, total=False):
+    acknowledge_denied: "bool"
+    merge: "bool"
+
+
+class Approvals(TypedDict):
+    have: "int"
+    need: "int"
+    stages: "List[Stage]"
+
+
+class AuditActor(TypedDict):
+    id: "str"
+    kind: "Literal[\"user\", \"rule\", \"endpoint\", \"system\"]"
+    name: "str"
+
+
+class _AuditEvent(TypedDict):
+    actor: "AuditActor"
+    at: "str"
+    data: "Dict[str, str]"
+    id: "str"
+    kind: "str"
+    seq: "int"
+
+
+class AuditEvent(_AuditEvent, total=False):
+    endpoint: "str"
+    grant: "str"
+    request: "str"
+
+
+class AuditPage(TypedDict):
+    items: "List[AuditEvent]"
+    next_after: "int"
+
+
+class _Batch(TypedDict):
+    action: "Literal[\"approve\", \"deny\", \"ask\", \"undo\", \"revoke\", \"cancel\", \"check-in\", \"remove\", \"claim\", \"nudge\", \"escalate\", \"prioritize\", \"after-review\"]"
+
+
+class Batch(_Batch, total=False):
+    comment: "str"
+    duration_seconds: "int"
+    group: "GroupKey"
+    ids: "List[str]"
+    lasts: "str"
+    note: "str"
+    priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    start: "str"
+    team: "str"
+
+
+class _BatchResult(TypedDict):
+    id: "str"
+    ok: "bool"
+    state: "str"
+
+
+class BatchResult(_BatchResult, total=False):
+    error: "Problem"
+
+
+class BatchResults(TypedDict):
+    results: "List[BatchResult]"
+    rule_from: "Optional[str]"
+
+
+class Canned(TypedDict):
+    denials: "List[str]"
+    questions: "List[str]"
+    team: "str"
+
+
+class CannedTexts(TypedDict):
+    denials: "List[str]"
+    questions: "List[str]"
+
+
+class Caution(TypedDict):
+    fact: "str"
+    reason: "str"
+
+
+class Checkpoint(TypedDict):
+    key: "str"
+    note: "str"
+    size: "int"
+
+
+class Claim(TypedDict):
+    by: "Optional[Person]"
+    until: "str"
+
+
+class Counts(TypedDict):
+    all: "int"
+    approved: "int"
+    available: "int"
+    denied: "int"
+    expired: "int"
+    pending: "int"
+    revoked: "int"
+
+
+class Decision(TypedDict):
+    at: "str"
+    by: "Optional[Person]"
+    comment: "Optional[str]"
+    held_until: "Optional[str]"
+    rule: "Optional[str]"
+    verdict: "Literal[\"approved\", \"denied\"]"
+
+
+Delegation = TypedDict(
+    "Delegation",
+    {
+        "delegate": "str",
+        "from": "str",
+        "id": "str",
+        "made_by": "str",
+        "until": "str",
+        "user": "str",
+    },
+    total=True,
+)
+
+
+EditDelegation = TypedDict(
+    "EditDelegation",
+    {
+        "delegate": "str",
+        "from": "str",
+        "until": "str",
+    },
+    total=False,
+)
+
+
+class EditEndpoint(TypedDict, total=False):
+    labels: "Dict[str, str]"
+
+
+class EditLink(TypedDict, total=False):
+    account: "str"
+    directory: "str"
+    endpoint: "str"
+    uid: "str"
+    user: "str"
+
+
+class EditRule(TypedDict, total=False):
+    acknowledge_denied: "bool"
+    mode: "Literal[\"enforce\", \"observe\"]"
+    yaml: "str"
+
+
+class EditTeam(TypedDict, total=False):
+    escalate: "List[TeamStep]"
+    hours: "str"
+    members: "List[str]"
+    name: "str"
+    scope: "TeamScope"
+    tz: "str"
+
+
+class EditUser(TypedDict, total=False):
+    disabled: "bool"
+    email: "str"
+    name: "str"
+    password: "str"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+    scope: "Dict[str, str]"
+
+
+class Emergency(TypedDict):
+    daily_quota: "int"
+    enabled: "bool"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+
+
+class EmergencyPatch(TypedDict, total=False):
+    daily_quota: "int"
+    enabled: "bool"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+
+
+class Endpoint(TypedDict):
+    agent_version: "Optional[str]"
+    arch: "Optional[str]"
+    cert_not_after: "Optional[str]"
+    connected: "bool"
+    enrolled_at: "str"
+    id: "str"
+    ip: "Optional[str]"
+    labels: "Dict[str, str]"
+    last_seen_at: "Optional[str]"
+    locked: "bool"
+    mode: "str"
+    name: "str"
+    os: "Optional[str]"
+    os_version: "Optional[str]"
+    quarantined: "bool"
+    reported: "Dict[str, str]"
+
+
+class EndpointRef(TypedDict):
+    arch: "Optional[str]"
+    id: "str"
+    ip: "Optional[str]"
+    labels: "Dict[str, str]"
+    name: "Optional[str]"
+    os: "Optional[str]"
+    os_version: "Optional[str]"
+    reported: "Dict[str, str]"
+
+
+class _EnrollToken(TypedDict):
+    accept_labels: "List[str]"
+    created_at: "str"
+    created_by: "str"
+    expires_at: "str"
+    id: "str"
+    labels: "Dict[str, str]"
+    max_uses: "int"
+    mode: "Literal[\"observe\", \"ask\"]"
+    uses: "int"
+
+
+class EnrollToken(_EnrollToken, total=False):
+    token: "str"
+
+
+class Escalation(TypedDict):
+    at: "str"
+    by: "Optional[Person]"
+    comment: "Optional[str]"
+    name: "str"
+    team: "str"
+
+
+class Evaluate(TypedDict, total=False):
+    attempt: "EvaluateAttempt"
+    request_id: "str"
+    rule: "str"
+
+
+class _EvaluateAttempt(TypedDict):
+    path: "str"
+
+
+class EvaluateAttempt(_EvaluateAttempt, total=False):
+    access_type: "Literal[\"run\", \"session\", \"admin\"]"
+    args: "List[str]"
+    cwd: "str"
+    endpoint: "str"
+    groups: "List[str]"
+    justification: "str"
+    labels: "Dict[str, str]"
+    marks: "List[str]"
+    parent: "str"
+    priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    product: "str"
+    run_as: "str"
+    sha256: "str"
+    thumbprint: "str"
+    ticket: "str"
+    uid: "str"
+    user: "str"
+    version: "str"
+
+
+class EventProof(TypedDict):
+    checkpoint: "Checkpoint"
+    event: "EvidenceEvent"
+
+
+class Evidence(TypedDict):
+    checkpoint: "Checkpoint"
+    events: "List[EvidenceEvent]"
+    format: "str"
+    grant: "str"
+    key_set: "str"
+    request: "Request"
+    root_key: "RootKey"
+    unsigned: "int"
+
+
+class _EvidenceEvent(TypedDict):
+    actor: "AuditActor"
+    at: "str"
+    data: "Dict[str, str]"
+    id: "str"
+    kind: "str"
+    leaf: "str"
+    path: "List[str]"
+    seq: "int"
+
+
+class EvidenceEvent(_EvidenceEvent, total=False):
+    endpoint: "str"
+    grant: "str"
+    request: "str"
+    text: "Dict[str, EvidenceText]"
+
+
+class EvidenceText(TypedDict):
+    salt: "str"
+    text: "str"
+
+
+class Explanation(TypedDict):
+    outcome: "Literal[\"ask\", \"approve\", \"deny\"]"
+    sentence: "str"
+    trace: "List[TraceLine]"
+
+
+class Fault(TypedDict):
+    code: "str"
+    col: "int"
+    line: "int"
+    severity: "Literal[\"error\", \"warning\"]"
+    text: "str"
+
+
+class FieldError(TypedDict):
+    location: "str"
+    message: "str"
+
+
+class Grant(TypedDict):
+    end_reason: "Optional[str]"
+    ended_at: "Optional[str]"
+    id: "str"
+    started_at: "Optional[str]"
+
+
+class Granted(TypedDict):
+    duration_seconds: "int"
+    start: "Optional[str]"
+    use_within_seconds: "int"
+
+
+class GroupKey(TypedDict):
+    by: "Literal[\"program\", \"publisher\", \"user\", \"endpoint\"]"
+    key: "str"
+
+
+class HeadStartPatch(TypedDict, total=False):
+    high: "int"
+    low: "int"
+    normal: "int"
+    urgent: "int"
+
+
+class HeadStarts(TypedDict):
+    high: "int"
+    low: "int"
+    normal: "int"
+    urgent: "int"
+
+
+class Link(TypedDict):
+    account: "str"
+    account_id: "str"
+    directory: "Optional[str]"
+    endpoint: "Optional[str]"
+    endpoint_id: "Optional[str]"
+    id: "str"
+    made_at: "str"
+    made_by: "str"
+    uid: "Optional[str]"
+    user: "Optional[str]"
+
+
+class _ListAccess(TypedDict):
+    items: "List[Access]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListAccess(_ListAccess, total=False):
+    next_cursor: "str"
+
+
+class _ListDelegation(TypedDict):
+    items: "List[Delegation]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListDelegation(_ListDelegation, total=False):
+    next_cursor: "str"
+
+
+class _ListEndpoint(TypedDict):
+    items: "List[Endpoint]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListEndpoint(_ListEndpoint, total=False):
+    next_cursor: "str"
+
+
+class _ListEnrollToken(TypedDict):
+    items: "List[EnrollToken]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListEnrollToken(_ListEnrollToken, total=False):
+    next_cursor: "str"
+
+
+class _ListLink(TypedDict):
+    items: "List[Link]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListLink(_ListLink, total=False):
+    next_cursor: "str"
+
+
+class _ListPack(TypedDict):
+    items: "List[Pack]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListPack(_ListPack, total=False):
+    next_cursor: "str"
+
+
+class _ListProposal(TypedDict):
+    items: "List[Proposal]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListProposal(_ListProposal, total=False):
+    next_cursor: "str"
+
+
+class _ListReportInfo(TypedDict):
+    items: "List[ReportInfo]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListReportInfo(_ListReportInfo, total=False):
+    next_cursor: "str"
+
+
+class _ListRuleVersion(TypedDict):
+    items: "List[RuleVersion]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListRuleVersion(_ListRuleVersion, total=False):
+    next_cursor: "str"
+
+
+class _ListSuggestion(TypedDict):
+    items: "List[Suggestion]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListSuggestion(_ListSuggestion, total=False):
+    next_cursor: "str"
+
+
+class _ListTeam(TypedDict):
+    items: "List[Team]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListTeam(_ListTeam, total=False):
+    next_cursor: "str"
+
+
+class _ListToken(TypedDict):
+    items: "List[Token]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListToken(_ListToken, total=False):
+    next_cursor: "str"
+
+
+class _ListUser(TypedDict):
+    items: "List[User]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListUser(_ListUser, total=False):
+    next_cursor: "str"
+
+
+class _Listing(TypedDict):
+    items: "List[Union[Request, RequestGroup]]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class Listing(_Listing, total=False):
+    next_cursor: "str"
+
+
+class MadeRule(TypedDict):
+    faults: "List[Fault]"
+    name: "str"
+    yaml: "str"
+
+
+class Me(TypedDict):
+    cluster: "str"
+    id: "str"
+    login: "str"
+    name: "str"
+    permissions: "List[str]"
+    roles: "List[str]"
+    scope: "Dict[str, str]"
+    session: "bool"
+    undo_seconds: "int"
+    version: "str"
+
+
+class _NewDelegation(TypedDict):
+    delegate: "str"
+    until: "str"
+
+
+class NewDelegation(_NewDelegation, total=False):
+    user: "str"
+
+
+class NewEnrollToken(TypedDict, total=False):
+    accept_labels: "List[str]"
+    labels: "Dict[str, str]"
+    max_uses: "int"
+    mode: "Literal[\"observe\", \"ask\"]"
+    ttl_seconds: "int"
+
+
+class _NewLink(TypedDict):
+    account: "str"
+
+
+class NewLink(_NewLink, total=False):
+    directory: "str"
+    endpoint: "str"
+    uid: "str"
+    user: "str"
+
+
+class _NewPassword(TypedDict):
+    password: "str"
+
+
+class NewPassword(_NewPassword, total=False):
+    current: "str"
+
+
+class _NewRequest(TypedDict):
+    access_type: "Literal[\"run\", \"session\", \"admin\"]"
+    endpoint: "str"
+    justification: "str"
+
+
+class NewRequest(_NewRequest, total=False):
+    duration_seconds: "int"
+    emergency: "bool"
+    for_user: "str"
+    from_request: "str"
+    id: "str"
+    priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    start: "str"
+    ticket: "str"
+
+
+class NewSession(TypedDict, total=False):
+    link: "str"
+    login: "str"
+    password: "str"
+
+
+class _NewTeam(TypedDict):
+    name: "str"
+
+
+class NewTeam(_NewTeam, total=False):
+    escalate: "List[TeamStep]"
+    hours: "str"
+    members: "List[str]"
+    scope: "TeamScope"
+    tz: "str"
+
+
+class _NewToken(TypedDict):
+    name: "str"
+
+
+class NewToken(_NewToken, total=False):
+    scopes: "List[Literal[\"requests.read\", \"requests.decide\", \"rules\", \"endpoints\", \"users\", \"audit.read\", \"metrics\"]]"
+    ttl_seconds: "int"
+    user: "str"
+
+
+class _NewUser(TypedDict):
+    login: "str"
+
+
+class NewUser(_NewUser, total=False):
+    email: "str"
+    name: "str"
+    password: "str"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+    scope: "Dict[str, str]"
+
+
+class Note(TypedDict):
+    at: "str"
+    by: "Optional[Person]"
+    text: "str"
+
+
+class Nudge(TypedDict):
+    every_seconds: "int"
+    most: "int"
+
+
+class NudgePatch(TypedDict, total=False):
+    every_seconds: "int"
+    most: "int"
+
+
+class Nudges(TypedDict):
+    count: "int"
+    last_at: "Optional[str]"
+
+
+class _Pack(TypedDict):
+    name: "str"
+    rules: "List[Rule]"
+    state: "Literal[\"off\", \"observe\", \"ask\", \"enforce\"]"
+    title: "str"
+    version: "int"
+    yaml: "str"
+
+
+class Pack(_Pack, total=False):
+    proposal: "Proposal"
+
+
+class PackName(TypedDict):
+    name: "str"
+    state: "Literal[\"off\", \"observe\", \"ask\", \"enforce\"]"
+
+
+class Person(TypedDict):
+    id: "str"
+    login: "str"
+    name: "str"
+
+
+class Policies(TypedDict):
+    changed_at: "Optional[str]"
+    changed_by: "str"
+    items: "List[Policy]"
+    version: "int"
+
+
+class _Policy(TypedDict):
+    name: "str"
+
+
+class Policy(_Policy, total=False):
+    break_glass: "str"
+    confirm: "Literal[\"none\", \"password\", \"passkey\"]"
+    labels: "Dict[str, str]"
+    mask: "List[str]"
+    mechanisms: "Dict[str, str]"
+    mode: "Literal[\"off\", \"observe\", \"ask\"]"
+    presets: "List[str]"
+    reason_min: "int"
+
+
+class Priority(TypedDict):
+    set_by: "Optional[str]"
+    value: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+
+
+class _Problem(TypedDict):
+    code: "str"
+    detail: "str"
+    status: "int"
+    title: "str"
+
+
+class Problem(_Problem, total=False):
+    decision: "Optional[Decision]"
+    errors: "List[FieldError]"
+    type: "str"
+
+
+class _Proposal(TypedDict):
+    base: "int"
+    decided_at: "Optional[str]"
+    decided_by: "str"
+    id: "str"
+    proposed_at: "str"
+    proposed_by: "str"
+    state: "Literal[\"open\", \"confirmed\", \"rejected\"]"
+    what: "str"
+    why: "str"
+
+
+class Proposal(_Proposal, total=False):
+    diff: "str"
+
+
+class Publisher(TypedDict):
+    name: "str"
+    thumbprint: "str"
+
+
+class PutPolicies(TypedDict):
+    items: "List[Policy]"
+
+
+class Question(TypedDict):
+    answer: "Optional[str]"
+    answered_at: "Optional[str]"
+    at: "str"
+    by: "Optional[Person]"
+    text: "str"
+
+
+class Queue(TypedDict):
+    can_answer: "List[str]"
+    can_answer_from: "Optional[str]"
+    position: "Optional[int]"
+    usual_wait_seconds: "Optional[int]"
+
+
+class Quota(TypedDict):
+    cooldown_seconds: "int"
+    pending_per_endpoint: "int"
+    pending_per_user: "int"
+
+
+class QuotaPatch(TypedDict, total=False):
+    cooldown_seconds: "int"
+    pending_per_endpoint: "int"
+    pending_per_user: "int"
+
+
+class Replay(TypedDict):
+    changed: "int"
+    changes: "List[ReplayChange]"
+    days: "int"
+    human_denied: "int"
+    minutes_saved: "int"
+    newly_approved: "int"
+    newly_asked: "int"
+    newly_denied: "int"
+    requests: "int"
+    truncated: "bool"
+
+
+ReplayChange = TypedDict(
+    "ReplayChange",
+    {
+        "at": "str",
+        "endpoint": "str",
+        "from": "str",
+        "request_id": "str",
+        "to": "str",
+        "what": "str",
+        "who": "str",
+        "why": "str",
+    },
+    total=True,
+)
+
+
+class _ReplayRules(TypedDict):
+    yaml: "str"
+
+
+class ReplayRules(_ReplayRules, total=False):
+    days: "int"
+
+
+class Report(TypedDict):
+    columns: "List[str]"
+    name: "str"
+    notes: "List[str]"
+    rows: "List[Optional[List[str]]]"
+    since: "str"
+    title: "str"
+    truncated: "bool"
+    until: "str"
+
+
+class ReportInfo(TypedDict):
+    name: "str"
+    title: "str"
+
+
+class Request(TypedDict):
+    access_type: "Literal[\"run\", \"session\", \"admin\"]"
+    account: "Optional[Target]"
+    after_review: "Optional[AfterReview]"
+    approvals: "Approvals"
+    caution: "List[Caution]"
+    claim: "Optional[Claim]"
+    decision: "Optional[Decision]"
+    delivery: "Literal[\"none\", \"waiting\", \"activating\", \"delivered\", \"revoking\", \"confirmed\"]"
+    emergency: "bool"
+    end_reason: "Optional[str]"
+    endpoint: "EndpointRef"
+    escalations: "List[Escalation]"
+    expires_at: "Optional[str]"
+    extends_id: "Optional[str]"
+    filed_by: "Optional[Person]"
+    grant: "Optional[Grant]"
+    granted: "Optional[Granted]"
+    id: "str"
+    joined: "int"
+    justification: "Optional[str]"
+    notes: "List[Note]"
+    nudges: "Nudges"
+    origin: "Literal[\"endpoint\", \"portal\", \"resubmit\", \"behalf\"]"
+    previous_id: "Optional[str]"
+    priority: "Priority"
+    questions: "List[Question]"
+    queue: "Optional[Queue]"
+    requested: "Window"
+    reviews: "List[Review]"
+    rules: "List[str]"
+    state: "Literal[\"pending\", \"approved\", \"available\", \"active\", \"ended\", \"expired\", \"revoked\", \"denied\", \"cancelled\"]"
+    subject: "Subject"
+    submitted_at: "Optional[str]"
+    ticket: "Optional[str]"
+    user: "RequestUser"
+
+
+class RequestGroup(TypedDict):
+    by: "Literal[\"program\", \"publisher\", \"user\", \"endpoint\"]"
+    count: "int"
+    key: "str"
+    name: "str"
+    oldest_at: "str"
+    sample: "Request"
+
+
+class RequestUser(TypedDict):
+    account: "Optional[Person]"
+    display: "Optional[str]"
+    groups: "List[str]"
+    name: "str"
+    uid: "str"
+
+
+class Retention(TypedDict):
+    arguments_days: "int"
+    reasons_days: "int"
+
+
+class RetentionPatch(TypedDict, total=False):
+    arguments_days: "int"
+    reasons_days: "int"
+
+
+class Review(TypedDict):
+    at: "str"
+    by: "Optional[Person]"
+    comment: "Optional[str]"
+    duration_seconds: "Optional[int]"
+    start: "Optional[str]"
+    verdict: "Literal[\"approved\", \"denied\"]"
+
+
+class _Rollback(TypedDict):
+    version: "int"
+
+
+class Rollback(_Rollback, total=False):
+    acknowledge_denied: "bool"
+
+
+class RootKey(TypedDict):
+    id: "str"
+    public: "str"
+
+
+class _Rule(TypedDict):
+    id: "str"
+    message: "Dict[str, str]"
+    mode: "Literal[\"enforce\", \"observe\"]"
+    pack: "str"
+    precedence: "int"
+    then: "Literal[\"approve\", \"deny\", \"require\"]"
+    when: "str"
+    yaml: "str"
+
+
+class Rule(_Rule, total=False):
+    proposal: "Proposal"
+    warnings: "List[Fault]"
+
+
+class RuleCheck(TypedDict):
+    faults: "List[Fault]"
+    ok: "bool"
+
+
+class RuleDiff(TypedDict):
+    added: "List[str]"
+    against: "int"
+    applied_at: "str"
+    applied_by: "str"
+    changed: "List[str]"
+    diff: "str"
+    removed: "List[str]"
+    version: "int"
+    yaml: "str"
+
+
+class RuleText(TypedDict):
+    yaml: "str"
+
+
+class RuleVersion(TypedDict):
+    added: "List[str]"
+    applied_at: "str"
+    applied_by: "str"
+    changed: "List[str]"
+    removed: "List[str]"
+    version: "int"
+    yaml: "str"
+
+
+class _Ruleset(TypedDict):
+    applied_at: "Optional[str]"
+    applied_by: "str"
+    items: "List[Rule]"
+    packs: "List[PackName]"
+    version: "int"
+    warnings: "List[Fault]"
+    yaml: "str"
+
+
+class Ruleset(_Ruleset, total=False):
+    proposal: "Proposal"
+
+
+class Settings(TypedDict):
+    admin_cap_seconds: "int"
+    admin_seconds: "int"
+    beneficiary_check: "bool"
+    canned: "List[Canned]"
+    emergency: "Emergency"
+    four_eyes_accounts: "bool"
+    four_eyes_rules: "bool"
+    head_start_seconds: "HeadStarts"
+    history_days: "int"
+    hold_seconds: "int"
+    mask_patterns: "List[str]"
+    max_requester_priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    min_duration_seconds: "int"
+    nudge: "Nudge"
+    pending_ttl_seconds: "int"
+    quota: "Quota"
+    retention: "Retention"
+    run_cap_seconds: "int"
+    session_seconds: "int"
+    show_approvers: "bool"
+    step_up_risky: "bool"
+    ticket_validator: "TicketValidator"
+    time_zone: "str"
+    undo_seconds: "int"
+    unlinked_risky_approvers: "int"
+    use_within_seconds: "int"
+
+
+class SettingsPatch(TypedDict, total=False):
+    admin_cap_seconds: "int"
+    admin_seconds: "int"
+    beneficiary_check: "bool"
+    canned: "List[Canned]"
+    emergency: "EmergencyPatch"
+    four_eyes_accounts: "bool"
+    four_eyes_rules: "bool"
+    head_start_seconds: "HeadStartPatch"
+    history_days: "int"
+    hold_seconds: "int"
+    mask_patterns: "List[str]"
+    max_requester_priority: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    min_duration_seconds: "int"
+    nudge: "NudgePatch"
+    pending_ttl_seconds: "int"
+    quota: "QuotaPatch"
+    retention: "RetentionPatch"
+    run_cap_seconds: "int"
+    session_seconds: "int"
+    show_approvers: "bool"
+    step_up_risky: "bool"
+    ticket_validator: "TicketValidatorPatch"
+    time_zone: "str"
+    undo_seconds: "int"
+    unlinked_risky_approvers: "int"
+    use_within_seconds: "int"
+
+
+class Stage(TypedDict):
+    have: "int"
+    name: "str"
+    quorum: "int"
+    team: "str"
+
+
+class Subject(TypedDict):
+    args: "List[str]"
+    cwd: "Optional[str]"
+    parent: "Optional[str]"
+    path: "str"
+    product: "Optional[str]"
+    publisher: "Optional[Publisher]"
+    run_as: "str"
+    sha256: "Optional[str]"
+    size: "Optional[int]"
+    version: "Optional[str]"
+
+
+class Suggestion(TypedDict):
+    approvals: "int"
+    approvers: "List[str]"
+    endpoints: "List[str]"
+    endpoints_total: "int"
+    first_at: "str"
+    last_at: "str"
+    name: "str"
+    replay: "Replay"
+    request_ids: "List[str]"
+    requesters: "List[str]"
+    sentence: "str"
+    yaml: "str"
+
+
+class SwitchPack(TypedDict, total=False):
+    acknowledge_denied: "bool"
+    mode: "Literal[\"observe\", \"ask\", \"enforce\"]"
+
+
+class Target(TypedDict):
+    domain: "str"
+    name: "str"
+
+
+class Team(TypedDict):
+    automatic: "bool"
+    escalate: "List[TeamStep]"
+    hours: "str"
+    id: "str"
+    members: "List[str]"
+    name: "str"
+    scope: "TeamScopeSeen"
+    tz: "str"
+
+
+class TeamScope(TypedDict, total=False):
+    access_types: "List[Literal[\"run\", \"session\", \"admin\"]]"
+    labels: "Dict[str, str]"
+
+
+class TeamScopeSeen(TypedDict):
+    access_types: "List[str]"
+    labels: "Dict[str, str]"
+
+
+class TeamStep(TypedDict):
+    after_seconds: "int"
+    team: "str"
+
+
+class TicketValidator(TypedDict):
+    timeout_seconds: "int"
+    url: "str"
+
+
+class TicketValidatorPatch(TypedDict, total=False):
+    timeout_seconds: "int"
+    url: "str"
+
+
+class Timeline(TypedDict):
+    items: "List[TimelineItem]"
+
+
+class TimelineItem(TypedDict):
+    at: "str"
+    by: "str"
+    kind: "str"
+    text: "str"
+
+
+class _Token(TypedDict):
+    created_at: "str"
+    expires_at: "str"
+    id: "str"
+    last_used_at: "Optional[str]"
+    name: "str"
+    scopes: "List[str]"
+    user: "str"
+
+
+class Token(_Token, total=False):
+    token: "str"
+
+
+class TraceLine(TypedDict):
+    matched: "bool"
+    rule: "str"
+    why: "str"
+
+
+class User(TypedDict):
+    created_at: "str"
+    disabled_at: "Optional[str]"
+    email: "str"
+    has_password: "bool"
+    id: "str"
+    login: "str"
+    name: "str"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+    scope: "Dict[str, str]"
+
+
+class Window(TypedDict):
+    duration_seconds: "Optional[int]"
+    start: "Optional[str]"
