@@ -108,6 +108,12 @@ func open(c Channel, deps Deps) (Sender, error) {
 	switch c.Kind {
 	case Webhook:
 		return openWebhook(c, deps)
+	case Email:
+		return openEmail(c, deps)
+	case SMS:
+		return openSMS(c, deps)
+	case Syslog:
+		return openSyslog(c, deps)
 	}
 	return nil, fmt.Errorf("%w: %w: %q; there are %s, %s, %s and %s", elevation.ErrInvalid, errKind, c.Kind, Webhook, Email, SMS, Syslog)
 }
@@ -117,7 +123,7 @@ func open(c Channel, deps Deps) (Sender, error) {
 func secretFields(kind string) []string {
 	switch kind {
 	case Webhook:
-		return []string{"secret"}
+		return []string{"secret", "routing_key"}
 	case Email:
 		return []string{"password"}
 	case SMS:

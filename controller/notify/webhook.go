@@ -17,6 +17,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Limits of webhooks.
@@ -37,6 +38,10 @@ type webhookConfig struct {
 	Body     string            `json:"body,omitempty"`     // a template of one's own
 	Headers  map[string]string `json:"headers,omitempty"`
 	Secret   string            `json:"secret,omitempty"` // whsec_…
+
+	// What templates of other makers need.
+	Options    map[string]string `json:"options,omitempty"`     // like project of jira
+	RoutingKey string            `json:"routing_key,omitempty"` // of pagerduty
 }
 
 // renderer turns a message into the body of a call and its content type.
@@ -62,6 +67,12 @@ func openWebhook(c Channel, d Deps) (Sender, error) {
 	if err := checkHeaders(cfg.Headers); err != nil {
 		return nil, err
 	}
+	if cfg.Template == Jira || cfg.Template == ServiceNow {
+		return openTickets(cfg, d)
+	}
+	if err := checkOptions(cfg); err != nil {
+		return nil, err
+	}
 	signer, err := openSecret(cfg.Secret)
 	if err != nil {
 		return nil, err
@@ -75,10 +86,43 @@ func openWebhook(c Channel, d Deps) (Sender, error) {
 
 // rendererOf chooses what the body looks like.
 func rendererOf(cfg webhookConfig) (renderer, error) {
-	if cfg.Template == "" && cfg.Body == "" {
-		return standardBody, nil
+	shape := func(f func(Message) any) renderer {
+		return func(m Message) ([]byte, string, error) {
+			raw, err := json.Marshal(f(m))
+			return raw, "application/json", err
+		}
 	}
-	return nil, fmt.Errorf("%w: there is no template %q", elevation.ErrInvalid, cfg.Template)
+	switch {
+	case cfg.Template != "" && cfg.Body != "":
+		return nil, fmt.Errorf("%w: give a template or a body, not both", elevation.ErrInvalid)
+	case cfg.Body != "":
+		t, err := parseTemplate(cfg.Body)
+		if err != nil {
+			return nil, err
+		}
+		return t.render, nil
+	}
+	switch cfg.Template {
+	case "":
+		return standardBody, nil
+	case Slack:
+		return shape(slackBody), nil
+	case Teams:
+		return shape(teamsBody), nil
+	case PagerDuty:
+		return shape(func(m Message) any { return pagerBody(cfg.RoutingKey, m) }), nil
+	case Jira, ServiceNow:
+		t := &ticketSystem{cfg: cfg}
+		return shape(func(m Message) any {
+			if cfg.Template == Jira {
+				_, body := t.jiraIssue(m)
+				return body
+			}
+			_, body := t.snowIncident(m)
+			return body
+		}), nil
+	}
+	return nil, fmt.Errorf("%w: there is no template %q; there are %s", elevation.ErrInvalid, inert.Clip(inert.Text(cfg.Template), 40), strings.Join(templates(), ", "))
 }
 
 // decode reads the configuration of a kind; what the kind does not know is refused.
