@@ -175,13 +175,17 @@ func (tx *Tx) TellWaits(waits []AlertWait, list []Delivery) error {
 	return tx.insertDeliveries(list)
 }
 
-// LaneUsed is when something was, or will be, told in a lane last; the zero time
-// when never.
-func (tx *Tx) LaneUsed(lane string, since time.Time) (last time.Time, err error) {
-	var n int64
-	err = tx.row([]any{&n}, `SELECT coalesce(max(CASE state WHEN 'sent' THEN sent_ms WHEN 'waiting' THEN next_ms ELSE 0 END), 0)
-FROM deliveries WHERE lane = ? AND lane <> '' AND (created_ms >= ? OR state = 'waiting' OR sent_ms >= ?)`, lane, ms(since), ms(since))
-	return at(n), err
+// laneBack is how much older than its sending a delivery of a lane can be.
+const laneBack = 8 * 24 * time.Hour
+
+// LaneUsed is when something was sent in a lane last, as far as that is since a
+// time, and up to when something waits in it; the zero time when nothing.
+func (tx *Tx) LaneUsed(lane string, since time.Time) (sent, waiting time.Time, err error) {
+	var s, w int64
+	err = tx.row([]any{&s, &w}, `SELECT coalesce(max(CASE WHEN state = 'sent' AND sent_ms >= ?2 THEN sent_ms END), 0),
+coalesce(max(CASE WHEN state = 'waiting' THEN next_ms END), 0)
+FROM deliveries WHERE lane = ?1 AND lane <> '' AND created_ms >= ?3`, lane, ms(since), ms(since.Add(-laneBack)))
+	return at(s), at(w), err
 }
 
 // BusyChannels are the channels through which something waits to be told.

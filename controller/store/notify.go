@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -127,6 +128,11 @@ func (tx *Tx) DeleteChannel(id string) error {
 	return tx.dropOne(&channelRow{}, "channel", id)
 }
 
+// Channel reads one channel; [elevation.ErrNotFound] when there is none.
+func (tx *Tx) Channel(id string) (Channel, error) {
+	return one(tx, "channel", channelRow.channel, "id = ?", id)
+}
+
 // Channels lists all channels by name.
 func (tx *Tx) Channels() ([]Channel, error) { return list(tx, "name", channelRow.channel) }
 
@@ -213,7 +219,7 @@ func (tx *Tx) PutAlert(a Alert) error {
 	if _, err := tx.exec("DELETE FROM alert_waits WHERE alert = ? AND told = 0", a.ID); err != nil {
 		return err
 	}
-	if a.Body.Filter.Waiting <= 0 || !a.Enabled {
+	if a.Body.Filter.Waiting <= 0 || !a.Enabled || !slices.Contains(a.Body.Kinds, audit.RequestSubmitted) {
 		return nil
 	}
 	_, err := tx.exec(`INSERT OR IGNORE INTO alert_waits(alert, request, due_ms, told)
