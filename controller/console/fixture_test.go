@@ -32,6 +32,7 @@ type desk struct {
 	undo      time.Duration
 	admin     bool            // people may also see users and endpoints
 	lost      map[string]bool // ids whose answers break the connection
+	doors     doors
 }
 
 const password = "correct horse"
@@ -42,6 +43,7 @@ func newDesk(t *testing.T) *desk {
 	mux := http.NewServeMux()
 	mux.Handle("/", console.Handler())
 	mux.HandleFunc("POST /api/v1/sessions", d.signIn)
+	d.addDoors(mux)
 	for pattern, do := range map[string]func(client.Person, http.ResponseWriter, *http.Request){
 		"DELETE /api/v1/sessions":               d.signOut,
 		"GET /api/v1/me":                        d.me,
@@ -133,10 +135,18 @@ func (d *desk) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login := in.Login
+	if d.doors.wait != "" {
+		w.Header().Set("Retry-After", d.doors.wait)
+		refuse(w, http.StatusTooManyRequests, "rate_limited", "too many tries", nil)
+		return
+	}
 	if in.Link != "" {
 		login, _ = strings.CutPrefix(in.Link, "link-for-")
 	} else if in.Password != password {
 		refuse(w, http.StatusUnauthorized, "unauthenticated", "login or password is wrong", nil)
+		return
+	} else if d.doors.totp[login] && in.Code != rightCode {
+		refuse(w, http.StatusUnauthorized, "code_required", "the code is missing or wrong", nil)
 		return
 	}
 	who := client.Person{ID: "usr_" + login, Login: login, Name: strings.ToUpper(login[:1]) + login[1:]}
@@ -162,7 +172,7 @@ func (d *desk) me(who client.Person, w http.ResponseWriter, _ *http.Request) {
 		can = append(can, "users.read", "endpoints.read")
 	}
 	reply(w, http.StatusOK, client.Me{ID: who.ID, Login: who.Login, Name: who.Name, Roles: []string{"approver"}, Scope: map[string]string{},
-		Permissions: can, Session: true, UndoSeconds: 3, Cluster: "example", Version: "1.2.3"})
+		Permissions: can, Session: true, NeedsSecondFactor: d.doors.must, HasPasskey: len(d.doors.keys) > 0, UndoSeconds: 3, Cluster: "example", Version: "1.2.3"})
 }
 
 func (d *desk) settings(_ client.Person, w http.ResponseWriter, _ *http.Request) {
@@ -247,6 +257,13 @@ func (d *desk) answer(who client.Person, w http.ResponseWriter, r *http.Request)
 		return
 	case d.lost[q.ID]:
 		panic(http.ErrAbortHandler) // the connection breaks without an answer
+	case d.careless(q.ID, r.PathValue("verb")):
+		refuse(w, http.StatusForbidden, "step_up_required", "prove that it is you", nil)
+		return
+	case r.PathValue("verb") == "ask":
+		d.ask(who, q, in.Comment)
+		reply(w, http.StatusOK, q)
+		return
 	case r.PathValue("verb") == "undo":
 		q.Decision, q.State = nil, "pending"
 		d.tell("request.undone", q)

@@ -100,7 +100,7 @@ func index(dir string, files []api.OutputFile) ([]byte, error) {
 // licences collects the licence of every package whose code is in the bundle.
 func licences(modules string) ([]byte, error) {
 	var b strings.Builder
-	for _, name := range []string{"preact", "@preact/signals", "@preact/signals-core", "lucide", "@fontsource-variable/inter"} {
+	for _, name := range []string{"preact", "@preact/signals", "@preact/signals-core", "lucide", "@fontsource-variable/inter", "uqr"} {
 		raw, err := os.ReadFile(filepath.Join(modules, filepath.FromSlash(name), "LICENSE"))
 		if err != nil {
 			return nil, fmt.Errorf("licence of %s: %w", name, err)

@@ -11,6 +11,7 @@ export class Fault extends Error {
     readonly code: string,
     text: string,
     readonly decision: Decision | null = null,
+    readonly again = 0, // of this clock, milliseconds: before then it is refused
   ) {
     super(text);
   }
@@ -68,7 +69,14 @@ export async function problem(response: Response): Promise<Fault> {
   } catch {
     // not a problem document: the status has to do
   }
-  return new Fault(response.status, code, sentence(detail) || `The controller answered ${response.status}.`, decision);
+  const text = sentence(detail) || `The controller answered ${response.status}.`;
+  return new Fault(response.status, code, text, decision, response.status === 429 ? Date.now() + pause(response) : 0);
+}
+
+// How long the controller asks to wait, in milliseconds.
+function pause(response: Response): number {
+  const seconds = Number(response.headers.get("Retry-After") ?? "");
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 5000;
 }
 
 function sentence(text: string): string {

@@ -1,13 +1,20 @@
 // The page as a whole: session, bars, keys and the address.
 import { effect, signal, untracked } from "@preact/signals";
 import { render, type VNode } from "preact";
+import { CodePage } from "./code";
 import { approveByKey, Details, draft, startDenying, undo } from "./details";
+import { DevicePage } from "./device";
 import { clock, span } from "./format";
 import { Icon, type IconName } from "./icons";
+import { MePage } from "./me";
+import { wanted } from "./presence";
 import { List } from "./queue";
-import { Mark, SignIn, signInByLink } from "./signin";
+import { RequestPage } from "./request";
+import { follow, go, phone, route } from "./route";
+import { learnDoors, Mark, SignIn, signInByLink } from "./signin";
+import { StepUp } from "./stepup";
 import {
-  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
+  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, select, selected, show, showHeld, signOut, sweep, used,
   view, waiting, whoAmI, type View,
 } from "./state";
 import { Plain } from "./text";
@@ -54,6 +61,7 @@ function Top(): VNode {
           <div class="menu">
             <p><b><Plain text={who.name || who.login} /></b><span class="mute">{who.roles.join(", ")}</span></p>
             <p class="mute">{who.cluster && <><Plain text={who.cluster} />, </>}version <Plain text={who.version} /></p>
+            <button class="quiet" onClick={() => { menu.value = false; go("#/me"); }}><Icon name="passkey" />Your account</button>
             <button class="quiet" onClick={() => { menu.value = false; void signOut(); }}><Icon name="leave" />Sign out</button>
           </div>
         )}
@@ -103,12 +111,20 @@ function Keys(): VNode {
 function App(): VNode {
   if (me.value === undefined) return <main class="door" aria-busy="true" />;
   if (me.value === null) return <SignIn />;
+  return <><Page /><StepUp /><p class="unseen" aria-live="polite">{said.value}</p></>;
+}
+
+function Page(): VNode {
+  const r = route.value;
+  if (r.page === "me" || me.value?.needs_second_factor) return <MePage />;
+  if (r.page === "code") return <CodePage code={r.code} />;
+  if (r.page === "device") return <DevicePage code={r.code} />;
+  if (phone.value && opened.value) return <RequestPage bars={<Offline />} />;
   return (
     <div class={`shell ${opened.value ? "opened" : ""}`}>
       <Top />
       <div class="bars"><Offline /><Alone /></div>
       <main class="panes"><div class="left"><h1 class="unseen">{view.value === "queue" ? "Queue" : "Recent requests"}</h1><List /><Keys /></div><Details /></main>
-      <p class="unseen" aria-live="polite">{said.value}</p>
     </div>
   );
 }
@@ -122,7 +138,7 @@ function typing(e: KeyboardEvent): boolean {
 
 function onKey(e: KeyboardEvent): void {
   used();
-  if (!me.value) return;
+  if (!me.value || route.value.page !== "desk" || wanted.value || document.querySelector("dialog[open]")) return;
   if (e.key === "Escape") {
     escape();
     return;
@@ -154,9 +170,27 @@ function shortcut(e: KeyboardEvent): boolean {
 
 // --- the address ---
 
-function follow(): void {
-  const m = /^#\/requests\/(req_[0-9a-f-]{36})$/.exec(location.hash);
-  if (m?.[1] && m[1] !== selected.value && me.value) void open(m[1]);
+// arrive shows what the address names.
+function arrive(): void {
+  const r = route.value;
+  if (!me.value || me.value.needs_second_factor || r.page !== "desk") return;
+  if (r.id === "") {
+    opened.value = false;
+    if (phone.value) select(null);
+  } else if (r.id !== selected.value) void open(r.id);
+  else if (phone.value) opened.value = true;
+}
+
+// address is that of what is shown. On a phone an open request is a page of its
+// own, which the browser's way back leaves.
+function address(): void {
+  if (!me.value || route.value.page !== "desk" && route.value.page !== "sign-in") return;
+  const shown = selected.value !== null && (opened.value || !phone.value);
+  const to = shown ? `#/requests/${selected.value}` : "#/";
+  untracked(() => {
+    const r = route.value;
+    go(to, !(shown && phone.value && r.page === "desk" && r.id === ""));
+  });
 }
 
 async function start(): Promise<void> {
@@ -165,14 +199,12 @@ async function start(): Promise<void> {
   effect(() => { document.documentElement.dataset["theme"] = theme.value; });
   effect(() => { document.title = me.value && count.value > 0 ? `(${count.value}) Assent` : "Assent"; });
   render(<App />, root);
-  if (!(await signInByLink())) await whoAmI();
-  effect(() => { if (me.value) untracked(follow); });
-  effect(() => {
-    if (!me.value) return;
-    const to = selected.value ? `#/requests/${selected.value}` : "#/";
-    if (location.hash !== to) history.replaceState(null, "", to);
-  });
+  const doors = learnDoors();
+  if (!(await signInByLink())) await Promise.all([whoAmI(), doors]);
+  effect(() => { if (me.value && route.value) untracked(arrive); });
+  effect(address);
   setInterval(sweep, 1000);
+  addEventListener("popstate", follow);
   addEventListener("hashchange", follow);
   addEventListener("keydown", onKey);
   addEventListener("pointermove", used, { passive: true });

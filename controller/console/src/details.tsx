@@ -4,6 +4,7 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { ago, bytes, lasting, moment, span } from "./format";
 import { Icon } from "./icons";
+import { Asking } from "./asking";
 import { priorityName, stateNames } from "./queue";
 import {
   act, answer, byWhom, connection, current, me, may, missing, now, opened, story, undoable, verdictWord, waiting, type Answer,
@@ -14,11 +15,11 @@ import type { Decision, Request } from "./types";
 // The comment and the time belong to one request: choosing another clears them.
 export const draft = signal({ id: "", comment: "", seconds: 0, denying: false, armed: 0 });
 
-function draftOf(id: string): typeof draft.value {
+export function draftOf(id: string): typeof draft.value {
   return draft.value.id === id ? draft.value : { id, comment: "", seconds: 0, denying: false, armed: 0 };
 }
 
-function change(id: string, part: Partial<typeof draft.value>): void {
+export function change(id: string, part: Partial<typeof draft.value>): void {
   draft.value = { ...draftOf(id), ...part };
 }
 
@@ -80,6 +81,7 @@ export function Details(): VNode {
       <Standing r={r} />
       {r.justification !== null && r.justification !== "" && <blockquote><Plain text={r.justification} lines /></blockquote>}
       <Cautions r={r} />
+      <Questions r={r} />
       {waiting(r) && <AnswerBox r={r} />}
       <Facts r={r} />
       <Why r={r} />
@@ -98,7 +100,7 @@ function Nothing(): VNode {
 }
 
 // Standing says what became of the request, and who was first.
-function Standing({ r }: { r: Request }): VNode {
+export function Standing({ r }: { r: Request }): VNode {
   const a = act(r.id);
   const d = r.decision;
   const parts: ComponentChildren[] = [];
@@ -141,7 +143,7 @@ function Decided({ r, d }: { r: Request; d: Decision }): VNode {
 }
 
 // progress tells how far the endpoint is.
-function progress(r: Request): string {
+export function progress(r: Request): string {
   switch (r.state) {
     case "available":
       return r.delivery === "waiting" ? "Waiting for the endpoint to come back." : r.delivery === "activating" ? "On its way to the endpoint." : "Ready at the endpoint.";
@@ -179,7 +181,7 @@ const cautionNames: Record<string, string> = {
   called_as: "Called by another name",
 };
 
-function Cautions({ r }: { r: Request }): VNode | null {
+export function Cautions({ r }: { r: Request }): VNode | null {
   if (r.caution.length === 0) return null;
   return (
     <ul class="cautions" aria-label="Look closely">
@@ -190,12 +192,38 @@ function Cautions({ r }: { r: Request }): VNode | null {
   );
 }
 
+// Questions are what approvers asked back, with the answers.
+export function Questions({ r }: { r: Request }): VNode | null {
+  if (r.questions.length === 0) return null;
+  return (
+    <ul class="questions" aria-label="Questions">
+      {r.questions.map((q) => (
+        <li>
+          <p><b><Plain text={q.by.id === me.value?.id ? "You" : q.by.login} /></b> asked {ago(now.value - Date.parse(q.at))}: <Plain text={q.text} lines /></p>
+          {q.answer !== null ? <p class="reply"><Plain text={q.answer} lines /></p> : <p class="mute">{waiting(r) ? "Not answered yet. The request keeps its place." : "It was not answered."}</p>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 const choices = [60, 300, 900, 1800, 3600, 4 * 3600];
+
+// Times that can be given: what was asked for, or less.
+export function Duration({ r }: { r: Request }): VNode {
+  const asked = r.requested.duration_seconds ?? 0;
+  return (
+    <select aria-label="For how long" value={String(draftOf(r.id).seconds)} onChange={(e) => change(r.id, { seconds: Number(e.currentTarget.value) })}>
+      <option value="0">{asked > 0 ? `as asked (${lasting(asked)})` : "as asked"}</option>
+      {choices.filter((s) => asked === 0 || s < asked).map((s) => <option value={String(s)}>{lasting(s)}</option>)}
+    </select>
+  );
+}
 
 function AnswerBox({ r }: { r: Request }): VNode {
   const d = draftOf(r.id);
   const off = !canAnswer(r);
-  const asked = r.requested.duration_seconds ?? 0;
+  const asking = useSignal(false);
   const armed = d.armed > 0 && now.value > 0 && Date.now() - d.armed < 4000;
   const keys = (e: KeyboardEvent): void => {
     if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
@@ -216,15 +244,12 @@ function AnswerBox({ r }: { r: Request }): VNode {
         <button type="button" class="deny" disabled={off} onClick={() => deny(r)}>
           <Icon name="cross" />Deny<kbd>{d.denying ? "Ctrl ↵" : "D"}</kbd>
         </button>
-        <label class="for">for
-          <select value={String(d.seconds)} onChange={(e) => change(r.id, { seconds: Number(e.currentTarget.value) })}>
-            <option value="0">{asked > 0 ? `as asked (${lasting(asked)})` : "as asked"}</option>
-            {choices.filter((s) => asked === 0 || s < asked).map((s) => <option value={String(s)}>{lasting(s)}</option>)}
-          </select>
-        </label>
+        <button type="button" class="ghost" disabled={off} onClick={() => { asking.value = true; }}><Icon name="ask" />Ask back</button>
+        <label class="for">for <Duration r={r} /></label>
       </div>
       {!may("requests.decide") && <p class="hint">You can look, but not answer: that needs the role approver.</p>}
       {!connection.value.live && <p class="hint">Answers wait until the connection is back.</p>}
+      {asking.value && <Asking r={r} kind="ask" onClose={() => { asking.value = false; }} />}
     </form>
   );
 }
@@ -233,7 +258,7 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   return <><dt>{name}</dt><dd>{children}</dd></>;
 }
 
-function Facts({ r }: { r: Request }): VNode {
+export function Facts({ r }: { r: Request }): VNode {
   const s = r.subject, u = r.user, e = r.endpoint;
   return (
     <>
@@ -288,7 +313,7 @@ function Arguments({ args }: { args: string[] }): VNode {
   );
 }
 
-function Copyable({ text }: { text: string }): VNode {
+export function Copyable({ text }: { text: string }): VNode {
   const done = useSignal(false);
   const copy = (): void => {
     void navigator.clipboard?.writeText(text).then(() => {
@@ -302,7 +327,7 @@ function Copyable({ text }: { text: string }): VNode {
   );
 }
 
-function Why({ r }: { r: Request }): VNode | null {
+export function Why({ r }: { r: Request }): VNode | null {
   const x = story.value?.id === r.id ? story.value.explain : null;
   if (x === null) return null;
   return (
@@ -325,7 +350,7 @@ function happened(kind: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function Timeline({ id }: { id: string }): VNode | null {
+export function Timeline({ id }: { id: string }): VNode | null {
   const items = story.value?.id === id ? story.value.timeline : [];
   if (items.length === 0) return null;
   return (

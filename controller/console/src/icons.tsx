@@ -1,14 +1,15 @@
 // Icons as elements: no markup is ever parsed.
 import { h, type VNode } from "preact";
 import {
-  ArrowLeft, Check, ChevronRight, CircleCheckBig, Clock, Copy, Hourglass, KeyRound, LogOut, Monitor, Moon, MonitorCog,
-  ShieldCheck, Sun, TriangleAlert, Undo2, User, WifiOff, X,
+  ArrowLeft, Bell, Check, ChevronRight, CircleCheckBig, CircleHelp, Clock, Copy, Fingerprint, Hourglass, KeyRound, LogIn, LogOut, MessageSquareText,
+  Monitor, MonitorSmartphone, Moon, MonitorCog, Plus, ShieldCheck, Smartphone, Sun, Trash2, TriangleAlert, Undo2, User, WifiOff, X,
 } from "lucide";
 
 const all = {
-  back: ArrowLeft, check: Check, next: ChevronRight, done: CircleCheckBig, clock: Clock, copy: Copy, wait: Hourglass, key: KeyRound,
-  leave: LogOut, endpoint: Monitor, moon: Moon, auto: MonitorCog, shield: ShieldCheck, sun: Sun, warn: TriangleAlert,
-  undo: Undo2, user: User, offline: WifiOff, cross: X,
+  back: ArrowLeft, bell: Bell, check: Check, next: ChevronRight, done: CircleCheckBig, ask: CircleHelp, clock: Clock, copy: Copy, passkey: Fingerprint,
+  wait: Hourglass, key: KeyRound, leaveTo: LogIn, leave: LogOut, comment: MessageSquareText, endpoint: Monitor, device: MonitorSmartphone, moon: Moon,
+  auto: MonitorCog, plus: Plus, shield: ShieldCheck, app: Smartphone, sun: Sun, remove: Trash2, warn: TriangleAlert, undo: Undo2, user: User,
+  offline: WifiOff, cross: X,
 };
 
 export type IconName = keyof typeof all;

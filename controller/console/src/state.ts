@@ -4,7 +4,8 @@
 import { batch, computed, signal } from "@preact/signals";
 import { call, Fault, serverNow } from "./api";
 import { Live, type LiveEvent } from "./live";
-import type { Decision, Explanation, HeadStarts, LiveData, Me, Page, Request, TimelineItem, Verdict } from "./types";
+import { present } from "./presence";
+import type { Decision, Explanation, HeadStarts, LiveData, Me, Page, PasskeyAnswer, Request, TimelineItem, Verdict } from "./types";
 
 export type View = "queue" | "recent";
 
@@ -19,6 +20,7 @@ export const total = signal(0);
 export const more = signal(""); // cursor of the next page
 export const selected = signal<string | null>(null);
 export const opened = signal(false); // narrow screens: the details cover the list
+export const byCode = signal<{ id: string; code: string } | null>(null); // the request that a code opened
 export const missing = signal<string | null>(null); // an id in the address that could not be read
 export const held = signal<ReadonlySet<string>>(new Set()); // new ones that wait behind the bar
 export const leaving = signal<ReadonlyMap<string, number>>(new Map()); // answered ones that stay a moment
@@ -95,8 +97,22 @@ export async function whoAmI(): Promise<void> {
   }
 }
 
-export async function signIn(body: { login: string; password: string } | { link: string }): Promise<void> {
+type NewSession = { login: string; password: string; code?: string } | { link: string } | { passkey: PasskeyAnswer };
+
+export async function signIn(body: NewSession): Promise<void> {
   enter(await call<Me>("POST", "/sessions", body));
+}
+
+// again reads who is signed in, after something about the account has changed.
+export async function again(otherwise = ""): Promise<void> {
+  try {
+    const who = await call<Me>("GET", "/me");
+    const shut = me.value?.needs_second_factor === true && !who.needs_second_factor;
+    me.value = who;
+    if (shut) enter(who);
+  } catch (e) {
+    if (e instanceof Fault && e.status === 401) lost401(otherwise);
+  }
 }
 
 export async function signOut(): Promise<void> {
@@ -115,6 +131,7 @@ function enter(who: Me): void {
     me.value = who;
     signedOut.value = "";
   });
+  if (who.needs_second_factor) return; // nothing else is open before
   void learnHeads();
   live.start();
 }
@@ -200,8 +217,8 @@ export async function load(cursor = ""): Promise<void> {
   }
 }
 
-function lost401(): void {
-  if (me.value) signedOut.value = "You were signed out. Sign in to go on.";
+export function lost401(why = ""): void {
+  if (me.value) signedOut.value = why || "You were signed out. Sign in to go on.";
   leave();
 }
 
@@ -256,7 +273,7 @@ function onEvent(e: LiveEvent): void {
 }
 
 // put takes a request as it now is.
-function put(r: Request): void {
+export function put(r: Request): void {
   touched.add(r.id);
   const before = rows.value.get(r.id);
   batch(() => {
@@ -361,19 +378,21 @@ export interface Answer {
   duration_seconds?: number;
 }
 
-type Verb = "approve" | "deny" | "undo" | "revoke";
+type Verb = "approve" | "deny" | "undo" | "revoke" | "ask";
+
+const sayings: Record<Verb, string> = { approve: "Approved", deny: "Denied", undo: "Taken back", revoke: "Revoked", ask: "Asked" };
 
 export async function answer(id: string, verb: Verb, body: Answer = {}): Promise<boolean> {
   if (act(id).busy) return false;
   setAct(id, { busy: true, fault: "", first: null });
   try {
-    const r = await call<Request>("POST", `/requests/${encodeURIComponent(id)}/${verb}`, body);
+    const r = await present(() => call<Request>("POST", `/requests/${encodeURIComponent(id)}/${verb}`, body));
     const until = r.decision?.held_until ? Date.now() + Math.min(Date.parse(r.decision.held_until) - serverNow(), 60_000) : 0;
     batch(() => {
       put(r);
       setAct(id, { busy: false, undoUntil: verb === "undo" ? 0 : until });
     });
-    said.value = { approve: "Approved", deny: "Denied", undo: "Taken back", revoke: "Revoked" }[verb];
+    said.value = sayings[verb];
     void loadStory(id);
     return true;
   } catch (e) {

@@ -229,6 +229,10 @@ export interface Me {
   permissions: string[];
   session: boolean;
   undo_seconds: number;
+  signed_in_by: string;
+  presence_until: string | null;
+  has_passkey: boolean;
+  needs_second_factor: boolean;
   cluster: string;
   version: string;
 }
@@ -253,4 +257,69 @@ export interface LiveData {
   seq: number;
   kind: string;
   request?: Request;
+}
+
+// --- signing in, and who one is ---
+
+export interface SignInPage {
+  password: boolean;
+  passkey: boolean;
+  providers: SignInProvider[];
+  cluster: string;
+}
+
+export interface SignInProvider {
+  id: string;
+  name: string;
+}
+
+export interface Ceremony {
+  ceremony: string;
+  options: unknown; // for the browser
+}
+
+export interface PasskeyAnswer {
+  ceremony: string;
+  credential: unknown; // of the browser
+}
+
+export interface Factors {
+  passkeys: Passkey[];
+  totp: boolean;
+  password: boolean;
+}
+
+export interface Passkey {
+  id: string;
+  name: string;
+  created_at: string;
+  last_used_at: string | null;
+  blocked: boolean;
+}
+
+export interface TOTPSecret {
+  secret: string;
+  uri: string;
+}
+
+export interface DeviceAsked {
+  name: string;
+  address: string;
+  created_at: string;
+}
+
+export interface CannedTexts {
+  questions: string[];
+  denials: string[];
+}
+
+export interface MySettings {
+  notify: NotifySettings;
+}
+
+export interface NotifySettings {
+  channels: string[];
+  quiet_hours: string;
+  time_zone: string;
+  digest_seconds: number;
 }

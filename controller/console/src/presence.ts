@@ -1,0 +1,36 @@
+// Acts that need a fresh proof of who is here. The controller says so; then the
+// dialog asks, and the act is repeated once. Who leaves the dialog has done
+// nothing.
+import { signal } from "@preact/signals";
+import { Fault } from "./api";
+
+export interface Wanted {
+  why: string; // what the controller said
+  settle: (there: boolean) => void;
+}
+
+export const wanted = signal<Wanted | null>(null);
+
+export async function present<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (e) {
+    if (!(e instanceof Fault) || e.code !== "step_up_required") throw e;
+    if (!(await ask(e.message))) throw new Fault(403, "not_confirmed", "You did not confirm that it is you, so nothing was changed.");
+  }
+  return act();
+}
+
+// ask shows the dialog; only one is ever open.
+function ask(why: string): Promise<boolean> {
+  wanted.value?.settle(false);
+  return new Promise((done) => {
+    wanted.value = {
+      why,
+      settle: (there) => {
+        wanted.value = null;
+        done(there);
+      },
+    };
+  });
+}
