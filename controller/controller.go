@@ -57,16 +57,17 @@ const stopWithin = 8 * time.Second
 
 // Config says where the controller lives and listens.
 type Config struct {
-	Data        string // folder, made with mode 0700
-	Listen      string // console and REST; plain HTTP only on loopback
-	AgentListen string // agents, TLS 1.3
-	PublicURL   string // of the console, "" = derived from Listen
-	TLSCert     string // files; with both, Listen speaks TLS
-	TLSKey      string
-	NotifyAllow []string  // networks that may be called although they are not public
-	Out         io.Writer // the lines with addresses; nil discards
-	Log         *slog.Logger
-	Now         func() time.Time // nil = time.Now
+	Data         string // folder, made with mode 0700
+	Listen       string // console and REST; plain HTTP only on loopback
+	AgentListen  string // agents, TLS 1.3
+	PublicURL    string // of the console, "" = derived from Listen
+	TLSCert      string // files; with both, Listen speaks TLS
+	TLSKey       string
+	NotifyAllow  []string  // networks that may be called although they are not public
+	TrustedProxy []string  // networks of proxies in front of the console, whose X-Forwarded-For is believed
+	Out          io.Writer // the lines with addresses; nil discards
+	Log          *slog.Logger
+	Now          func() time.Time // nil = time.Now
 
 	// Tune changes the gateway's times and limits, for tests; may be nil.
 	Tune func(*gateway.Config)
@@ -264,10 +265,16 @@ func (c *Controller) openAPI() error {
 		// sign each other out.
 		cookie += "_" + strconv.Itoa(tcp.Port)
 	}
-	var err error
+	proxies, err := api.ParseProxies(c.cfg.TrustedProxy)
+	if err != nil {
+		return err
+	}
+	if err := c.accounts.UseFactors(c.keys, c.public); err != nil {
+		return err
+	}
 	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
 		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
-		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(),
+		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
 		Now: c.cfg.Now, Log: c.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open the REST door: %w", err)

@@ -68,13 +68,17 @@ func (l *Local) AddUser(ctx context.Context, login string, roles []auth.Role, pa
 	return err
 }
 
-// ResetUser gives an account back to its owner: a new password or none, roles
-// where some are given, no longer disabled. Its sessions end.
+// ResetUser gives an account back to its owner: without second factors, a new
+// password or none, roles where some are given, no longer disabled. Its sessions
+// end.
 func (l *Local) ResetUser(ctx context.Context, login string, roles []auth.Role, password string) error {
 	enabled := false
 	edit := admin.EditUser{Password: &password, Disabled: &enabled}
 	if len(roles) > 0 {
 		edit.Roles = &roles
+	}
+	if err := l.admin.ResetFactors(ctx, admin.Local(), login); err != nil {
+		return err
 	}
 	_, err := l.admin.EditUser(ctx, admin.Local(), login, edit)
 	return err

@@ -136,6 +136,11 @@ func checkDesk(s store.Settings, within func(what string, v, low, high int64) er
 			return fmt.Errorf("%w: emergency.roles: there is no role %q", elevation.ErrInvalid, audit.Clip(r, 40))
 		}
 	}
+	for _, r := range s.RequireSecondFactor {
+		if !auth.Role(r).Valid() {
+			return fmt.Errorf("%w: require_second_factor: there is no role %q", elevation.ErrInvalid, audit.Clip(r, 40))
+		}
+	}
 	if u := s.TicketValidator.URL; u != "" {
 		at, err := url.Parse(u)
 		if err != nil || len(u) > 2000 || at.Scheme != "https" && at.Scheme != "http" || at.Host == "" || at.User != nil {
@@ -229,6 +234,7 @@ func settingValues(s store.Settings) map[string]string {
 		"ticket_validator.timeout_seconds": seconds(s.TicketValidator.Timeout),
 		"retention.arguments_days":         strconv.Itoa(s.Retention.ArgumentsDays),
 		"retention.reasons_days":           strconv.Itoa(s.Retention.ReasonsDays),
+		"require_second_factor":            strings.Join(s.RequireSecondFactor, " "),
 		"step_up_risky":                    strconv.FormatBool(s.StepUpRisky),
 		"canned":                           cannedSum(s.Canned),
 		"four_eyes_accounts":               strconv.FormatBool(s.FourEyesAccounts),

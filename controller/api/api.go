@@ -20,6 +20,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ import (
 	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
@@ -50,9 +52,12 @@ type Config struct {
 	Metrics   http.Handler
 	Ready     func(context.Context) error // nil when calls can be answered
 	Cluster   string
-	Cookie    string // name of the session cookie, without the __Host- prefix
-	Secure    bool   // the public address is https
-	Loopback  bool   // listens on loopback only: /metrics needs no token
+	Cookie    string         // name of the session cookie, without the __Host- prefix
+	Secure    bool           // the public address is https
+	Loopback  bool           // listens on loopback only: /metrics needs no token
+	Proxies   []netip.Prefix // proxies whose X-Forwarded-For is believed; may be nil
+	// Providers are the identity providers of the sign-in page; may be nil.
+	Providers func(context.Context) ([]client.SignInProvider, error)
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -88,7 +93,7 @@ func New(cfg Config) (*API, error) {
 		s.cookieName = "__Host-" + cfg.Cookie
 	}
 	s.door = &door{accounts: cfg.Accounts, replays: replays{store: cfg.Store, now: cfg.Now}, log: cfg.Log, now: cfg.Now,
-		cookie: s.cookieName, secure: cfg.Secure, calls: auth.NewLimiter(50, 200, 10_000),
+		cookie: s.cookieName, secure: cfg.Secure, proxies: cfg.Proxies, calls: auth.NewLimiter(50, 200, 10_000),
 		decorate: s.decorate, busy: map[string]chan struct{}{}}
 	exactNames()
 	s.huma = huma.NewAPI(humaConfig(), &adapter{mux: s.mux, door: s.door})
@@ -194,7 +199,7 @@ func (s *server) addPlain(doc []byte) error {
 	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !s.cfg.Loopback {
 			act, err := s.door.recognise(r)
-			if err == nil {
+			if err == nil { // somebody without a needed second factor can nothing
 				err = act.Can(auth.MetricsRead)
 			}
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type door struct {
 	cookie   string // name of the session cookie
 	secure   bool   // the cookie is only for TLS
 	calls    *auth.Limiter
+	proxies  []netip.Prefix        // whose X-Forwarded-For is believed
 	decorate func(error, *failure) // adds what a special error knows
 
 	mu   sync.Mutex // guards the field below
@@ -49,12 +51,17 @@ type door struct {
 // hint tells the door about one operation.
 type hint struct {
 	public bool  // no sign-in
+	factor bool  // open to whoever must add or use a second factor before anything else
 	secret bool  // the answer has a secret that must not be kept
 	limit  int64 // of the body, bytes
 	stream bool  // no limit in time
 }
 
-const hintKey = "assent-hint"
+// What an operation carries besides what the document says of it.
+const (
+	hintKey    = "assent-hint"
+	exampleKey = "assent-example"
+)
 
 func hintOf(op *huma.Operation) hint {
 	h, _ := op.Metadata[hintKey].(hint)
@@ -131,7 +138,13 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, h hint, next http.Ha
 		d.refuse(w, r, err)
 		return
 	}
-	who := caller{actor: act, address: address(r)}
+	if !h.factor && !h.public {
+		if err := d.accounts.Admit(r.Context(), act, r.Method+" "+r.URL.Path); err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+	}
+	who := caller{actor: act, address: d.address(r)}
 	if c, err := r.Cookie(d.cookie); err == nil {
 		who.cookie = c.Value
 	}
@@ -176,22 +189,13 @@ func (d *door) recognise(r *http.Request) (auth.Actor, error) {
 		if !strings.EqualFold(kind, "Bearer") {
 			return auth.Actor{}, auth.ErrUnauthenticated
 		}
-		return d.accounts.Authenticate(r.Context(), strings.TrimSpace(token), address(r))
+		return d.accounts.Authenticate(r.Context(), strings.TrimSpace(token), d.address(r))
 	}
 	c, err := r.Cookie(d.cookie)
 	if err != nil {
 		return auth.Actor{}, auth.ErrUnauthenticated
 	}
 	return d.accounts.Resume(r.Context(), c.Value)
-}
-
-// address is the caller's network address. Headers of proxies are not believed.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // read takes the body in within size and time and puts it back for huma.

@@ -30,6 +30,8 @@ var (
 const (
 	codeUnauthenticated = "unauthenticated"
 	codeForbidden       = "forbidden"
+	codeCode            = "code_required"
+	codeSecondFactor    = "second_factor_required"
 	codeStepUp          = "step_up_required"
 	codeSelfApproval    = "self_approval"
 	codeNotFound        = "not_found"
@@ -59,6 +61,9 @@ type meaning struct {
 func errorTable() []meaning {
 	return []meaning{
 		{auth.ErrUnauthenticated, http.StatusUnauthorized, codeUnauthenticated},
+		{auth.ErrCode, http.StatusUnauthorized, codeCode},
+		{auth.ErrWrong, http.StatusUnauthorized, codeUnauthenticated},
+		{auth.ErrSecondFactor, http.StatusForbidden, codeSecondFactor},
 		{auth.ErrRate, http.StatusTooManyRequests, codeRateLimited},
 		{elevation.ErrSelfApproval, http.StatusForbidden, codeSelfApproval},
 		{elevation.ErrAlreadyDecided, http.StatusConflict, codeAlreadyDecided},

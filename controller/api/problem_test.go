@@ -25,6 +25,9 @@ import (
 func sentinels() map[string]error {
 	return map[string]error{
 		"auth.ErrUnauthenticated":     auth.ErrUnauthenticated,
+		"auth.ErrCode":                auth.ErrCode,
+		"auth.ErrWrong":               auth.ErrWrong,
+		"auth.ErrSecondFactor":        auth.ErrSecondFactor,
 		"auth.ErrRate":                auth.ErrRate,
 		"elevation.ErrInvalid":        elevation.ErrInvalid,
 		"elevation.ErrNotPending":     elevation.ErrNotPending,
@@ -52,6 +55,7 @@ func internal() map[string]string {
 		"audit.ErrInvalid": "an event that can not be logged is a mistake of the program",
 		"audit.ErrForked":  "found at the start, before anything is served",
 		"audit.ErrKey":     "found at the start, before anything is served",
+		"keys.ErrUnwrap":   "a secret of another installation: nothing that a caller can change",
 		"keys.ErrDamaged":  "found at the start, before anything is served",
 		"keys.ErrCSR":      "of the agents' door, which has its own answers",
 		"keys.ErrClient":   "of the agents' door, which has its own answers",

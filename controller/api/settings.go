@@ -43,7 +43,7 @@ func settingsOf(s store.Settings) client.Settings {
 		Emergency:       client.Emergency{Enabled: s.Emergency.Enabled, Roles: list(s.Emergency.Roles), DailyQuota: int64(s.Emergency.DailyQuota)},
 		TicketValidator: client.TicketValidator{URL: s.TicketValidator.URL, TimeoutSeconds: whole(s.TicketValidator.Timeout)},
 		Retention:       client.Retention{ArgumentsDays: int64(s.Retention.ArgumentsDays), ReasonsDays: int64(s.Retention.ReasonsDays)},
-		StepUpRisky:     s.StepUpRisky, UnlinkedRiskyApprovers: int64(s.UnlinkedRiskyApprovers), Canned: cannedOf(s.Canned),
+		StepUpRisky:     s.StepUpRisky, RequireSecondFactor: list(s.RequireSecondFactor), UnlinkedRiskyApprovers: int64(s.UnlinkedRiskyApprovers), Canned: cannedOf(s.Canned),
 		Nudge: client.Nudge{EverySeconds: whole(s.Nudge.Every), Most: int64(s.Nudge.Most)}}
 }
 
@@ -92,6 +92,7 @@ func patchDesk(s *store.Settings, p client.SettingsPatch) {
 	put(&s.MaskPatterns, p.MaskPatterns)
 	put(&s.ShowApprovers, p.ShowApprovers)
 	put(&s.StepUpRisky, p.StepUpRisky)
+	put(&s.RequireSecondFactor, p.RequireSecondFactor)
 	count(&s.UnlinkedRiskyApprovers, p.UnlinkedRiskyApprovers)
 	if p.Canned != nil {
 		s.Canned = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -150,11 +151,16 @@ func (a *Accounts) refused(ctx context.Context, act Actor, what string, why erro
 	return why
 }
 
-// Admit refuses whoever must have a second factor and has shown none. Every door
-// asks it about what is not part of adding or using one.
+// Admit refuses whoever must have a second factor and has shown none. The door
+// asks it about what is not part of adding or using one; what names the call, and
+// one that only reads is not worth a line of the audit log. [Actor.Can] refuses
+// them as well, for doors that never ask.
 func (a *Accounts) Admit(ctx context.Context, act Actor, what string) error {
-	if !act.MissingFactor {
+	switch {
+	case !act.MissingFactor:
 		return nil
+	case strings.HasPrefix(what, "GET "):
+		return ErrSecondFactor
 	}
 	return a.refused(ctx, act, what, ErrSecondFactor)
 }

@@ -39,8 +39,8 @@ func (a *Accounts) SignInByPasskey(ctx context.Context, ceremonyID string, crede
 		return "", Actor{}, errNoPasskeys()
 	}
 	now := a.now()
-	address = addressKey(address)
-	if wait := a.byAddr.TakeOrWait(address, now); wait > 0 {
+	from := addressKey(address)
+	if wait := a.byAddr.TakeOrWait(from, now); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}
 	n := Note{Address: address, Why: ByPasskey}
@@ -69,7 +69,7 @@ func (a *Accounts) SignInByPasskey(ctx context.Context, ceremonyID string, crede
 	if err := a.prove(ctx, p, u, []Passkey{key}, c.asked, n); err != nil {
 		return "", Actor{}, err
 	}
-	a.byAddr.GiveBack(address, now)
+	a.byAddr.GiveBack(from, now)
 	return a.open(ctx, u, address, ByPasskey)
 }
 

@@ -16,14 +16,14 @@ import (
 // authenticator, [ErrCode] comes after a right password without its code.
 func (a *Accounts) SignIn(ctx context.Context, login, password, code, address string) (cookie string, act Actor, err error) {
 	now := a.now()
-	address = addressKey(address)
+	from := addressKey(address)
 	key := strings.ToLower(clip(login)) // accounts are found in any casing
-	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(address, now)); wait > 0 {
+	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(from, now)); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}
 	// Taken before the hash, so that parallel guesses count as well.
 	a.byLogin.Take(key, now)
-	a.byAddr.Take(address, now)
+	a.byAddr.Take(from, now)
 	u, err := a.store.AccountByLogin(ctx, login)
 	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
 		return "", Actor{}, fmt.Errorf("look up account: %w", err)
@@ -49,7 +49,7 @@ func (a *Accounts) SignIn(ctx context.Context, login, password, code, address st
 		}
 	}
 	a.byLogin.GiveBack(key, now)
-	a.byAddr.GiveBack(address, now)
+	a.byAddr.GiveBack(from, now)
 	if u.HasTOTP && code == "" {
 		return "", Actor{}, ErrCode
 	}
@@ -69,12 +69,12 @@ func (a *Accounts) failed(ctx context.Context, n Note) error {
 // that has a second factor: "user reset" takes those away before it makes one.
 func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cookie string, act Actor, err error) {
 	now := a.now()
-	address = addressKey(address)
-	if wait := a.byAddr.Wait(address, now); wait > 0 {
+	from := addressKey(address)
+	if wait := a.byAddr.Wait(from, now); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}
 	fail := func(why string) (string, Actor, error) {
-		a.byAddr.Take(address, now)
+		a.byAddr.Take(from, now)
 		return "", Actor{}, a.failed(ctx, Note{Address: address, Why: why})
 	}
 	hash, ok := hashSecret(linkPrefix, link)

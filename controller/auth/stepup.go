@@ -71,7 +71,7 @@ func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proo
 	}
 	a.stepUps.Take(who, at)
 	a.byAddr.Take(from, at)
-	how, err := a.shown(ctx, u, in, from)
+	how, err := a.shown(ctx, u, in, address)
 	if err == nil || errors.Is(err, ErrCode) && in.Code == "" { // asked for the code: no failure
 		a.stepUps.GiveBack(who, at)
 		a.byAddr.GiveBack(from, at)
@@ -82,7 +82,7 @@ func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proo
 	if err != nil {
 		return "", Actor{}, err
 	}
-	return a.rotate(ctx, act, cookie, how, from, false)
+	return a.rotate(ctx, act, cookie, how, address, false)
 }
 
 // shown checks a proof and says what it was.

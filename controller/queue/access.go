@@ -44,7 +44,7 @@ func (q *Queue) lasting(a auth.Actor, c *change, lasts string) error {
 	case r.Attempt.AccessType != elevation.Run || r.Extends != "":
 		return fmt.Errorf("%w: only an answer about one program lasts", elevation.ErrInvalid)
 	case r.HighRisk() || s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path):
-		if err := stepUp(a, c.now); err != nil {
+		if err := a.Present(c.now); err != nil {
 			return fmt.Errorf("an answer about what can do anything lasts only from somebody who is there: %w", err)
 		}
 	}

@@ -180,25 +180,16 @@ func hold(a auth.Actor, s store.Settings) time.Duration {
 	return s.Undo
 }
 
-// presentFor is how long a proof of presence is good.
-const presentFor = 5 * time.Minute
-
-// present refuses an approval of somebody who has not just shown to be there: of
-// what a rule wants that for, and, by the setting, of everything of high risk.
-// Signing in again is the proof; a token is none.
+// present refuses an approval of somebody who has not just shown to be there,
+// where that is asked for: by a rule always, by the setting for everything of high
+// risk, and for that also without it once the approver has a passkey. A token
+// proves nothing.
 func present(a auth.Actor, l loaded, v elevation.Verdict, now time.Time) error {
-	if v != elevation.Approved || !l.r.Need.StepUp && !(l.settings.StepUpRisky && l.r.HighRisk()) {
+	asked := l.r.Need.StepUp || l.r.HighRisk() && (l.settings.StepUpRisky || a.HasPasskey)
+	if v != elevation.Approved || !asked {
 		return nil
 	}
-	return stepUp(a, now)
-}
-
-// stepUp asks for a proof of presence that is still fresh.
-func stepUp(a auth.Actor, now time.Time) error {
-	if a.Session && a.Token == "" && now.Sub(a.SeenAt) <= presentFor && !a.SeenAt.After(now) {
-		return nil
-	}
-	return fmt.Errorf("%w: sign in to the console again and answer within %s", elevation.ErrStepUp, elevation.FormatDuration(presentFor))
+	return a.Present(now)
 }
 
 // voted reports whether the very same answer is there already.

@@ -101,6 +101,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate of the console (PEM)")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "key of that certificate (PEM)")
 	f.StringSliceVar(&cfg.NotifyAllow, "notify-allow", nil, "network that may be called although it is not public, for example 10.0.0.0/8; may be repeated")
+	f.StringSliceVar(&cfg.TrustedProxy, "trusted-proxy", nil, "network of a proxy in front of the console whose X-Forwarded-For is believed; may be repeated")
 	f.StringVar(&file, "config", "", "TOML file with these settings")
 	c.RunE = does(func(c *cobra.Command, _ []string) error {
 		if err := a.fill(c); err != nil {

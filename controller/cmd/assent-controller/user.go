@@ -28,7 +28,7 @@ func (a *app) user() *cobra.Command {
 		a.userVerb("add", "Make an account", func(c *cobra.Command, l *controller.Local, login string, f userFlags, password string) error {
 			return l.AddUser(c.Context(), login, rolesOf(f.roles), password)
 		}),
-		a.userVerb("reset", "Set or remove a password, end sessions, renew admin.token",
+		a.userVerb("reset", "Set or remove a password, remove passkeys and authenticator, end sessions, renew admin.token",
 			func(c *cobra.Command, l *controller.Local, login string, f userFlags, password string) error {
 				if err := l.ResetUser(c.Context(), login, rolesOf(f.roles), password); err != nil {
 					return err
