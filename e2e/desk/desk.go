@@ -302,6 +302,12 @@ var built = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
+// Program is the path of assentctl, for tests that run it in their own way.
+func (d *Desk) Program() string {
+	d.T.Helper()
+	return Must(built())(d.T)
+}
+
 // Raw does one call with a body as it is and gives status, headers and text.
 func (d *Desk) Raw(p *Person, method, path, body string, headers ...string) (int, http.Header, string) {
 	d.T.Helper()

@@ -33,7 +33,7 @@ func (l *listFlags) add(c *cobra.Command) {
 	f.StringVar(&l.sort, "sort", "", "queue, newest or a column, -column for the other way")
 	f.StringVar(&l.group, "group-by", "", "groups in place of requests: program, publisher, user or endpoint")
 	f.IntVar(&l.limit, "limit", 500, "at most this many rows, 0 for all")
-	f.BoolVar(&l.watch, "watch", false, "print the list anew whenever something happens")
+	f.BoolVar(&l.watch, "watch", false, "go on: the list is drawn anew when something happens; without a terminal the lines that changed are printed")
 }
 
 func (l *listFlags) query(now time.Time) (url.Values, error) {
@@ -102,31 +102,22 @@ func (a *app) requests(ctx context.Context, q url.Values, flags listFlags) error
 	if err != nil {
 		return err
 	}
+	read := reader(ctx, c, q, flags.limit)
 	show := func() error {
-		if flags.group != "" {
-			q.Set("group_by", flags.group)
-			return a.groups(ctx, c, q, flags.limit)
-		}
-		rows, err := client.All[client.Request](ctx, c, "/requests", q, flags.limit)
+		rows, err := read()
 		if err != nil {
 			return err
 		}
 		return list(a, rows, func(r client.Request) string { return r.ID }, requestColumns(time.Now()))
 	}
-	if err := show(); err != nil || !flags.watch {
-		return err
+	if flags.group != "" {
+		q.Set("group_by", flags.group)
+		read, show = nil, func() error { return a.groups(ctx, c, q, flags.limit) }
 	}
-	err = c.Follow(ctx, "", func(e client.Event) error {
-		if e.Kind != "reset" && e.Live.Request == nil {
-			return nil
-		}
-		fmt.Fprintln(a.out)
-		return show()
-	})
-	if ctx.Err() != nil {
-		return nil // stopped by the person who watched
+	if flags.watch {
+		return a.watchList(ctx, c, show, read)
 	}
-	return err
+	return show()
 }
 
 func requestColumns(now time.Time) []column[client.Request] {

@@ -100,7 +100,8 @@ func (a *app) tail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.Follow(ctx, "", func(e client.Event) error {
+	begun := false
+	return live{c: c, up: func() {}, down: a.broken, each: func(e client.Event) error {
 		if e.Kind == "reset" {
 			return nil
 		}
@@ -108,17 +109,16 @@ func (a *app) tail(ctx context.Context) error {
 		if e.Live.Request != nil {
 			row.Request = e.Live.Request.ID
 		}
-		if a.format != "table" {
-			return list(a, []client.AuditEvent{row}, func(e client.AuditEvent) string { return e.ID }, auditColumns())
+		if a.format != "table" || a.columns != "" {
+			bare := *a
+			bare.headless = begun
+			begun = true
+			return list(&bare, []client.AuditEvent{row}, func(e client.AuditEvent) string { return e.ID }, auditColumns())
 		}
 		_, err := fmt.Fprintf(a.out, "%d  %s  %s  %s  %s  %s\n", row.Seq, when(&row.At), inert.Text(row.Kind),
 			inert.Text(first(row.Actor.Name, row.Actor.Kind)), elevation.ShortID(row.Request), inert.Text(pairs(row.Data)))
 		return err
-	})
-	if ctx.Err() != nil {
-		return nil // stopped by the person who watched
-	}
-	return err
+	}}.run(ctx)
 }
 
 func (a *app) verify() *cobra.Command {

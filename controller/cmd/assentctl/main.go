@@ -41,7 +41,11 @@ type app struct {
 	output  string
 	columns string
 	quiet   bool
-	address string // of the controller of this call, once it is known
+	plain   bool // no colours
+
+	headless bool   // tables and csv without their first line
+	address  string // of the controller of this call, once it is known
+	stepUp   string // the request that wants its approver to sign in again
 }
 
 // run does one call and returns the exit code.
@@ -75,7 +79,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.output, "output", "", "write to this file")
 	f.StringVar(&a.columns, "columns", "", "columns of tables and csv, comma-separated")
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
-	f.Bool("no-color", false, "accepted for scripts; there are no colours")
+	f.BoolVar(&a.plain, "no-color", false, "no colours (NO_COLOR)")
 	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(),
 		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.audit(), a.reports(), a.version())
 	return root

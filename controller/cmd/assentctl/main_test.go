@@ -178,7 +178,7 @@ func TestHelp(t *testing.T) {
 func TestWriteCSV(t *testing.T) {
 	var out bytes.Buffer
 	cols := []column[string]{{name: "x", text: func(s string) string { return s }}}
-	if err := writeCSV(&out, []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a,b", `a"b`}, cols); err != nil {
+	if err := writeCSV(&out, []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a,b", `a"b`}, cols, false); err != nil {
 		t.Fatal(err)
 	}
 	if want := "x\n'=1+1\n'+1\n'-1\n'@SUM(A1)\n\\tx\n\"a,b\"\n\"a\"\"b\"\n"; out.String() != want {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"charm.land/lipgloss/v2"
 	"github.com/goccy/go-yaml"
 	"golang.org/x/term"
 
@@ -74,13 +75,13 @@ func list[T any](a *app, rows []T, id func(T) string, cols []column[T]) error {
 			return err
 		}
 		if a.format == "csv" {
-			return writeCSV(w, rows, shown)
+			return writeCSV(w, rows, shown, a.headless)
 		}
 		fit := a.terminal()
 		if a.columns != "" {
 			fit = 0
 		}
-		return writeTable(w, rows, shown, a.quiet, fit)
+		return writeTable(w, rows, shown, table{bare: a.quiet || a.headless, fit: fit, colour: a.colours()})
 	})
 }
 
@@ -195,11 +196,18 @@ func narrow(width []int, gap, fit int) {
 	}
 }
 
-// writeTable prints rows below each other. With fit it is at most so wide.
-func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit int) error {
-	widest := max(maxCell, fit)
+// table says how a table is drawn.
+type table struct {
+	bare   bool // without the names of the columns
+	fit    int  // at most so wide, 0 = as wide as it gets
+	colour bool
+}
+
+// writeTable prints rows below each other.
+func writeTable[T any](w io.Writer, rows []T, cols []column[T], how table) error {
+	widest := max(maxCell, how.fit)
 	var lines [][]string
-	if !bare {
+	if !how.bare {
 		head := []string{}
 		for _, c := range cols {
 			head = append(head, strings.ToUpper(c.name))
@@ -213,7 +221,7 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit i
 			if c.short != nil {
 				text = c.short
 			}
-			if fit > 0 && c.tight != nil {
+			if how.fit > 0 && c.tight != nil {
 				text = c.tight
 			}
 			cells = append(cells, cut(inert.Text(text(r)), widest))
@@ -223,18 +231,21 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit i
 	width := make([]int, len(cols))
 	for _, l := range lines {
 		for i, cell := range l {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
+			width[i] = max(width[i], lipgloss.Width(cell))
 		}
 	}
-	narrow(width, 2, fit)
-	for _, l := range lines {
+	narrow(width, 2, how.fit)
+	for n, l := range lines {
 		var b strings.Builder
+		gap := 0
 		for i, cell := range l {
 			cell = cut(cell, width[i])
-			b.WriteString(cell)
-			if i < len(l)-1 {
-				b.WriteString(strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2))
+			b.WriteString(strings.Repeat(" ", gap))
+			gap = width[i] - lipgloss.Width(cell) + 2
+			if how.colour && cell != "" {
+				cell = tint(n == 0 && !how.bare, cols[i].name, cell)
 			}
+			b.WriteString(cell)
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
 			return err
@@ -243,22 +254,62 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], bare bool, fit i
 	return nil
 }
 
+// colours says whether tables have them: on a terminal that knows them, unless
+// somebody does not want them.
+func (a *app) colours() bool {
+	return !a.plain && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb" && a.terminal() > 0
+}
+
+// tint gives a word of a table its colour. What it says stands there without it.
+func tint(head bool, name, cell string) string {
+	colour := map[string]string{
+		"pending": "33", "active": "32", "available": "32", "approved": "32", "denied": "31", "revoked": "31", "expired": "2", "ended": "2", "cancelled": "2",
+		"urgent": "1;31", "high": "31", "enforce": "32", "observe": "33", "failed": "31", "warning": "33", "ok": "32",
+	}[cell]
+	switch {
+	case head:
+		colour = "2"
+	case name == "caution":
+		colour = "33"
+	case name != "status" && name != "state" && name != "priority" && name != "mode" && name != "result":
+		colour = ""
+	}
+	if colour == "" {
+		return cell
+	}
+	return "\x1b[" + colour + "m" + cell + "\x1b[0m"
+}
+
+// cut shortens inert text to so many cells of a terminal.
 func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
+	if lipgloss.Width(s) <= n {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	if n < 1 {
+		return ""
+	}
+	wide, end := 0, 0
+	for i, r := range s {
+		wide += lipgloss.Width(string(r))
+		if wide > n-1 {
+			break
+		}
+		end = i + utf8.RuneLen(r)
+	}
+	return s[:end] + "…"
 }
 
 // writeCSV prefixes cells that a spreadsheet would run as a formula.
-func writeCSV[T any](w io.Writer, rows []T, cols []column[T]) error {
+func writeCSV[T any](w io.Writer, rows []T, cols []column[T], headless bool) error {
 	out := csv.NewWriter(w)
 	head := []string{}
 	for _, c := range cols {
 		head = append(head, c.name)
 	}
-	if err := out.Write(head); err != nil {
-		return fmt.Errorf("write csv: %w", err)
+	if !headless {
+		if err := out.Write(head); err != nil {
+			return fmt.Errorf("write csv: %w", err)
+		}
 	}
 	for _, r := range rows {
 		cells := []string{}

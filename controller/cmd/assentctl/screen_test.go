@@ -1,210 +1,290 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
-	"github.com/assent-epm/assent/controller"
-	"github.com/assent-epm/assent/controller/audit"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/assent-epm/assent/controller/client"
-	"github.com/assent-epm/assent/controller/store"
-	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/wire"
 )
 
-// queued is a controller with an endpoint on which somebody asked for n things.
-func queued(t *testing.T, n int) (*client.Client, []string) {
+// queueOf makes requests r0…, in the controller's order.
+func queueOf(ids ...string) queueMsg {
+	m := queueMsg{total: int64(len(ids))}
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, id := range ids {
+		why := "because \x1b[31m\u202eI must"
+		m.rows = append(m.rows, client.Request{ID: id, State: "pending", AccessType: "run", User: client.RequestUser{Name: "eve"}, SubmittedAt: &at,
+			Endpoint: client.EndpointRef{ID: "ep_1"}, Priority: client.Priority{Value: "normal"}, Justification: &why,
+			Subject: client.Subject{Path: "/usr/bin/tool-" + id, Args: []string{"\x1b[2J", "資料"}, RunAs: "root"}})
+	}
+	return m
+}
+
+// still is a screen without a controller, at a time that stands.
+func still(t *testing.T, wide, high int, ids ...string) (*screen, *time.Time) {
 	t.Helper()
-	data := t.TempDir()
-	c, err := controller.New(t.Context(), controller.Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(running) }()
-	t.Cleanup(func() { stop(); <-done })
-	now := time.Now()
-	ep := elevation.EndpointID(elevation.NewID(elevation.EndpointPrefix, now))
-	err = c.Store().Update(t.Context(), func(tx *store.Tx) error {
-		if err := tx.InsertEndpoint(store.Endpoint{ID: ep, Name: "web-1", SPKI: []byte("1"), Labels: map[string]string{}, Mode: "ask", EnrolledAt: now}); err != nil {
-			return err
-		}
-		return tx.Append(audit.Event{At: now, Kind: audit.EndpointEnrolled, Actor: elevation.Actor{Kind: elevation.BySystem}, Endpoint: ep})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for i := range n {
-		id := elevation.NewRequestID(time.Now())
-		a := wire.Attempt{Request: id, Attempt: elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", User: elevation.User{Name: "eve", UID: "1000", Groups: []string{}},
-			Subject: elevation.Subject{Path: "/usr/bin/id", Args: []string{fmt.Sprint("evil\x1b[2J", i)}, ArgsDigest: fmt.Appendf(nil, "%032d", i), Cwd: "/", RunAs: "root",
-				SHA256: fmt.Sprintf("%064x", 1), Size: 10, Marks: []string{}}}}
-		if _, err := c.Queue().Draft(t.Context(), ep, a); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Queue().Complete(t.Context(), ep, wire.Complete{Request: id, Justification: "because \x1b[31m I must"}); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, string(id))
-	}
-	raw, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rest, err := client.New("http://"+c.Addr(), strings.TrimSpace(string(raw)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rest, ids
+	now := time.Date(2026, 11, 24, 12, 5, 0, 0, time.UTC)
+	s := newScreen(t.Context(), &client.Client{URL: "http://127.0.0.1:1"}, client.Me{ID: "usr_me", Login: "bo"})
+	s.now = func() time.Time { return now }
+	s.Update(tea.WindowSizeMsg{Width: wide, Height: high})
+	s.Update(queueOf(ids...))
+	return s, &now
 }
 
-// TestScreen answers a queue by keys.
-func TestScreen(t *testing.T) {
-	c, ids := queued(t, 5)
-	w := &watcher{c: c, marked: map[string]bool{}, now: time.Now}
-	if err := w.load(t.Context()); err != nil {
-		t.Fatal(err)
+func key(name string) tea.KeyPressMsg {
+	switch name {
+	case "enter":
+		return tea.KeyPressMsg{Code: tea.KeyEnter}
+	case "esc":
+		return tea.KeyPressMsg{Code: tea.KeyEscape}
+	case "down":
+		return tea.KeyPressMsg{Code: tea.KeyDown}
 	}
-	press := func(keys ...string) string {
+	r := []rune(name)[0]
+	return tea.KeyPressMsg{Code: r, Text: name}
+}
+
+// place is the line of the screen with the cursor, and what stands there.
+func cursor(s *screen) (int, string) {
+	for i, l := range s.lay() {
+		if text := ansi.Strip(l); strings.HasPrefix(text, "▌") {
+			return i, strings.Fields(strings.TrimPrefix(text, "▌"))[3]
+		}
+	}
+	return -1, ""
+}
+
+func gone(id, by string) newsMsg {
+	r := queueOf(id).rows[0]
+	r.State, r.Decision = "denied", &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_" + by, Login: by}}
+	return newsMsg{&r}
+}
+
+// Whatever comes and goes, the row under the cursor stays on its line until a key
+// moves it, and no other one takes its place.
+func TestTheFocusedRowDoesNotMove(t *testing.T) {
+	s, now := still(t, 80, 24, "r0", "r1", "r2", "r3", "r4")
+	for range 3 {
+		s.Update(key("j"))
+	}
+	at, what := cursor(s)
+	if !strings.Contains(what, "r3") {
+		t.Fatalf("on %s", what)
+	}
+	same := func(when string) {
 		t.Helper()
-		for _, k := range keys {
-			if w.press(t.Context(), k) {
-				t.Fatalf("%q quits", k)
-			}
-		}
-		lines := w.draw(100, 40)
-		for _, l := range lines {
-			if strings.ContainsRune(l, 0x1b) || len([]rune(l)) > 100 {
-				t.Errorf("on the screen: %q", l)
-			}
-		}
-		if len(lines) != 40 {
-			t.Errorf("%d lines", len(lines))
-		}
-		return strings.Join(lines, "\n")
-	}
-	state := func(id string) string {
-		r, err := c.Request(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.State
-	}
-	if s := press(); !strings.Contains(s, "Assent: 5 waiting") || !strings.Contains(s, ">   "+elevation.ShortID(ids[0])) {
-		t.Errorf("at first\n%s", s)
-	}
-	if s := press("j", "a"); !strings.Contains(s, "approved, now available") || state(ids[1]) != "available" || len(w.rows) != 4 {
-		t.Errorf("J A\n%s", s)
-	}
-	// The focus is on the next one, and stays there when others go.
-	if w.focus != ids[2] {
-		t.Errorf("the focus is on %s", w.focus)
-	}
-	if _, err := c.Act(t.Context(), ids[0], "deny", client.Answer{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.load(t.Context()); err != nil || w.focus != ids[2] || w.at != 0 {
-		t.Errorf("after another went: %s at %d, %v", w.focus, w.at, err)
-	}
-	press("x", "x", "d", "n", "o", "t", "x", "back", " ", "n", "o", "w", "enter")
-	for _, id := range ids[2:4] {
-		if r, err := c.Request(t.Context(), id); err != nil || r.State != "denied" || *r.Decision.Comment != "not now" {
-			t.Errorf("selected and denied: %s %v", r.State, err)
+		if a, w := cursor(s); a != at || w != what {
+			t.Errorf("%s: line %d %s, was %d %s\n%s", when, a, w, at, what, ansi.Strip(strings.Join(s.lay(), "\n")))
 		}
 	}
-	if s := press("c", "w", "h", "y", "?", "enter", "enter"); !strings.Contains(s, "asks: why? - not answered yet") {
-		t.Errorf("opened\n%s", s)
+	s.Update(queueOf("new1", "r0", "r1", "new2", "r2", "r3", "r4", "new3"))
+	same("new ones came")
+	if out := ansi.Strip(strings.Join(s.lay(), "\n")); !strings.Contains(out, "3 new") || strings.Contains(out, "tool-new1") {
+		t.Errorf("new ones:\n%s", out)
 	}
-	if s := press("esc", "/", "n", "o", "p", "e", "enter"); !strings.Contains(s, "0 waiting with nope") || !strings.Contains(s, "Nothing waits.") {
-		t.Errorf("searched\n%s", s)
+	s.Update(gone("r0", "cy"))
+	s.Update(gone("r4", "cy"))
+	same("others answered")
+	if out := ansi.Strip(strings.Join(s.lay(), "\n")); strings.Count(out, "denied by cy") != 2 {
+		t.Errorf("what others answered:\n%s", out)
 	}
-	if s := press("?"); !strings.Contains(s, "J/K move") {
-		t.Errorf("help\n%s", s)
+	*now = now.Add(2 * time.Second)
+	s.Update(sweepMsg{})
+	if len(s.rows) != 5 {
+		t.Errorf("%d rows after 2 s", len(s.rows))
 	}
-	if !w.press(t.Context(), "q") {
-		t.Error("Q does not quit")
+	*now = now.Add(2 * time.Second)
+	s.Update(sweepMsg{})
+	same("they left")
+	if len(s.rows) != 3 {
+		t.Errorf("%d rows after 4 s", len(s.rows))
+	}
+	// The focused one itself: it says so, goes, and the cursor is on none.
+	s.Update(gone("r3", "cy"))
+	same("the focused one was answered")
+	*now = now.Add(4 * time.Second)
+	s.Update(sweepMsg{})
+	if a, w := cursor(s); a != -1 {
+		t.Errorf("the cursor jumped to %s", w)
+	}
+	if _, cmd := s.Update(key("a")); cmd != nil {
+		t.Error("an answer to nothing is sent")
+	}
+	s.Update(key("k"))
+	if _, w := cursor(s); !strings.Contains(w, "r2") {
+		t.Errorf("K goes to %s", w)
+	}
+	s.Update(key("."))
+	if _, w := cursor(s); !strings.Contains(w, "r2") || len(s.fresh) != 0 || len(s.rows) != 5 {
+		t.Errorf("after .: on %s, %d rows", w, len(s.rows))
 	}
 }
 
-// TestScreenRuns: news are shown, and it ends with the keys.
-func TestScreenRuns(t *testing.T) {
-	c, ids := queued(t, 2)
-	w := &watcher{c: c, marked: map[string]bool{}, now: time.Now}
-	keys, news, drawn, done := make(chan string), make(chan struct{}), make(chan string), make(chan error, 1)
-	go func() {
-		done <- w.run(t.Context(), keys, news, func() {
-			select {
-			case drawn <- strings.Join(w.draw(80, 24), "\n"):
-			case <-t.Context().Done():
-			}
-		})
-	}()
-	if s := <-drawn; !strings.Contains(s, "2 waiting") {
-		t.Error(s)
+// A request that comes to an empty screen is shown, but a key pressed at that
+// moment does not answer it.
+func TestWhatComesToAnEmptyScreenIsNotFocused(t *testing.T) {
+	s, _ := still(t, 80, 24)
+	if out := strings.Join(s.lay(), "\n"); !strings.Contains(out, "Nothing is waiting.") {
+		t.Error(out)
 	}
-	if _, err := c.Act(t.Context(), ids[0], "deny", client.Answer{}); err != nil {
-		t.Fatal(err)
+	s.Update(queueOf("r0"))
+	if _, cmd := s.Update(key("a")); cmd != nil || s.focus != "" {
+		t.Error("the first one is answered unseen")
 	}
-	news <- struct{}{}
-	if s := <-drawn; !strings.Contains(s, "1 waiting") {
-		t.Error(s)
-	}
-	close(keys)
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Error(err)
-			}
-			return
-		case <-drawn: // the clock ticked
-		}
+	s.Update(key("j"))
+	if s.focus != "r0" {
+		t.Errorf("J goes to %q", s.focus)
 	}
 }
 
-func TestParseKeys(t *testing.T) {
-	for raw, want := range map[string][]string{
-		"j":           {"j"},
-		"\x1b[A":      {"up"},
-		"\x1bOBx":     {"down", "x"},
-		"\r":          {"enter"},
-		"\x1b":        {"esc"},
-		"\x7f\x03":    {"back", "quit"},
-		"ä":           {"ä"},
-		"\x1b[15~abc": nil, // a key without a meaning takes what came with it along
-	} {
-		if got := parseKeys([]byte(raw)); !slices.Equal(got, want) {
-			t.Errorf("%q: %q", raw, got)
+// No size of the terminal and nothing that strangers wrote breaks the screen.
+func TestScreenFits(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {200, 50}, {20, 6}, {40, 10}, {132, 18}, {131, 17}, {300, 100}} {
+		for _, over := range []string{"", "?", "A", "d", "enter", "/"} {
+			for _, rude := range []bool{false, true} {
+				s, _ := still(t, size[0], size[1], "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9")
+				s.rude = rude
+				s.Update(queueOf("r0", "r1", "r2", "r3", "r5", "r9", "n1"))
+				s.picked["r1"] = true
+				if over != "" {
+					s.Update(key(over))
+				}
+				lines := s.lay()
+				if len(lines) != size[1] {
+					t.Errorf("%v %q: %d lines", size, over, len(lines))
+				}
+				for _, l := range lines {
+					if lipgloss.Width(l) > size[0] {
+						t.Errorf("%v %q: %d wide: %q", size, over, lipgloss.Width(l), ansi.Strip(l))
+					}
+					if text := ansi.Strip(l); strings.ContainsAny(text, "\x1b\u202e") || strings.Contains(l, "\x1b[2J") || strings.Contains(l, "\x1b[31m") {
+						t.Errorf("%v: on the screen: %q", size, l)
+					}
+					if rude {
+						for _, r := range ansi.Strip(l) {
+							if r > 0x7f && r != '資' && r != '料' && r != '…' {
+								t.Errorf("%v: %q in ASCII", size, r)
+							}
+						}
+					}
+				}
+			}
 		}
 	}
 }
 
-// A table fits the terminal, whatever is in it; without one it is whole.
-func TestTablesFit(t *testing.T) {
-	cols := []column[string]{{name: "id", text: func(string) string { return "f2a77c" }}, {name: "application", text: strings.ToUpper},
-		{name: "justification", text: func(s string) string { return s + s }, tight: func(s string) string { return s }}}
-	rows := []string{strings.Repeat("long ", 60), "short"}
-	var narrow, whole bytes.Buffer
-	if err := errors.Join(writeTable(&narrow, rows, cols, false, 100), writeTable(&whole, rows, cols, false, 0)); err != nil {
-		t.Fatal(err)
+// Enter alone never answers several; what is typed or pasted over the list does
+// nothing by accident.
+func TestSeveralAreAskedFor(t *testing.T) {
+	s, _ := still(t, 80, 24, "r0", "r1", "r2")
+	for _, k := range []string{"x", "x", "a"} {
+		s.Update(key(k))
 	}
-	for _, l := range strings.Split(narrow.String(), "\n") {
-		if n := utf8.RuneCountInString(l); n > 100 {
-			t.Errorf("%d columns: %s", n, l)
+	if _, ok := s.over.(*sure); !ok {
+		t.Fatalf("A on two: %T", s.over)
+	}
+	for _, k := range []string{"s", "h", "enter"} {
+		if _, cmd := s.Update(key(k)); cmd != nil {
+			t.Errorf("%s answers", k)
 		}
 	}
-	if !strings.Contains(whole.String(), strings.Repeat("LONG ", 59)) || strings.Contains(whole.String(), "…") {
-		t.Errorf("it is cut off: %s", whole.String())
+	s.Update(key("n"))
+	if _, cmd := s.Update(tea.PasteMsg{Content: "aaaa"}); cmd != nil || s.rows[0].busy {
+		t.Error("a paste answers")
+	}
+	s.Update(key("a"))
+	if _, cmd := s.Update(key("y")); cmd == nil || !s.rows[0].busy || !s.rows[1].busy || s.rows[2].busy {
+		t.Error("Y does not answer both")
+	}
+	s.Update(doneMsg{action: "approve", results: []result{{ID: "r0", OK: true}, {ID: "r1", err: &client.Problem{Status: 403, Code: "step_up_required", Detail: "sign in again"}}}})
+	if out := ansi.Strip(strings.Join(s.lay(), "\n")); !strings.Contains(out, "sign in again; open http://127.0.0.1:1/#/requests/r1") {
+		t.Errorf("a refusal:\n%s", out)
+	}
+}
+
+// Without a connection the bar says since when, rows stay, and nothing is sent.
+func TestOffline(t *testing.T) {
+	s, now := still(t, 80, 24, "r0", "r1")
+	s.Update(brokenMsg{client.ErrUnreachable, now.Add(4 * time.Second)})
+	out := ansi.Strip(strings.Join(s.lay(), "\n"))
+	if !strings.Contains(out, "Not live since "+now.Local().Format(time.TimeOnly)+", trying again in 4s") || !strings.Contains(out, "tool-r1") {
+		t.Error(out)
+	}
+	if _, cmd := s.Update(key("a")); cmd != nil || s.rows[0].busy {
+		t.Error("an answer is sent without a connection")
+	}
+	s.Update(openMsg{})
+	if out := ansi.Strip(strings.Join(s.lay(), "\n")); strings.Contains(out, "Not live") || !strings.Contains(out, "live again") {
+		t.Error(out)
+	}
+	if _, cmd := s.Update(brokenMsg{errors.New("signed out"), time.Time{}}); cmd == nil || s.failed == nil {
+		t.Error("being signed out does not end it")
+	}
+}
+
+// An answer for an older search changes nothing.
+func TestSearchTakesItsOwnAnswer(t *testing.T) {
+	s, _ := still(t, 80, 24, "r0", "r1")
+	s.search("nginx")
+	s.Update(queueOf("r0", "r1"))
+	if len(s.rows) != 0 {
+		t.Error("the answer to another question is shown")
+	}
+	m := queueOf()
+	m.filter = "nginx"
+	s.Update(m)
+	if out := strings.Join(s.lay(), "\n"); !strings.Contains(out, "Nothing that waits has these words") {
+		t.Error(out)
+	}
+}
+
+func TestEntry(t *testing.T) {
+	var got string
+	s, _ := still(t, 80, 24, "r0")
+	e := &entry{needed: true, ready: []string{"first", "second"}, done: func(_ *screen, text string) tea.Cmd { got = text; return nil }}
+	s.over = e
+	s.Update(key("enter"))
+	if s.over == nil {
+		t.Error("nothing typed is sent")
+	}
+	s.Update(key("down"))
+	s.Update(key("down"))
+	for _, k := range []tea.KeyPressMsg{{Code: tea.KeyBackspace}, {Code: 'w', Mod: tea.ModCtrl}, {Code: 'n', Text: "n"}, {Code: 'o', Text: "o"}, {Code: tea.KeyLeft}, {Code: 'N', Text: "N"}, {Code: tea.KeyDelete}} {
+		s.Update(k)
+	}
+	s.Update(tea.PasteMsg{Content: "a\nb" + strings.Repeat("x", 5000)})
+	s.Update(key("enter"))
+	if want := "nNa b" + strings.Repeat("x", longestTyped-5); got != want {
+		t.Errorf("typed %d %.20q, want %.20q", len(got), got, want)
+	}
+}
+
+// following: a broken stream is tried again with growing breaks, and ends when
+// the caller may not follow.
+func TestLiveGivesUpWhenRefused(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c, err := client.New("http://127.0.0.1:1", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waits []string
+	err = live{c: c, up: func() {}, each: func(client.Event) error { return nil }, down: func(_ error, again time.Duration) {
+		waits = append(waits, fmt.Sprint(again))
+		cancel()
+	}}.run(ctx)
+	if err != nil || len(waits) != 1 || waits[0] != "1s" {
+		t.Errorf("%v %v", err, waits)
+	}
+	if passing(&client.Problem{Status: 401}) || passing(&client.Problem{Status: 403}) || !passing(&client.Problem{Status: 503}) || !passing(client.ErrUnreachable) {
+		t.Error("which errors pass by themselves")
 	}
 }
