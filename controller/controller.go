@@ -174,6 +174,7 @@ func (c *Controller) open(ctx context.Context) error {
 	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Policy: c.admin.PolicyFor, Now: cfg.Now, Log: cfg.Log,
 		Outside:   egress.Client(allowed),
 		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
+		Moved:     func(ep elevation.EndpointID, id elevation.RequestID) { c.gateway.Moved(ep, id) },
 		Connected: func(ep elevation.EndpointID) bool { return c.gateway.Connected(ep) }})
 	if err != nil {
 		return fmt.Errorf("open queue: %w", err)

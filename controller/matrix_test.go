@@ -145,6 +145,7 @@ func matrix() map[string]string {
 		"POST /api/v1/requests":                     "nnnyyn requests.decide", // without a link: on behalf
 		"POST /api/v1/requests/{id}/extend":         "nnnnnn",                 // only the requester, by a strong link
 		"POST /api/v1/requests/{id}/resubmit":       "nnnnnn",
+		"POST /api/v1/requests/by-code":             "nnyyyn rule_author security_admin requests.read requests.decide",
 		"POST /api/v1/requests/batch":               "nyyyyy any", // each id is judged on its own
 		"GET /api/v1/requests/{id}":                 "nnyyyn rule_author security_admin requests.read requests.decide",
 		"GET /api/v1/requests/{id}/explain":         "nnyyyn rule_author security_admin requests.read requests.decide",

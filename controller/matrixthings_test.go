@@ -12,6 +12,7 @@ import (
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // target makes the thing that an operation of the matrix acts on and returns
@@ -138,6 +139,9 @@ func (b *bed) team(t *testing.T, name string) {
 func (b *bed) bodyOf(t *testing.T, name string, n int, example []byte) []byte {
 	t.Helper()
 	switch name {
+	case "POST /api/v1/requests/by-code":
+		ep := b.endpoint(fmt.Sprintf("c-%d", n), nil)
+		return fmt.Appendf(nil, `{"code":%q}`, must[wire.Progress](t)(b.queue.Progress(t.Context(), ep, elevation.RequestID(b.ask(ep, "eve", "a")))).Code)
 	case "POST /api/v1/links":
 		return fmt.Appendf(nil, `{"account":%q,"directory":"corp.example","user":"eve"}`, b.someone(t, "c", n))
 	case "POST /api/v1/delegations": // nobody is away twice at a time

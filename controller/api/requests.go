@@ -35,6 +35,8 @@ type RequestInput struct {
 	ID string `path:"id" maxLength:"64" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
 }
 
+type codeInput struct{ Body client.ByCode }
+
 type countsInput struct {
 	Mine bool `query:"mine" doc:"Only the caller's own."`
 }
@@ -50,6 +52,11 @@ func (s *server) addRequests() {
 		})
 	handle(s, get("/requests/{id}/timeline", "request-timeline", "See what happened to a request"), s.timeline)
 	handle(s, get("/requests/{id}/explain", "request-explain", "See why rules answered as they did"), s.explain)
+	handle(s, route{method: http.MethodPost, path: "/requests/by-code", id: "request-by-code", tag: "requests",
+		summary: "Find the request that waits and has this short code"},
+		func(ctx context.Context, a auth.Actor, in *codeInput) (client.Request, error) {
+			return s.byCode(ctx, a, in.Body.Code)
+		})
 	handle(s, get("/counts", "counts", "Numbers of requests by status"), s.counts)
 	s.addVerbs()
 }
@@ -60,6 +67,17 @@ func (s *server) request(ctx context.Context, a auth.Actor, id elevation.Request
 		return client.Request{}, fmt.Errorf("request: %w", elevation.ErrNotFound)
 	}
 	v, err := s.cfg.Queue.Get(ctx, a, id)
+	if err != nil {
+		return client.Request{}, err
+	}
+	out := s.requestOf(v, s.names(ctx))
+	out.Caution, err = s.caution(ctx, a, v.Request)
+	return out, err
+}
+
+// byCode reads the request that a code leads to.
+func (s *server) byCode(ctx context.Context, a auth.Actor, code string) (client.Request, error) {
+	v, err := s.cfg.Queue.ByCode(ctx, a, code)
 	if err != nil {
 		return client.Request{}, err
 	}

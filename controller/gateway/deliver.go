@@ -259,6 +259,8 @@ func (g *Gateway) clockwork() {
 			g.storeAcks(g.sessions())
 		case <-progress.C:
 			g.tellPlaces()
+		case m := <-g.moved:
+			g.tellMoved(m)
 		case <-rotate.C:
 			g.rotateKeys()
 		}

@@ -93,6 +93,7 @@ type Gateway struct {
 	upgrader websocket.Upgrader
 	buffers  sync.Pool // *bytes.Buffer for reading
 	enrol    chan struct{}
+	moved    chan moved      // what endpoints shall be told soon
 	ctx      context.Context // ends when sessions must stop working
 	cancel   context.CancelFunc
 	served   sync.WaitGroup // sessions
@@ -128,7 +129,7 @@ func New(cfg Config) (*Gateway, error) {
 		cfg.Limits = DefaultLimits()
 	}
 	g := &Gateway{cfg: cfg, log: cfg.Log, now: cfg.Now, hub: map[elevation.EndpointID]*session{}, all: map[*session]struct{}{},
-		enrol: make(chan struct{}, cfg.Limits.Enrolments)}
+		enrol: make(chan struct{}, cfg.Limits.Enrolments), moved: make(chan moved, movedAtOnce)}
 	g.audited = newBucket(1, 30, time.Now())
 	g.upgrader = websocket.Upgrader{HandshakeTimeout: cfg.Hello, ReadBufferSize: 512, WriteBufferSize: 4096,
 		WriteBufferPool: &sync.Pool{}, CheckOrigin: func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 }}
@@ -297,6 +298,37 @@ func (g *Gateway) begin(s *session) bool {
 func (g *Gateway) Wake(ep elevation.EndpointID) {
 	if s := g.session(ep); s != nil {
 		s.wake()
+	}
+}
+
+// moved is a request whose requester shall learn soon how it stands.
+type moved struct {
+	ep elevation.EndpointID
+	id elevation.RequestID
+}
+
+// movedAtOnce is how many of them may wait; more are told with the places.
+const movedAtOnce = 256
+
+// Moved tells that what a waiting requester is told has changed: who looks at the
+// request, who can answer it. It is a hint and never blocks.
+func (g *Gateway) Moved(ep elevation.EndpointID, id elevation.RequestID) {
+	select {
+	case g.moved <- moved{ep, id}:
+	default:
+	}
+}
+
+// tellMoved tells how a request stands, if its endpoint is there.
+func (g *Gateway) tellMoved(m moved) {
+	s := g.session(m.ep)
+	if s == nil || !s.isWelcomed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(g.ctx, g.cfg.Call)
+	defer cancel()
+	if err := s.tellProgress(ctx, m.id); err != nil && g.ctx.Err() == nil {
+		g.log.Warn("an endpoint was not told how a request stands", "endpoint", m.ep, "request", m.id, "error", err)
 	}
 }
 

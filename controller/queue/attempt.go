@@ -391,6 +391,12 @@ func (q *Queue) progress(tx *store.Tx, l loaded, now time.Time) (wire.Progress, 
 	o, err := q.outlook(tx, l, !l.settings.ShowApprovers, now)
 	p.CanAnswer, p.CanAnswerFrom, p.UsualWait, p.Position = o.who[:min(len(o.who), toldAtMost)], o.from, o.usual, o.place
 	p.Emergency = l.emergency(now)
+	if l.r.Origin == elevation.FromEndpoint {
+		p.Code = q.codes.of(l.r.ID, now)
+	}
+	if by := l.r.ClaimedBy(now); by.ID != "" {
+		p.SeenBy = nameFor(l.settings, by)
+	}
 	return p, err
 }
 

@@ -88,6 +88,9 @@ func (q *Queue) commit(ctx context.Context, c *change) error {
 		return err
 	}
 	q.committed(c)
+	if len(c.frames) == 0 && waits(c.next, c.now) {
+		q.cfg.Moved(c.next.Endpoint, c.next.ID)
+	}
 	return nil
 }
 

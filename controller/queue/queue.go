@@ -9,7 +9,8 @@
 // made elsewhere, weigh.go for what answers them; review.go, then desk.go,
 // acts.go, group.go and afterreview.go for what people do; access.go and
 // emergency.go for answers without a vote; plan.go, climb.go and sweep.go for
-// teams and time; read.go and veil.go for what is shown, change.go for writing.
+// teams and time; read.go and veil.go for what is shown, glance.go for followers,
+// codes.go for who stands beside, change.go for writing.
 package queue
 
 import (
@@ -45,6 +46,7 @@ type Config struct {
 	Policy    func(labels map[string]string) elevation.Policy // of an endpoint with these labels; nil = the defaults
 	Now       func() time.Time                                // nil = time.Now
 	Wake      func(elevation.EndpointID)                      // frames wait for the endpoint; called after the commit, must not block
+	Moved     func(elevation.EndpointID, elevation.RequestID) // what somebody who waits is told has changed; after the commit, must not block
 	Connected func(elevation.EndpointID) bool                 // the endpoint has a live session
 	Outside   *http.Client                                    // calls ticket systems, guarded; nil = none is called
 	Log       *slog.Logger
@@ -56,6 +58,7 @@ type Queue struct {
 
 	sweepSoon chan struct{} // 1; something falls due before the planned sweep
 	lookups   chan struct{} // one place for each ticket that is looked up
+	codes     *codes        // of requests that wait
 
 	mu       sync.Mutex     // guards the fields below
 	asking   map[string]int // tickets that are looked up, by whose
@@ -82,13 +85,16 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Wake == nil {
 		cfg.Wake = func(elevation.EndpointID) {}
 	}
+	if cfg.Moved == nil {
+		cfg.Moved = func(elevation.EndpointID, elevation.RequestID) {}
+	}
 	if cfg.Connected == nil {
 		cfg.Connected = func(elevation.EndpointID) bool { return false }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups), asking: map[string]int{}}, nil
+	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups), codes: newCodes(), asking: map[string]int{}}, nil
 }
 
 // DecidedError says that somebody else was first, and who. It wraps

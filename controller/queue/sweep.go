@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -20,6 +21,9 @@ const (
 
 // Run sweeps whenever something is due, until ctx ends. Start it once.
 func (q *Queue) Run(ctx context.Context) {
+	var beside sync.WaitGroup
+	beside.Go(func() { q.runCodes(ctx) })
+	defer beside.Wait()
 	for ctx.Err() == nil {
 		_, next, err := q.Sweep(ctx)
 		wait := pruneEvery
@@ -195,7 +199,7 @@ func (q *Queue) prune(ctx context.Context, now time.Time) error {
 	if err := errors.Join(q.replan(ctx, now), q.orphans(ctx, now)); err != nil {
 		return err
 	}
-	if err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Prune(now) }); err != nil {
+	if err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error { return errors.Join(tx.Prune(now), q.forgetCodes(tx, now)) }); err != nil {
 		return err
 	}
 	return q.cfg.Store.Tidy(ctx, now)

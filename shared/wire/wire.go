@@ -25,6 +25,7 @@ import (
 //	1  2026-11-21  first protocol
 //	1  2026-11-22  resubmit and remove from the agent; progress says from when somebody can answer
 //	1  2026-11-22  welcome names the console; progress says whether emergency access is possible
+//	1  2026-11-22  progress has the code for somebody beside, and who looks at the request
 const Version = 1
 
 // MaxFrame is the largest frame either side reads, in bytes.
@@ -248,6 +249,12 @@ type Progress struct {
 	// Emergency says of a request that waits whether its requester may take it as
 	// emergency access, which is done at the console; "" = not said.
 	Emergency Emergency `cbor:"emergency,omitempty"`
+	// Code leads whoever signs in and may see the request to it, "" = none. It is
+	// good for a quarter of an hour and is kept out of logs.
+	Code string `cbor:"code,omitempty"`
+	// SeenBy is who said that they look at it, "" = nobody; without a name where
+	// approvers are not shown.
+	SeenBy string `cbor:"seen_by,omitempty"`
 }
 
 // Emergency says whether emergency access is possible for a requester.

@@ -55,7 +55,7 @@ func messages() map[Type]any {
 		TLock:       &Lock{Locked: true, Text: "stolen"},
 		TWelcome:    &Welcome{Version: 1, Endpoint: "ep_1", Cluster: "c", NextSeq: 8, Ratchet: []byte{3}, Clock: t0, KeySet: []byte{1}, Checkpoint: []byte{2}, Ping: 30 * time.Second, ResyncFrom: 1, Console: "https://assent.example"},
 		TNeed:       &Need{Request: req, ReasonMin: 8, Presets: []string{"update"}, Ticket: `INC-\d+`, MaxDuration: time.Hour, GoesTo: []string{"Approvers"}, UsualWait: time.Minute, Message: "m", Joined: req},
-		TProgress:   &Progress{Request: req, Position: 3, UsualWait: time.Minute, CanAnswer: []string{"bo"}, ApprovHave: 1, ApprovNeed: 2, CanAnswerFrom: t0, Emergency: EmergencyPossible},
+		TProgress:   &Progress{Request: req, Position: 3, UsualWait: time.Minute, CanAnswer: []string{"bo"}, ApprovHave: 1, ApprovNeed: 2, CanAnswerFrom: t0, Emergency: EmergencyPossible, Code: "7K2Q-M9XD", SeenBy: "bo"},
 		TAccepted:   &Accepted{Request: req, Report: 4},
 		TRenewed:    &Renewed{Chain: [][]byte{{1}, {2}}},
 		TError:      &Error{Request: req, Code: CodeInvalid, Text: "t", RetryAfter: time.Second},
