@@ -77,12 +77,15 @@ type Agent struct {
 
 	mu      sync.Mutex // guards the fields below
 	holders map[elevation.RequestID][]*holder
-	claimed map[elevation.GrantID]bool         // permits given out and not yet armed
-	since   time.Time                          // of the present connection, or of its loss
-	locked  string                             // why the controller locked this endpoint, "" = it did not
-	watched map[elevation.GrantID]bool         // trees that are being waited for
-	handed  map[elevation.RequestID]bool       // whose answers the link has
-	says    map[elevation.GrantID]func(string) // whoever can tell the person in front of a program something
+	claimed map[elevation.GrantID]bool            // permits given out and not yet armed
+	since   time.Time                             // of the present connection, or of its loss
+	locked  string                                // why the controller locked this endpoint, "" = it did not
+	watched map[elevation.GrantID]bool            // trees that are being waited for
+	handed  map[elevation.RequestID]bool          // whose answers the link has
+	says    map[elevation.GrantID]func(string)    // whoever can tell the person in front of a program something
+	latest  map[elevation.RequestID]wire.Progress // of requests that wait
+	warned  map[elevation.GrantID]time.Time       // the ends that people were told of ahead
+	notices map[string]map[*watcher]bool          // who watches, by uid
 
 	policy policyState
 }
@@ -108,7 +111,9 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
 		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{},
-		handed: map[elevation.RequestID]bool{}, says: map[elevation.GrantID]func(string){}}
+		handed: map[elevation.RequestID]bool{}, says: map[elevation.GrantID]func(string){},
+		latest: map[elevation.RequestID]wire.Progress{}, warned: map[elevation.GrantID]time.Time{}, notices: map[string]map[*watcher]bool{}}
+	j.told = a.publish
 	if err := a.loadPolicy(); err != nil {
 		return nil, err
 	}
@@ -137,6 +142,7 @@ type holder struct {
 	refusal  error // of the newest message about it
 	final    error
 	grant    elevation.GrantID
+	answer   wire.Decision // that came with the grant
 }
 
 func (h *holder) set(change func(*holder)) {

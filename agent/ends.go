@@ -48,6 +48,7 @@ func (a *Agent) look(ctx context.Context) time.Duration {
 		case e.State == grants.Ended:
 			a.tidy(e, now)
 		case e.Due(now):
+			a.sayOver(e, now)
 			if err := a.end(ctx, e.ID, dueReason(e, now)); err != nil {
 				a.Log.Error("end a grant that is due", "grant", e.ID, "error", err)
 			}
@@ -55,6 +56,7 @@ func (a *Agent) look(ctx context.Context) time.Duration {
 		case e.State == grants.Held:
 			next = min(next, max(e.UseBy.Left(now), 10*time.Millisecond))
 		default:
+			a.warn(e, now)
 			next = min(next, lookAtLeast, max(e.EndBy.Left(now), 10*time.Millisecond))
 		}
 	}
@@ -137,6 +139,7 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 			a.mu.Lock()
 			delete(a.watched, e.ID)
 			delete(a.says, e.ID)
+			delete(a.warned, e.ID)
 			a.mu.Unlock()
 		}()
 		if running != nil {

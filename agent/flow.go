@@ -78,6 +78,8 @@ type wait struct {
 	asking   *asking             // a question that the person has before them, nil = none
 	put      int                 // questions of the request that were put to the person
 	told     elevation.RequestID // whose way to emergency access the person was told
+	goesTo   []string            // who is asked, as the controller said
+	said     wire.Progress       // what the person was told of the last progress
 }
 
 // follow drives w until there is a permit or an error.
@@ -101,7 +103,7 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 		}
 		if next != "" { // the same thing waits under another id: follow that one
 			a.release(w.id, h)
-			w.id, w.put = next, 0
+			w.id, w.put, w.said = next, 0, wire.Progress{}
 			h = a.hold(next, w.ask.Attempt)
 			continue
 		}
@@ -137,14 +139,18 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 // follow, a permit, or the error that ends the wait.
 func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, intercept.Permit, error) {
 	h.mu.Lock()
-	need, progress, accepted, final, grant, refusal := h.need, h.progress, h.accepted, h.final, h.grant, h.refusal
+	need, progress, accepted, final, grant, refusal, answer := h.need, h.progress, h.accepted, h.final, h.grant, h.refusal, h.answer
 	h.need, h.refusal = nil, nil
 	h.mu.Unlock()
 	switch {
 	case grant != "":
 		permit, ok := w.a.claim(grant)
 		if ok {
-			return "", permit, w.mine(permit)
+			err := w.mine(permit)
+			if err == nil {
+				w.approved(permit.Grant, answer)
+			}
+			return "", permit, err
 		}
 		return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
 	case final != nil:
@@ -166,13 +172,14 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 		}
 	}
 	if w.stage != stageFollow && (accepted || progress != nil) {
-		if err := w.queued(); err != nil {
+		if err := w.queued(progress); err != nil {
 			return "", intercept.Permit{}, err
 		}
 	}
 	w.send()
 	if w.stage == stageFollow {
 		w.emergency(progress)
+		w.tell(progress)
 		if w.ask.NoWait {
 			return "", intercept.Permit{}, &intercept.Kept{Request: w.id}
 		}
@@ -212,6 +219,7 @@ func (w *wait) send() {
 func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	reason, ticket := w.ask.Justification, w.ask.Ticket
 	need = w.a.policyNeed(need)
+	w.goesTo = need.GoesTo
 	if reason == "" && need.ReasonMin > 0 || ticket == "" && need.Ticket != "" {
 		var err error
 		if reason, ticket, err = w.p.Ask(ctx, need); err != nil {
@@ -229,12 +237,12 @@ func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 }
 
 // queued notes that the controller has the request.
-func (w *wait) queued() error {
+func (w *wait) queued(progress *wire.Progress) error {
 	w.stage = stageFollow
 	w.a.FailPoint("accepted")
 	return w.a.journal.update(w.id, w.a.now(), func(n *note) {
 		if !n.Accepted {
-			n.happened(w.a.now(), "queued", "", "")
+			n.happened(w.a.now(), "queued", "", sentTo(w.goesTo, progress))
 		}
 		n.Accepted = true
 	})
@@ -279,6 +287,7 @@ func (w *wait) show(progress *wire.Progress) {
 	if progress != nil {
 		line.Position, line.UsualWait, line.CanAnswer = progress.Position, progress.UsualWait, progress.CanAnswer
 		line.CanAnswerFrom = progress.CanAnswerFrom
+		line.Code, line.Beside = progress.Code, intercept.BesideAddress(w.a.Conn.Console(), progress.Code)
 	}
 	w.p.Waiting(line)
 }

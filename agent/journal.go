@@ -47,6 +47,8 @@ type note struct {
 	Events    []happening         `cbor:"events,omitempty"`
 	Removed   bool                `cbor:"removed,omitempty"` // by its person, from the list
 	Joined    bool                `cbor:"joined,omitempty"`  // it was asked for elsewhere, and the same thing was asked for here
+
+	fresh []happening // since it was stored
 }
 
 // question is what an approver wants to know.
@@ -75,6 +77,7 @@ func (n *note) happened(at time.Time, kind, by, text string) {
 		n.Events = append(n.Events[:eventsKept/2:eventsKept/2], n.Events[eventsKept/2+1:]...)
 	}
 	n.Events = append(n.Events, happening{At: at, Kind: kind, By: by, Text: text})
+	n.fresh = append(n.fresh, n.Events[len(n.Events)-1])
 }
 
 // asked is the place of the first question without an answer, -1 = none.
@@ -99,8 +102,11 @@ const (
 // request, replaced as a whole. It decides nothing; grants are in the ledger.
 type journal struct {
 	dir string
-	mu  sync.Mutex // guards the field below
-	all map[elevation.RequestID]note
+	// told hears of each line of a story once it is stored; may be nil. It must
+	// neither block nor call the journal.
+	told func(note, happening)
+	mu   sync.Mutex // guards the field below
+	all  map[elevation.RequestID]note
 }
 
 // openJournal reads what is there. A file that can not be read is put aside by
@@ -161,6 +167,8 @@ func (j *journal) putLocked(n note, now time.Time) error {
 		n.At = now
 	}
 	n.ChangedAt = now
+	fresh := n.fresh
+	n.fresh = nil
 	raw, err := sign.Encode(n)
 	if err != nil {
 		return fmt.Errorf("encode request %s: %w", n.ID, err)
@@ -169,6 +177,11 @@ func (j *journal) putLocked(n note, now time.Time) error {
 		return fmt.Errorf("store request %s: %w", n.ID, err)
 	}
 	j.all[n.ID] = n
+	for _, e := range fresh {
+		if j.told != nil {
+			j.told(n, e)
+		}
+	}
 	j.forgetLocked(now)
 	return nil
 }

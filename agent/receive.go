@@ -44,10 +44,7 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 			return nil
 		})
 	case wire.TProgress:
-		return receive(f, func(m wire.Progress) error {
-			a.tell(m.Request, func(h *holder) { h.progress, h.accepted = &m, true })
-			return nil
-		})
+		return receive(f, a.progressed)
 	case wire.TAccepted:
 		return receive(f, a.accepted)
 	case wire.TError:
@@ -107,6 +104,7 @@ func (a *Agent) accepted(m wire.Accepted) error {
 
 // finish notes the end of a request and tells its holders.
 func (a *Agent) finish(id elevation.RequestID, p phase, change func(*note), final error) error {
+	a.forgetProgress(id)
 	err := a.journal.update(id, a.now(), func(n *note) {
 		n.Phase = p
 		change(n)
@@ -184,7 +182,8 @@ func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 	if withdrawn {
 		return a.reportEnd(e, "withdrawn before it was used")
 	}
-	a.tell(g.Request, func(h *holder) { h.grant = g.ID })
+	a.forgetProgress(g.Request)
+	a.tell(g.Request, func(h *holder) { h.grant, h.answer = g.ID, m })
 	a.ledgerChanged()
 	approved := func(n *note) {
 		n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
@@ -338,6 +337,9 @@ func (a *Agent) revoked(ctx context.Context, m wire.Revoke) error {
 	a.tell(m.Request, func(h *holder) {
 		h.grant, h.final = "", &intercept.Refused{By: r.By.Name, Text: cmp.Or(r.Comment, "revoked before it started")}
 	})
+	if err := a.noteRevocation(r, reason); err != nil {
+		return err
+	}
 	return a.end(ctx, r.Grant, reason)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
@@ -179,6 +180,10 @@ func (a *Agent) item(n note) local.Item {
 	it := local.Item{ID: n.ID, State: string(a.state(n)), Path: s.Path, Args: s.Args, RunAs: s.RunAs, Cwd: s.Cwd,
 		Mechanism: n.Attempt.Mechanism, Justification: n.Justification, Ticket: n.Ticket, At: n.At, ChangedAt: n.ChangedAt,
 		By: n.By, Text: n.Text, Grant: n.Grant, Extends: n.Extends, Previous: n.Previous}
+	if n.open() && a.Conn.Connected() {
+		it.Code = a.progressOf(n.ID).Code
+		it.Beside = intercept.BesideAddress(a.Conn.Console(), it.Code)
+	}
 	if i := n.asked(); i >= 0 && n.open() {
 		it.Question, it.Asker = n.Questions[i].Text, n.Questions[i].By
 	}

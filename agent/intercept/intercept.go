@@ -77,6 +77,10 @@ type Waiting struct {
 	// CanAnswerFrom is when somebody can answer, while nobody can now.
 	CanAnswerFrom time.Time
 	Offline       bool // the controller can not be reached at the moment
+	// Code leads somebody beside the requester to the request, Beside is the
+	// address for it; "" = none.
+	Code   string
+	Beside string
 }
 
 // Why an attempt got no permit.

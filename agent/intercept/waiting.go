@@ -28,6 +28,7 @@ func (w Waiting) Line(now time.Time, cols int) string {
 		head + id + w.rest(now, ", place ", ", usually ", ", the controller is away", true),
 		head + id + w.rest(now, " place ", " ~", " (away)", false),
 		head + end + w.rest(now, " place ", " ~", " (away)", false),
+		head + end + w.code(" "),
 		head + end,
 	}
 	for _, form := range forms {
@@ -35,14 +36,26 @@ func (w Waiting) Line(now time.Time, cols int) string {
 			return form
 		}
 	}
-	return inert.Clip(forms[3], cols-1)
+	return inert.Clip(forms[len(forms)-1], cols-1)
+}
+
+// code is the code at the end of a line, unless the controller is away: nobody
+// can answer then.
+func (w Waiting) code(before string) string {
+	if w.Code == "" || w.Offline {
+		return ""
+	}
+	return before + inert.Text(w.Code)
 }
 
 func (w Waiting) rest(now time.Time, place, usual, away string, who bool) string {
 	if w.Offline {
 		return away
 	}
-	s := ""
+	s := w.code(" ")
+	if who {
+		s = w.code(", code ")
+	}
 	switch {
 	case w.Position > 100:
 		s = place + "100+"

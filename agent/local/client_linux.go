@@ -148,6 +148,7 @@ type session struct {
 	passed    bool             // the descriptors were handed over
 	open      *openQuestion    // an approver's, nil = none
 	relay     *relay
+	drawn     string // the code that was drawn
 }
 
 func (s *session) attempt(cwd string) runAsk {
@@ -224,6 +225,7 @@ func (s *session) hear(f received) (out Outcome, end bool) {
 		var w waiting
 		if err = f.into(&w); err == nil {
 			s.request = w.Waiting.Request
+			s.beside(w.Waiting)
 			s.line.set(w.Waiting)
 		}
 	case kSay:

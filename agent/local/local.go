@@ -66,6 +66,8 @@ type Item struct {
 	Previous elevation.RequestID `json:"previous"` // asked before as
 	Question string              `json:"question"` // of an approver, open
 	Asker    string              `json:"asker"`    // who asks it
+	Code     string              `json:"code"`     // for somebody beside the user, while it waits
+	Beside   string              `json:"beside"`   // the address that has it
 	Timeline []Event             `json:"timeline"` // only in a view
 }
 
@@ -93,6 +95,22 @@ type Flow interface {
 	Resubmit(uid uint32, id elevation.RequestID, reason string) (elevation.RequestID, error)
 	// Remove takes what is over off the list.
 	Remove(uid uint32, id elevation.RequestID) error
+	// Watch passes on what happens to the user's requests from now on. The
+	// channel is closed when the reader is too slow; stop ends it. [ErrBusy] when
+	// too many watch.
+	Watch(uid uint32) (notices <-chan Notice, stop func(), err error)
+}
+
+// Notice tells a user of one step of a request.
+type Notice struct {
+	At      time.Time           `json:"at"`
+	Request elevation.RequestID `json:"request"`
+	Kind    string              `json:"kind"` // as in a timeline: queued, seen, votes, question, approved, denied, revoked, ends_soon, ended, expired, ...
+	Path    string              `json:"path"`
+	By      string              `json:"by"`
+	Text    string              `json:"text"`
+	Until   time.Time           `json:"until"` // use within, or the end of what is in use; zero = none
+	Line    string              `json:"line"`  // all of it in words
 }
 
 // Runner starts the program of a permit. The caller has filled all of spec
@@ -145,6 +163,7 @@ type RunOptions struct {
 	NoWait   bool          // make the request and return
 	// Emergency asks how to go on by emergency access, which is taken at the console.
 	Emergency bool
+	QR        bool // draw the code for somebody beside the user
 }
 
 // Outcome says how an `assent run` ended. Exit is what the client exits with.

@@ -85,8 +85,16 @@ func (d *desk) count() (asks, runs, released int) {
 
 // book is a flow over a fixed list, with the check that every flow must make.
 type book struct {
-	owner uint32
-	items []Item
+	owner   uint32
+	items   []Item
+	notices chan Notice // for whoever is the owner
+}
+
+func (b book) Watch(uid uint32) (<-chan Notice, func(), error) {
+	if uid != b.owner || b.notices == nil {
+		return nil, nil, ErrBusy
+	}
+	return b.notices, func() {}, nil
 }
 
 func (b book) Status(uid uint32) Status { return Status{Connected: true, Waiting: len(b.List(uid))} }

@@ -23,6 +23,9 @@ func (Client) ask(context.Context, ask) (answer, error) {
 	return answer{}, errors.ErrUnsupported
 }
 
+// Watch is not there yet on this system.
+func (Client) Watch(context.Context, func(), func(Notice) error) error { return errors.ErrUnsupported }
+
 // Run is not there yet on this system.
 func (Client) Run(context.Context, RunOptions, Streams) Outcome {
 	return result(Failed, "", "assent run is not there yet on this system")

@@ -17,7 +17,8 @@ import (
 //	1  2026-11-21  first
 //	2  2026-11-22  questions and answers, asking again and for more time
 //	3  2026-11-22  emergency
-const Version = 3
+//	4  2026-11-22  codes for somebody beside; watch
+const Version = 4
 
 // The limits of the door.
 const (
@@ -40,6 +41,7 @@ type kind string
 
 // From the client.
 const (
+	kWatch    kind = "watch"  // what happens to the caller's requests
 	kAsk      kind = "ask"    // status, list, view, cancel, checkin, answer, extend, resubmit, remove
 	kRun      kind = "run"    // an attempt
 	kReason   kind = "reason" // answers need
@@ -53,6 +55,7 @@ const (
 // From the agent.
 const (
 	kAnswer   kind = "answer"
+	kNotice   kind = "notice" // to who watches
 	kNeed     kind = "need"
 	kWaiting  kind = "waiting"
 	kSay      kind = "say"

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
@@ -103,5 +104,22 @@ func (p prompt) typed() error {
 		default:
 			return nil
 		}
+	}
+}
+
+// beside draws the code for somebody beside the person, once for each code, where
+// they want that.
+func (s *session) beside(w intercept.Waiting) {
+	if !s.opt.QR || w.Beside == "" || w.Beside == s.drawn || s.line.hidden {
+		return
+	}
+	s.drawn = w.Beside
+	s.line.clear()
+	to := s.std.Err
+	if !isTerminal(to) && s.tty != nil {
+		to = s.tty
+	}
+	if err := DrawQR(to, w.Beside); err != nil {
+		s.print("assent: " + err.Error())
 	}
 }

@@ -234,6 +234,8 @@ func (s *Server) serve(ctx context.Context, c *conn, p peer) {
 	switch f.Kind {
 	case kAsk:
 		err = s.answer(c, p, f)
+	case kWatch:
+		err = s.watch(ctx, c, p, f)
 	case kRun:
 		err = s.run(ctx, c, p, f)
 	default:

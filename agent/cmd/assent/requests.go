@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,10 +20,14 @@ import (
 
 func listCommand(std local.Streams, client func() local.Client) *cobra.Command {
 	var status, format string
+	var watch bool
 	c := &cobra.Command{Use: "list", Short: "List your requests on this machine, and questions about them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
 				return badFormat(format, "table", "json")
+			}
+			if watch {
+				return follow(cmd.Context(), std, client(), format == "json")
 			}
 			items, more, err := client().List(cmd.Context())
 			if err != nil {
@@ -39,9 +45,25 @@ func listCommand(std local.Streams, client func() local.Client) *cobra.Command {
 			}
 			return nil
 		}}
+	c.Flags().BoolVar(&watch, "watch", false, "print what happens to them from now on, a line for each step")
 	c.Flags().StringVar(&status, "status", "", "only these, like pending or ended,denied")
 	c.Flags().StringVar(&format, "format", "table", "table or json")
 	return c
+}
+
+// follow prints notices until it is interrupted.
+func follow(ctx context.Context, std local.Streams, client local.Client, asJSON bool) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	out := json.NewEncoder(std.Out)
+	err := client.Watch(ctx, func() { fmt.Fprintln(std.Err, "watching; Ctrl-C ends it") }, func(n local.Notice) error {
+		if asJSON {
+			return out.Encode(n)
+		}
+		_, err := fmt.Fprintln(std.Out, stamp(n.At), inert.Text(n.Line))
+		return err
+	})
+	return explained(err)
 }
 
 func ofStatus(items []local.Item, status string) []local.Item {
@@ -120,7 +142,7 @@ func commandLine(it local.Item) string {
 
 func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 	var format string
-	var timeline bool
+	var timeline, qr bool
 	c := &cobra.Command{Use: "view ID", Short: "Show one of your requests", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
@@ -129,6 +151,11 @@ func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 			it, err := client().View(cmd.Context(), args[0])
 			if err != nil {
 				return explained(err)
+			}
+			if qr || os.Getenv("ASSENT_QR") == "1" {
+				if err := local.DrawQR(std.Err, it.Beside); err != nil && qr {
+					return &failure{exitFailed, err.Error(), []string{"the code in words stands in assent view"}}
+				}
 			}
 			if format == "json" {
 				return printJSON(std.Out, it)
@@ -139,6 +166,7 @@ func viewCommand(std local.Streams, client func() local.Client) *cobra.Command {
 			return story(std.Out, it.Timeline)
 		}}
 	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().BoolVar(&qr, "qr", false, "draw a QR code for somebody beside you who can answer")
 	c.Flags().BoolVar(&timeline, "timeline", false, "show also what happened, as this machine knows it")
 	return c
 }
@@ -241,6 +269,9 @@ func details(w io.Writer, it local.Item) error {
 	if it.Question != "" {
 		line("question", it.Asker+" asks: "+it.Question)
 		line("", "answer it with: assent answer "+elevation.ShortID(string(it.ID))+" TEXT")
+	}
+	if it.Code != "" {
+		line("somebody beside you", strings.TrimSpace(it.Beside+" (or "+it.Code+" in the console)"))
 	}
 	line("more time for", string(it.Extends))
 	line("asked before as", string(it.Previous))

@@ -20,7 +20,7 @@ const maxText = 4096 // bytes of a reason or a ticket
 type runFlags struct {
 	reason, ticket, forTime, priority, wait, as string
 	statusFD                                    int
-	emergency                                   bool
+	emergency, qr                               bool
 }
 
 func runCommand(std local.Streams, client func() local.Client, code *int) *cobra.Command {
@@ -43,6 +43,7 @@ func runCommand(std local.Streams, client func() local.Client, code *int) *cobra
 			if err != nil {
 				return &failure{exitUsage, err.Error(), []string{"assent run --help shows the flags"}}
 			}
+			opt.QR = f.qr || os.Getenv("ASSENT_QR") == "1"
 			out := client().Run(cmd.Context(), opt, std)
 			*code = finish(std, opt, out, f.statusFD)
 			return nil
@@ -55,6 +56,7 @@ func runCommand(std local.Streams, client func() local.Client, code *int) *cobra
 	fl.StringVar(&f.forTime, "for", "", "longest time it may run, like 90s, 15m or 8h")
 	fl.StringVar(&f.priority, "priority", "", "low, normal, high or urgent")
 	fl.BoolVar(&f.emergency, "emergency", false, "say how to take it as emergency access, at the console")
+	fl.BoolVar(&f.qr, "qr", false, "draw a QR code for somebody beside you who can answer (ASSENT_QR=1)")
 	fl.StringVar(&f.wait, "wait", "", "give up waiting after this, like 5m; 0 asks and does not wait")
 	fl.StringVar(&f.as, "as", "", "user to run as (root)")
 	fl.IntVar(&f.statusFD, "status-fd", -1, "descriptor to write our own outcome to, as a line of JSON")

@@ -216,7 +216,8 @@ type held struct {
 
 func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 	cols, _ := strconv.Atoi(value(q.user, "cols"))
-	who := &person{k: k, tty: value(q.user, "tty") != "", cols: cols, now: s.cfg.Now}
+	rows, _ := strconv.Atoi(value(q.user, "lines"))
+	who := &person{k: k, tty: value(q.user, "tty") != "", cols: cols, rows: rows, qr: value(q.env, "ASSENT_QR") == "1", now: s.cfg.Now}
 	who.tell = func(text string) {
 		if err := intercept.TellTerminal(p.pid, p.start, h.who.UID, text); err != nil {
 			s.cfg.Log.Debug("a waiting sudo can not be told", "sudo_pid", p.pid, "error", err)

@@ -29,6 +29,8 @@ type person struct {
 	tty  bool
 	cols int // of the terminal, 0 = not known
 	now  func() time.Time
+	rows int               // of the terminal
+	qr   bool              // the person wants the code drawn for somebody beside them
 	tell func(text string) // past the plugin, which hears nothing while it reads the terminal; nil = not possible
 
 	mu     sync.Mutex          // guards the fields below: a question is asked beside the waiting
@@ -36,6 +38,7 @@ type person struct {
 	line   bool                // a waiting line stands on the terminal
 	asking bool                // a question stands in its place
 	last   intercept.Waiting   // what the line says once the question is over
+	drawn  string              // the address that was drawn
 }
 
 var _ intercept.Person = (*person)(nil)
@@ -145,9 +148,27 @@ func (p *person) waitingLocked(w intercept.Waiting) {
 		}
 	}
 	if p.tty {
+		p.drawLocked(w.Beside)
 		p.line = true
 		p.k.show(func() string { return "\r\x1b[K" + w.Line(p.now(), p.cols) })
 	}
+}
+
+// drawLocked draws an address as a QR code, once.
+func (p *person) drawLocked(address string) {
+	if !p.qr || address == "" || address == p.drawn {
+		return
+	}
+	p.drawn = address
+	lines, err := intercept.QR(address, p.cols, p.rows)
+	text := strings.Join(lines, "\n") + "\n"
+	switch {
+	case err != nil:
+		text = "assent: " + shown(err.Error(), 200) + "\n"
+	case len(text) > maxShown-16:
+		text = "assent: the address is too long for a QR code here\n"
+	}
+	p.k.send('T', "\r\x1b[K"+text)
 }
 
 // Question implements [intercept.Person]. The plugin reads the terminal until

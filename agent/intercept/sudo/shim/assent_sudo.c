@@ -171,7 +171,7 @@ static int put_list(int fd, char type, char * const *list, long until) {
 
 /* The agent needs these of the caller's environment and nothing else. */
 static int put_env(int fd, long until) {
-    static const char *const names[] = {"ASSENT_REASON=", "ASSENT_TICKET=", "SHELL=", "PATH="};
+    static const char *const names[] = {"ASSENT_REASON=", "ASSENT_TICKET=", "ASSENT_QR=", "SHELL=", "PATH="};
     int r = 0;
     for (char * const *e = envp; e && *e && !r; e++)
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
