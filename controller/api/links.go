@@ -37,7 +37,8 @@ func (s *server) addLinks() {
 			return paginate(all, in, "links", func(l admin.Link) string { return string(l.ID) }, linkOf)
 		})
 	handle(s, route{method: http.MethodPost, path: "/links", id: "link-add", tag: "people", status: http.StatusCreated,
-		summary: "Tie an account to a user of an endpoint"},
+		summary: "Tie an account to a user of an endpoint",
+		example: map[string]string{"account": "bo", "endpoint": "web-1", "user": "bchen"}},
 		func(ctx context.Context, a auth.Actor, in *newLinkInput) (client.Link, error) {
 			b := in.Body
 			l, err := s.cfg.Admin.AddLink(ctx, a, admin.EditLink{Account: &b.Account, Endpoint: b.Endpoint, Directory: b.Directory, User: b.User, UID: b.UID})
@@ -48,7 +49,8 @@ func (s *server) addLinks() {
 			l, err := s.cfg.Admin.Link(ctx, a, elevation.LinkID(in.ID))
 			return linkOf(l), err
 		})
-	handle(s, route{method: http.MethodPut, path: "/links/{id}", id: "link-edit", tag: "people", summary: "Change a link; what is left out stays"},
+	handle(s, route{method: http.MethodPut, path: "/links/{id}", id: "link-edit", tag: "people", summary: "Change a link; what is left out stays",
+		example: map[string]string{"user": "bchen"}},
 		func(ctx context.Context, a auth.Actor, in *editLinkInput) (client.Link, error) {
 			b := in.Body
 			l, err := s.cfg.Admin.EditLink(ctx, a, elevation.LinkID(in.ID),

@@ -24,6 +24,9 @@ func (s *server) finish() ([]byte, error) {
 	for _, item := range doc.Paths {
 		for _, op := range operationsOf(item) {
 			if op.RequestBody != nil {
+				if body := op.RequestBody.Content["application/json"]; body != nil {
+					body.Example = op.Metadata[exampleKey]
+				}
 				s.addExamples(op.RequestBody.Content)
 			}
 			for _, resp := range op.Responses {

@@ -20,7 +20,9 @@ func (s *server) addPolicies() {
 			return policiesOf(p), err
 		})
 	handle(s, route{method: http.MethodPut, path: "/policies", id: "policy-edit", tag: "endpoints",
-		summary: "Replace the whole ordered list"},
+		summary: "Replace the whole ordered list", example: client.PutPolicies{Items: []client.Policy{
+			{Name: "workstations", Labels: map[string]string{"role": "workstation"}, Mode: "ask", Mechanisms: map[string]string{"sudo": "ask"},
+				Presets: []string{"Planned maintenance"}, ReasonMin: 12}}}},
 		func(ctx context.Context, a auth.Actor, in *policiesInput) (client.Policies, error) {
 			var items []store.PolicyEntry
 			for _, p := range in.Body.Items {

@@ -22,6 +22,7 @@ type route struct {
 	tag          string
 	status       int // of success, 0 = 200
 	hint         hint
+	example      any // a body that can be sent; nil = one is made up from the examples of its fields
 }
 
 // answer is what huma writes for a success.
@@ -49,7 +50,7 @@ func (s *server) operation(r route) huma.Operation {
 	}
 	s.paths[prefix+r.path] = append(s.paths[prefix+r.path], r.method)
 	op := huma.Operation{Method: r.method, Path: prefix + r.path, OperationID: r.id, Summary: r.summary,
-		Tags: []string{r.tag}, DefaultStatus: status, Metadata: map[string]any{hintKey: r.hint},
+		Tags: []string{r.tag}, DefaultStatus: status, Metadata: map[string]any{hintKey: r.hint, exampleKey: r.example},
 		MaxBodyBytes: maxRuleBody + 1, BodyReadTimeout: -1, // the door has read the body within its limits
 		Responses: map[string]*huma.Response{
 			"default":            s.problemResponse(),

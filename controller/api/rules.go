@@ -49,7 +49,8 @@ func (s *server) addRules() {
 	handle(s, route{method: http.MethodPost, path: "/rules/apply", id: "rule-apply", tag: "rules", hint: text,
 		summary: "Put rules in force"}, s.applyRules)
 	handle(s, route{method: http.MethodPost, path: "/rules/evaluate", id: "rule-evaluate", tag: "rules",
-		summary: "What the rules say of a request or an attempt"}, s.evaluate)
+		summary: "What the rules say of a request or an attempt",
+		example: client.Evaluate{Attempt: &client.EvaluateAttempt{Path: "/usr/bin/apt", Args: []string{"update"}, User: "dina"}}}, s.evaluate)
 	handle(s, route{method: http.MethodGet, path: "/rules/proposals", id: "proposal-list", tag: "rules",
 		summary: "Changes of the rules that wait for a second person"}, s.proposals)
 	handle(s, route{method: http.MethodGet, path: "/rules/proposals/{id}", id: "proposal-view", tag: "rules",

@@ -21,7 +21,8 @@ type passwordInput struct{ Body client.NewPassword }
 
 func (s *server) addSessions() {
 	r := route{method: http.MethodPost, path: "/sessions", id: "sign-in", tag: "sessions", status: http.StatusCreated,
-		summary: "Sign in with a password, a passkey or a one-time link", hint: hint{public: true, secret: true, limit: 16 << 10}}
+		summary: "Sign in with a password, a passkey or a one-time link", hint: hint{public: true, secret: true, limit: 16 << 10},
+		example: client.NewSession{Login: "bo", Password: "correct horse battery"}}
 	op := s.operation(r)
 	huma.Register(s.huma, op, func(ctx context.Context, in *signInInput) (*answerCookie[client.Me], error) {
 		cookie, me, err := s.signIn(ctx, in.Body, callerOf(ctx).address)

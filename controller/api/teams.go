@@ -44,7 +44,9 @@ func (s *server) addTeams() {
 			}
 			return paginate(all, in, "teams", func(t admin.Team) string { return string(t.ID) }, teamOf)
 		})
-	handle(s, route{method: http.MethodPost, path: "/teams", id: "team-add", tag: "teams", status: http.StatusCreated, summary: "Make a team"},
+	handle(s, route{method: http.MethodPost, path: "/teams", id: "team-add", tag: "teams", status: http.StatusCreated, summary: "Make a team",
+		example: client.NewTeam{Name: "Platform", Members: []string{"bo"}, Scope: &client.TeamScope{Labels: map[string]string{"role": "web"}},
+			Hours: "Mon-Fri 08:00-18:00", TZ: "Europe/Berlin", Escalate: []client.TeamStep{{AfterSeconds: 900, Team: "Approvers"}}}},
 		func(ctx context.Context, a auth.Actor, in *newTeamInput) (client.Team, error) {
 			b := in.Body
 			t, err := s.cfg.Admin.AddTeam(ctx, a, editTeamOf(client.EditTeam{Name: &b.Name, Members: &b.Members, Scope: b.Scope, Hours: &b.Hours,
@@ -113,7 +115,8 @@ func (s *server) addDelegations() {
 			return paginate(all, in, "delegations", func(x admin.Away) string { return string(x.ID) }, delegationOf)
 		})
 	handle(s, route{method: http.MethodPost, path: "/delegations", id: "delegation-add", tag: "teams", status: http.StatusCreated,
-		summary: "Let somebody answer in one's place for a while"},
+		summary: "Let somebody answer in one's place for a while",
+		example: client.NewDelegation{User: "bo", Delegate: "ada", Until: time.Date(2027, 1, 4, 8, 0, 0, 0, time.UTC)}},
 		func(ctx context.Context, a auth.Actor, in *newDelegationInput) (client.Delegation, error) {
 			b := in.Body
 			edit := admin.EditAway{Delegate: &b.Delegate, From: b.From, Until: &b.Until}

@@ -127,7 +127,7 @@ func (s *server) addVerbs() {
 		})
 	for _, verb := range acts() {
 		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb.verb, id: "request-" + verb.verb,
-			summary: verb.summary, tag: "requests"},
+			summary: verb.summary, tag: "requests", example: verb.example()},
 			func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
 				body := client.Answer{}
 				if in.Body != nil {
@@ -140,7 +140,8 @@ func (s *server) addVerbs() {
 		func(ctx context.Context, a auth.Actor, in *liveInput) (listing, error) {
 			return s.listRequests(ctx, a, &requestListInput{Status: "active", Limit: in.Limit, Cursor: in.Cursor})
 		})
-	handle(s, route{method: http.MethodPost, path: "/live/{id}/terminate", id: "live-terminate", tag: "requests", summary: "End what runs"},
+	handle(s, route{method: http.MethodPost, path: "/live/{id}/terminate", id: "live-terminate", tag: "requests", summary: "End what runs",
+		example: client.Answer{Comment: "the change is called off"}},
 		func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
 			body := client.Answer{}
 			if in.Body != nil {
@@ -150,7 +151,28 @@ func (s *server) addVerbs() {
 			return s.act(ctx, a, acts()[i], in.ID, body)
 		})
 	handle(s, route{method: http.MethodPost, path: "/requests/batch", id: "request-batch", tag: "requests",
-		summary: "Do one thing to several requests, or to a whole group, each on its own"}, s.batch)
+		summary: "Do one thing to several requests, or to a whole group, each on its own",
+		example: client.Batch{Action: "approve", IDs: []string{"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"}, Comment: "ok for today", DurationSeconds: 1800}}, s.batch)
+}
+
+// example is a body with everything that the verb takes.
+func (v act) example() client.Answer {
+	out := client.Answer{Comment: "ok for today"}
+	for _, f := range v.fields {
+		switch f {
+		case fieldNote:
+			out.Note = "asked the team lead"
+		case fieldDuration:
+			out.DurationSeconds = 1800
+		case fieldLasts:
+			out.Lasts = "8h"
+		case fieldPriority:
+			out.Priority = "high"
+		case fieldTeam:
+			out.Team = "Approvers"
+		}
+	}
+	return out
 }
 
 // takes refuses a body that says what the verb does not do.
