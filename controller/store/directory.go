@@ -438,3 +438,10 @@ func (tx *Tx) Devices() (n int, err error) {
 	err = tx.row([]any{&n}, "SELECT COUNT(*) FROM devices")
 	return n, err
 }
+
+// HasIdentity reports whether a provider means somebody by this account already.
+func (tx *Tx) HasIdentity(issuer string, user elevation.UserID) (bool, error) {
+	var n int
+	err := tx.row([]any{&n}, "SELECT COUNT(*) FROM identities WHERE issuer = ? AND user = ?", issuer, string(user))
+	return n > 0, err
+}
