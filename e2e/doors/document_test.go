@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/assent-epm/assent/e2e/desk"
+	"github.com/assent-epm/assent/e2e/testgroup"
 )
 
 // described is the OpenAPI document as a stranger reads it.
@@ -195,4 +199,46 @@ func text(v any) string {
 	}
 	raw, _ := json.Marshal(v)
 	return string(raw)
+}
+
+// TestC2DocumentIsValid asks another implementation whether the document is an
+// OpenAPI 3.1 document.
+func TestC2DocumentIsValid(t *testing.T) {
+	testgroup.Need(t, "npm")
+	program := filepath.Join("..", "..", "controller", "console", "node_modules", ".bin", "validate-api")
+	if _, err := os.Stat(program); err != nil {
+		t.Skipf("%snpm: the validator is not there, make build loads it", testgroup.Mark)
+	}
+	d := desk.New(t)
+	_, _, text := d.Raw(nil, "GET", "/openapi.json", "")
+	for name, row := range map[string]struct {
+		text string
+		want bool
+	}{
+		"as it is":      {text, true},
+		"a wrong field": {strings.Replace(text, `"operationId"`, `"operation_id"`, 1), false},
+	} {
+		file := filepath.Join(t.TempDir(), "openapi.json")
+		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), program, file).CombinedOutput()
+		if got := err == nil && strings.Contains(string(out), `"valid": true`); got != row.want {
+			t.Errorf("%s: %v %.2000s", name, err, out)
+		}
+	}
+}
+
+// TestC2Docs: the reference works without scripts and names every operation.
+func TestC2Docs(t *testing.T) {
+	d := desk.New(t)
+	status, header, page := d.Raw(nil, "GET", "/docs", "")
+	if status != 200 || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") || strings.Contains(page, "<script") {
+		t.Errorf("%d %v", status, header)
+	}
+	for _, op := range document(t, d).operations() {
+		if !strings.Contains(page, `id="`+op.ID+`"`) {
+			t.Errorf("the reference does not have %s", op.ID)
+		}
+	}
 }
