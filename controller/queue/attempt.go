@@ -150,6 +150,9 @@ func (q *Queue) byRule(c *change, out rules.Outcome) error {
 // commitUnder commits what was made under a set of rules, unless there is
 // another one by now.
 func (q *Queue) commitUnder(ctx context.Context, set *rules.Set, c *change) error {
+	if err := c.ready(ctx, q.cfg.Store); err != nil {
+		return err
+	}
 	err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		if q.rules() != set {
 			return store.ErrStale

@@ -27,6 +27,11 @@ type change struct {
 	frames []message
 	grant  *store.GrantRow         // goes with the first frame
 	also   []func(*store.Tx) error // what else belongs to the change; may run again
+
+	// Encoded, as far as it was done before the transaction.
+	row    *store.NewRequest // of an insert
+	bodies [][]byte          // of the first frames
+	sealed []audit.Row       // the first events
 }
 
 // message is one durable frame to come.
@@ -35,13 +40,47 @@ type message struct {
 	body any
 }
 
+// ready encodes what the change writes. Callers do so side by side; in the
+// transaction they would do so one after the other.
+func (c *change) ready(ctx context.Context, s *store.Store) error {
+	if c.insert {
+		next := c.next
+		var err error
+		if c.row, err = s.NewRequest(ctx, &next, c.now); err != nil {
+			return err
+		}
+	}
+	return c.encode()
+}
+
+// encode encodes the frames and events that are not yet.
+func (c *change) encode() error {
+	for _, m := range c.frames[len(c.bodies):] {
+		body, err := wire.EncodeBody(m.t, m.body)
+		if err != nil {
+			return err
+		}
+		c.bodies = append(c.bodies, body)
+	}
+	for _, e := range c.events[len(c.sealed):] {
+		row, err := audit.Seal(e)
+		if err != nil {
+			return err
+		}
+		c.sealed = append(c.sealed, row)
+	}
+	return nil
+}
+
 // write puts the change into a transaction. [store.ErrStale] when the request is
 // not the one that the change was made from.
 func (c *change) write(tx *store.Tx) error {
-	next := c.next // fn may run again
+	if err := c.encode(); err != nil {
+		return err
+	}
 	var grant store.GrantRow
 	for i, m := range c.frames {
-		seq, err := tx.Enqueue(next.Endpoint, m.t, m.body)
+		seq, err := tx.EnqueueBody(c.next.Endpoint, m.t, c.bodies[i])
 		if err != nil {
 			return err
 		}
@@ -50,26 +89,12 @@ func (c *change) write(tx *store.Tx) error {
 			grant.FrameSeq = seq
 		}
 	}
-	var err error
-	switch {
-	case c.insert:
-		err = tx.InsertGranted(&next, grant, c.now)
-		if errors.Is(err, store.ErrExists) {
-			err = store.ErrStale
-		}
-	case c.touch:
-		err = tx.TouchRequest(&next, c.now)
-	default:
-		err = tx.PutRequest(&next, c.now)
-	}
-	if err == nil && grant.ID != "" && !c.insert {
-		err = tx.InsertGrant(grant)
-	}
+	err := c.put(tx, grant)
 	if err != nil {
 		return err
 	}
-	for _, e := range c.events {
-		if err := tx.Append(e); err != nil {
+	for _, row := range c.sealed {
+		if err := tx.AppendSealed(row); err != nil {
 			return err
 		}
 	}
@@ -81,9 +106,35 @@ func (c *change) write(tx *store.Tx) error {
 	return nil
 }
 
+// put writes the request and its grant.
+func (c *change) put(tx *store.Tx, grant store.GrantRow) error {
+	next := c.next // fn may run again
+	var err error
+	switch {
+	case c.row != nil:
+		err = tx.InsertNew(c.row, grant)
+	case c.insert:
+		err = tx.InsertGranted(&next, grant, c.now)
+	case c.touch:
+		err = tx.TouchRequest(&next, c.now)
+	default:
+		err = tx.PutRequest(&next, c.now)
+	}
+	switch {
+	case c.insert && errors.Is(err, store.ErrExists):
+		return store.ErrStale
+	case err == nil && grant.ID != "" && !c.insert:
+		return tx.InsertGrant(grant)
+	}
+	return err
+}
+
 // commit writes the change and wakes whom it concerns.
 func (q *Queue) commit(ctx context.Context, c *change) error {
 	c.settle()
+	if err := c.ready(ctx, q.cfg.Store); err != nil {
+		return err
+	}
 	if err := q.cfg.Store.Update(ctx, c.write); err != nil {
 		return err
 	}

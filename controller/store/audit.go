@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -20,11 +19,16 @@ var _ audit.Store = (*Store)(nil)
 // Append adds an event to the log in this transaction. An event that can not be
 // sealed is an error, which the caller returns.
 func (tx *Tx) Append(e audit.Event) error {
-	if err := tx.writable(); err != nil {
-		return err
-	}
 	row, err := audit.Seal(e)
 	if err != nil {
+		return err
+	}
+	return tx.AppendSealed(row)
+}
+
+// AppendSealed is Append of an event that was sealed before.
+func (tx *Tx) AppendSealed(row audit.Row) error {
+	if err := tx.writable(); err != nil {
 		return err
 	}
 	tx.events = append(tx.events, row)
@@ -37,29 +41,17 @@ type eventRows []audit.Row
 
 const (
 	eventColumns = "id, at, kind, request, grant_id, endpoint, leaf, text"
-	eventArgs    = "(?,?,?,?,?,?,?,?)"
+	eventArgs    = 8
 )
 
-// insert writes the rows in chunks of fixed sizes, so that few statements are
-// prepared.
+// insert writes the rows with few statements.
 func (rows eventRows) insert(c *conn) error {
-	for len(rows) > 0 {
-		n := 1
-		for _, size := range []int{64, 16, 4, 2} {
-			if len(rows) >= size {
-				n = size
-				break
-			}
-		}
-		args := make([]any, 0, 8*n)
-		for _, r := range rows[:n] {
-			args = append(args, r.ID, r.At.UnixMilli(), int(r.Kind), r.Request, r.Grant, r.Endpoint, r.Leaf, r.Text)
-		}
-		query := "INSERT INTO events(" + eventColumns + ") VALUES " + strings.TrimSuffix(strings.Repeat(eventArgs+",", n), ",")
-		if err := c.exec(context.Background(), query, args...); err != nil {
-			return fmt.Errorf("append audit events: %w", err)
-		}
-		rows = rows[n:]
+	values := make([]any, 0, eventArgs*len(rows))
+	for _, r := range rows {
+		values = append(values, r.ID, r.At.UnixMilli(), int(r.Kind), r.Request, r.Grant, r.Endpoint, r.Leaf, r.Text)
+	}
+	if err := insertMany(c, "events("+eventColumns+")", eventArgs, values); err != nil {
+		return fmt.Errorf("append audit events: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -26,6 +27,8 @@ type conn struct {
 	c     *sql.Conn
 	g     *gorm.DB
 	stmts map[string]*sql.Stmt
+
+	changed int64 // rows, about
 }
 
 func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
@@ -120,7 +123,9 @@ func (c *conn) execN(ctx context.Context, query string, args ...any) (int64, err
 	if err != nil {
 		return 0, translate(err)
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	c.changed += n
+	return n, err
 }
 
 // exec and the others below run prepared statements of a transaction.
@@ -128,6 +133,10 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	if err := tx.writable(); err != nil {
 		return 0, err
 	}
+	if err := tx.catchUp(); err != nil {
+		return 0, err
+	}
+	tx.wrote = true
 	return tx.c.execN(tx.ctx, query, args...)
 }
 
@@ -146,6 +155,10 @@ func (tx *Tx) row(into []any, query string, args ...any) error {
 	if tx.over {
 		return errors.New("the transaction is over")
 	}
+	if err := tx.catchUp(); err != nil {
+		return err
+	}
+	tx.wrote = tx.wrote || !strings.HasPrefix(query, "SELECT ")
 	s, err := tx.c.stmt(tx.ctx, query)
 	if err != nil {
 		return err
@@ -157,6 +170,9 @@ func (tx *Tx) row(into []any, query string, args ...any) error {
 func (tx *Tx) rows(each func(scan func(...any) error) error, query string, args ...any) error {
 	if tx.over {
 		return errors.New("the transaction is over")
+	}
+	if err := tx.catchUp(); err != nil {
+		return err
 	}
 	s, err := tx.c.stmt(tx.ctx, query)
 	if err != nil {
@@ -176,13 +192,20 @@ func (tx *Tx) rows(each func(scan func(...any) error) error, query string, args 
 }
 
 // gorm is the session for rows of administration.
-func (tx *Tx) gorm() *gorm.DB { return tx.c.g.WithContext(tx.ctx) }
+func (tx *Tx) gorm() *gorm.DB {
+	db := tx.c.g.WithContext(tx.ctx)
+	if err := tx.catchUp(); err != nil {
+		db.AddError(err)
+	}
+	return db
+}
 
 // create inserts a gorm row.
 func (tx *Tx) create(row any) error {
 	if err := tx.writable(); err != nil {
 		return err
 	}
+	tx.wrote = true
 	return translate(tx.gorm().Create(row).Error)
 }
 
@@ -191,6 +214,7 @@ func (tx *Tx) change(row any) error {
 	if err := tx.writable(); err != nil {
 		return err
 	}
+	tx.wrote = true
 	res := tx.gorm().Model(row).Select("*").Updates(row)
 	if res.Error == nil && res.RowsAffected == 0 {
 		return elevation.ErrNotFound
@@ -203,6 +227,7 @@ func (tx *Tx) drop(table any, where string, args ...any) (int64, error) {
 	if err := tx.writable(); err != nil {
 		return 0, err
 	}
+	tx.wrote = true
 	res := tx.gorm().Where(where, args...).Delete(table)
 	return res.RowsAffected, translate(res.Error)
 }

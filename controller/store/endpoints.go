@@ -206,7 +206,7 @@ func (tx *Tx) putLabels(e Endpoint) error {
 }
 
 const endpointQuery = `SELECT e.id, e.name, e.spki, e.labels, e.accept_labels, e.facts, e.mode, e.enrolled_at, e.last_seen, e.cert_not_after,
-e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, e.capabilities, s.acked, s.next_seq, s.report_seq
+e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, e.capabilities, s.acked, ` + nextFrame + `, s.report_seq
 FROM endpoints e JOIN endpoint_seqs s ON s.endpoint = e.id `
 
 // Endpoint reads one endpoint, deleted ones too; [elevation.ErrNotFound] when

@@ -174,10 +174,10 @@ func reverse(s string) string {
 }
 
 // wordsOf is what a request is found by.
-func (tx *Tx) wordsOf(r *elevation.Request) string {
+func wordsOf(r *elevation.Request, endpointName string) string {
 	a := r.Attempt
 	return words(append([]string{idWords(string(r.ID)), a.User.Name, a.User.Display, a.Subject.Path, r.Justification, r.Ticket,
-		a.Subject.RunAs, tx.endpointName(r.Endpoint)}, a.Subject.Args...)...)
+		a.Subject.RunAs, endpointName}, a.Subject.Args...)...)
 }
 
 // endpointName is the name of an endpoint, "" when it is not known.
@@ -230,39 +230,33 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n`, string(c.endpoint), c.uid, c.user
 }
 
 // takeIn takes the next rows of the tail into the lists and returns the last of
-// them, 0 when there is none.
+// them, 0 when there is none. Each table is written by one statement over all
+// rows: the word index makes one segment of each statement, and nothing is kept
+// to undo only one of them.
 func (tx *Tx) takeIn(limit int) (last int64, rows int, err error) {
-	var found []placeRow
-	err = tx.rows(func(scan func(...any) error) error {
-		var p placeRow
-		err := scan(p.into()...)
-		found = append(found, p)
-		return err
-	}, "SELECT "+placeColumns+" FROM requests WHERE pos > "+headOfLists+" ORDER BY pos LIMIT ?", limit)
-	if err != nil || len(found) == 0 {
+	var head int64
+	err = tx.row([]any{&head, &last, &rows}, "SELECT "+headOfLists+", coalesce(max(pos), 0), count(*) FROM (SELECT pos FROM requests WHERE pos > "+
+		headOfLists+" ORDER BY pos LIMIT ?)", limit)
+	if err != nil || rows == 0 {
 		return 0, 0, err
 	}
-	n := map[cell]int{}
-	for _, p := range found {
-		where := p.found()
-		if !where.counts() {
-			continue
+	for _, query := range []string{
+		`INSERT OR REPLACE INTO request_words(rowid, words) SELECT pos, search FROM requests WHERE pos > ? AND pos <= ? AND ` + onLists,
+		`INSERT OR FAIL INTO request_counts(endpoint, uid, user, team, state, removed, n)
+SELECT endpoint, uid, user, team, state, removed + 2 * removed_team, count(*) FROM requests WHERE pos > ? AND pos <= ? AND ` + onLists + `
+GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT DO UPDATE SET n = n + excluded.n`,
+		`UPDATE OR FAIL requests SET listed = 1 WHERE pos > ? AND pos <= ?`,
+	} {
+		if _, err := tx.exec(query, head, last); err != nil {
+			return 0, 0, fmt.Errorf("take requests into the lists: %w", err)
 		}
-		n[where.cell]++
-		if _, err := tx.exec("INSERT OR REPLACE INTO request_words(rowid, words) VALUES (?,?)", p.pos, p.search); err != nil {
-			return 0, 0, fmt.Errorf("note the words of a request: %w", err)
-		}
-	}
-	if err := tx.putCounts(n); err != nil {
-		return 0, 0, err
-	}
-	last = found[len(found)-1].pos
-	if _, err := tx.exec("UPDATE requests SET listed = 1 WHERE pos > "+headOfLists+" AND pos <= ?", last); err != nil {
-		return 0, 0, err
 	}
 	_, err = tx.exec("UPDATE lists_head SET pos = ? WHERE id = 1", last)
-	return last, len(found), err
+	return last, rows, err
 }
+
+// onLists is [cell.counts] as a condition.
+const onLists = "+state NOT IN ('', 'draft')"
 
 // TakeIn takes up to limit requests of the tail into the lists and reports
 // whether there were more. The writer does so by itself as requests come; what a
@@ -368,7 +362,7 @@ func (tx *Tx) redo(after int64, limit int) error {
 	for i := range list {
 		r := &list[i]
 		if _, err := tx.exec("UPDATE requests SET search = ?, publisher = ?, escalated = ? WHERE id = ?",
-			tx.wordsOf(r), r.Attempt.Subject.Publisher.Name, len(r.Escalations) > 0, string(r.ID)); err != nil {
+			wordsOf(r, tx.endpointName(r.Endpoint)), r.Attempt.Subject.Publisher.Name, len(r.Escalations) > 0, string(r.ID)); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,7 +38,8 @@ type requestRow struct {
 	body      []byte
 }
 
-func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
+// derive makes the columns. The settings of the moment decide sortKey.
+func derive(r *elevation.Request, endpointName string, set Settings, now time.Time) (requestRow, error) {
 	body, err := sign.Encode(r)
 	if err != nil {
 		return requestRow{}, fmt.Errorf("encode request %s: %w", r.ID, err)
@@ -52,7 +55,7 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 	if neverSeen(r) { // also when it is over: it is on nobody's list
 		row.state, row.expiresMS = elevation.StateDraft, ms(r.DraftedAt.Add(elevation.DraftTTL))
 	}
-	row.sortKey = tx.Settings().HeadStart.SortKey(r.SubmittedAt, r.Priority)
+	row.sortKey = set.HeadStart.SortKey(r.SubmittedAt, r.Priority)
 	if d := r.Decision; d != nil && d.By.Kind == elevation.ByUser {
 		row.decidedMS = ms(d.At)
 		if d.Verdict == elevation.Denied {
@@ -67,7 +70,7 @@ func (tx *Tx) derive(r *elevation.Request, now time.Time) (requestRow, error) {
 			break
 		}
 	}
-	row.search = tx.wordsOf(r)
+	row.search = wordsOf(r, endpointName)
 	return row, nil
 }
 
@@ -89,19 +92,57 @@ func (tx *Tx) InsertRequest(r *elevation.Request, now time.Time) error {
 
 // InsertGranted stores a new request together with its grant, as one row.
 func (tx *Tx) InsertGranted(r *elevation.Request, g GrantRow, now time.Time) error {
-	r.Version = 1
-	row, err := tx.derive(r, now)
+	n, err := newRequest(r, tx.endpointName(r.Endpoint), tx.Settings(), now)
 	if err != nil {
 		return err
 	}
+	return tx.InsertNew(n, g)
+}
+
+// NewRequest is a request that is ready to be stored: what needs no transaction
+// is done.
+type NewRequest struct {
+	row  requestRow
+	same []byte
+}
+
+// NewRequest makes r ready to be stored and sets its Version to 1.
+func (s *Store) NewRequest(ctx context.Context, r *elevation.Request, now time.Time) (*NewRequest, error) {
+	e, err := s.Endpoint(ctx, r.Endpoint)
+	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
+		return nil, err
+	}
+	return newRequest(r, e.Name, s.Settings(), now)
+}
+
+func newRequest(r *elevation.Request, endpointName string, set Settings, now time.Time) (*NewRequest, error) {
+	r.Version = 1
+	row, err := derive(r, endpointName, set, now)
+	return &NewRequest{row: row, same: sameKey(r.Endpoint, r.Attempt)}, err
+}
+
+// The columns of a new request.
+const (
+	insertRequest = `requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
+submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw, publisher)`
+	requestArgs = 25
+)
+
+// InsertNew stores a request that was made ready, together with its grant, as
+// one row. [ErrExists] when the id is taken; a call that shares its transaction
+// is told of that when it runs again.
+func (tx *Tx) InsertNew(n *NewRequest, g GrantRow) error {
+	if err := tx.writable(); err != nil {
+		return err
+	}
+	row, r := n.row, n.row.r
 	a := r.Attempt
-	_, err = tx.exec(`INSERT INTO requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
-submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw, publisher)
-VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+	row.sortKey = tx.Settings().HeadStart.SortKey(r.SubmittedAt, r.Priority) // they may be others by now
+	err := tx.hold(insertRequest, []any{
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
 		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS, row.nextDue, row.deniedMS,
-		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), sameKey(r.Endpoint, a), row.search, row.body,
-		int64(g.FrameSeq), g.Raw, a.Subject.Publisher.Name)
+		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), n.same, row.search, row.body,
+		int64(g.FrameSeq), g.Raw, a.Subject.Publisher.Name}, &tx.late.requests)
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
 	}
@@ -135,7 +176,7 @@ func (tx *Tx) putRequest(r *elevation.Request, now time.Time) error {
 	}
 	was := r.Version
 	r.Version++
-	row, err := tx.derive(r, now)
+	row, err := derive(r, tx.endpointName(r.Endpoint), tx.Settings(), now)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ type Store struct {
 	cfg     Config
 	db      *sql.DB
 	writer  *writer
+	keeper  *keeper
 	readers chan *conn
 
 	settings  atomic.Pointer[Settings]
@@ -71,6 +72,7 @@ type Store struct {
 	endpoints endpointCache
 	staff     staffCache
 	follow    atomic.Pointer[func(elevation.EndpointID, Frame)]
+	numbers   frameNumbers // used by whoever writes
 
 	mu       sync.Mutex // guards the fields below
 	appended chan struct{}
@@ -128,6 +130,14 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.warm(ctx); err != nil {
 		return err
 	}
+	if _, err := c.c.ExecContext(ctx, "PRAGMA wal_autocheckpoint=0"); err != nil { // the keeper does it
+		return err
+	}
+	k, err := newConn(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	s.keeper = newKeeper(s, k)
 	s.writer = newWriter(s, c)
 	return nil
 }
@@ -159,6 +169,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.appended)
 	s.mu.Unlock()
+	s.keeper.stop()
 	s.writer.stop()
 	for range s.cfg.Readers {
 		(<-s.readers).close()
@@ -235,7 +246,11 @@ type Tx struct {
 	write bool
 	over  bool
 
+	batch    *batch // of an Update
+	late     late   // rows of this call that wait in it
+	wrote    bool   // it has done what only a rollback undoes
 	events   eventRows
+	numbered []numbered
 	changed  string // what was changed that needs an event
 	seen     map[elevation.RequestID]place
 	moved    []move                 // counters, applied after the commit

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,9 +42,9 @@ type job struct {
 	err error // its own
 }
 
-// writer is the one that writes. Its goroutine takes whoever waits, gives each a
-// savepoint in one transaction, commits, and then answers all of them: the disk
-// is waited for once, whatever their number. It never waits for more callers to
+// writer is the one that writes. Its goroutine takes whoever waits, runs all of
+// them in one transaction (batch.go), commits, and then answers: the disk is
+// waited for once, whatever their number. It never waits for more callers to
 // come. A caller who finds nobody writing and nobody waiting writes by itself,
 // which saves two changes between goroutines.
 type writer struct {
@@ -145,15 +144,17 @@ func (w *writer) run() {
 	}
 }
 
-// takeIn takes requests of the tail into the lists, unless somebody waits and
-// the tail can still grow.
+// takeIn takes requests of the tail into the lists while nobody waits. When the
+// tail can not grow any more, whoever waits does so for as many as came since.
 func (w *writer) takeIn() {
-	for n := w.s.tail.Load(); n >= listFrom && (w.waiting.Load() == 0 || n >= listAtLast); n = w.s.tail.Load() {
-		limit := listBatch
-		if n >= listAtLast {
-			limit = listMany
+	for last := false; !last; {
+		n, limit := w.s.tail.Load(), int64(listBatch)
+		if last = n >= listAtLast; last {
+			limit = min(listMany, n-listAtLast+listBatch)
+		} else if n < listFrom || w.waiting.Load() > 0 {
+			return
 		}
-		if err := w.takeInSome(limit); err != nil {
+		if err := w.takeInSome(int(limit)); err != nil {
 			w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
 			return
 		}
@@ -225,135 +226,4 @@ func (w *writer) commit(batch []*job) {
 	w.lookAtTail()
 	w.callers.Add(int64(len(live)))
 	w.largest.Store(max(w.largest.Load(), int64(len(live))))
-}
-
-// transact runs the jobs in one transaction. Its error is that of all jobs that
-// did not fail by themselves.
-func (w *writer) transact(jobs []*job) error {
-	bg := context.Background()
-	if err := w.begin(); err != nil {
-		return err
-	}
-	committed := false
-	defer func() {
-		if committed {
-			return
-		}
-		if err := w.c.exec(bg, "ROLLBACK"); err != nil {
-			w.s.cfg.Log.Error("roll back", "error", err)
-		}
-	}()
-	good, people := 0, false
-	for _, j := range jobs {
-		if err := w.savepoint(j, len(jobs) > 1, people); err != nil {
-			return err
-		}
-		if j.err == nil {
-			good++
-			people = people || j.tx.people
-		}
-	}
-	if good == 0 {
-		return nil
-	}
-	var events eventRows
-	for _, j := range jobs {
-		if j.err == nil {
-			events = append(events, j.tx.events...)
-		}
-	}
-	if err := events.insert(w.c); err != nil {
-		return err
-	}
-	if err := w.fail(FailBeforeCommit); err != nil {
-		return err
-	}
-	if err := w.c.exec(bg, "COMMIT"); err != nil {
-		return err
-	}
-	committed = true
-	w.commits.Add(1)
-	w.publish(jobs)
-	if len(events) > 0 {
-		w.s.announce()
-	}
-	return w.fail(FailAfterCommit)
-}
-
-// begin starts a transaction, and ends one that an earlier error left open.
-func (w *writer) begin() error {
-	bg := context.Background()
-	err := w.c.exec(bg, "BEGIN IMMEDIATE")
-	if err != nil && w.c.exec(bg, "ROLLBACK") == nil {
-		err = w.c.exec(bg, "BEGIN IMMEDIATE")
-	}
-	return err
-}
-
-// savepoint runs one job; what it did is undone when it fails. A job that is
-// alone in its transaction needs no savepoint: the transaction is rolled back.
-// The returned error is that of the connection, not of the job.
-// people says that the staff was changed before it in the same transaction.
-func (w *writer) savepoint(j *job, several, people bool) error {
-	bg := context.Background()
-	if several {
-		if err := w.c.exec(bg, "SAVEPOINT caller"); err != nil {
-			return err
-		}
-	}
-	j.tx = &Tx{s: w.s, c: w.c, ctx: bg, write: true, peopleBefore: people}
-	j.err = w.call(j)
-	j.tx.over = true
-	if j.err == nil && j.tx.changed != "" && len(j.tx.events) == 0 {
-		j.err = fmt.Errorf("%w: %s", ErrNoEvent, j.tx.changed)
-	}
-	if !several {
-		return nil
-	}
-	if j.err != nil {
-		if err := w.c.exec(bg, "ROLLBACK TO caller"); err != nil {
-			return err
-		}
-	}
-	return w.c.exec(bg, "RELEASE caller")
-}
-
-// call runs fn. A panic is its caller's error and does not end the writer.
-func (w *writer) call(j *job) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.s.cfg.Log.Error("panic in a change of the database", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic in a change of the database: %v", p)
-		}
-	}()
-	return j.fn(j.tx)
-}
-
-// publish brings what is kept in memory up to the commit.
-func (w *writer) publish(jobs []*job) {
-	for _, j := range jobs {
-		if j.err != nil {
-			continue
-		}
-		if j.tx.settings != nil {
-			w.s.settings.Store(j.tx.settings)
-		}
-		w.s.counts.apply(j.tx.moved)
-		w.s.tail.Add(j.tx.tailMoved)
-		if j.tx.labelled {
-			w.s.counts.relabelled()
-		}
-		w.s.endpoints.forget(j.tx.touched)
-		if j.tx.people {
-			w.s.staff.forget()
-		}
-		w.s.tellFrames(j.tx.frames)
-	}
-}
-
-func (w *writer) fail(point string) error {
-	if w.s.cfg.Fail == nil {
-		return nil
-	}
-	return w.s.cfg.Fail(point)
 }

@@ -88,10 +88,24 @@ type Frame struct {
 
 // Encode makes the bytes of a frame with the given message.
 func Encode(t Type, seq uint64, message any) ([]byte, error) {
+	body, err := EncodeBody(t, message)
+	if err != nil {
+		return nil, err
+	}
+	return Wrap(t, seq, body)
+}
+
+// EncodeBody encodes a message without its envelope.
+func EncodeBody(t Type, message any) ([]byte, error) {
 	body, err := sign.Encode(message)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", t, err)
 	}
+	return body, nil
+}
+
+// Wrap makes the bytes of a frame from the bytes of [EncodeBody].
+func Wrap(t Type, seq uint64, body []byte) ([]byte, error) {
 	raw, err := sign.Encode(Frame{Type: t, Seq: seq, Body: body})
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", t, err)
