@@ -48,6 +48,7 @@ type Config struct {
 	Policies PolicySigner               // nil: endpoints are sent no policies
 	Cluster  string                     // needed with Policies
 	Wake     func(elevation.EndpointID) // a policy waits for the endpoint; nil or must not block
+	Channels ChannelKinds               // nil: there are no alerts
 	Now      func() time.Time
 	Log      *slog.Logger // nil discards
 }

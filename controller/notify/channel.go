@@ -105,6 +105,16 @@ func (n *Notify) keepSecrets(id, kind string, old []byte, fields map[string]any)
 	return nil
 }
 
+// ChannelTo is where a channel leads, without anything secret.
+func (n *Notify) ChannelTo(id string, sealed []byte) string {
+	raw, err := n.cfg.Unwrap(purpose(id), sealed)
+	var fields map[string]any
+	if err != nil || json.Unmarshal(raw, &fields) != nil {
+		return ""
+	}
+	return line(destination(fields))
+}
+
 // secretURL reports whether an address of this template is a secret: whoever
 // knows it may write into the chat.
 func secretURL(template string) bool { return slices.Contains([]string{"slack", "teams"}, template) }
@@ -117,7 +127,10 @@ func destination(fields map[string]any) string {
 		}
 		return text
 	}
-	return fmt.Sprint(fields["host"], " ", fields["port"], " ", fields["address"])
+	if a, ok := fields["address"].(string); ok {
+		return a
+	}
+	return fmt.Sprintf("%v:%v", fields["host"], fields["port"])
 }
 
 // ShowChannel is the configuration of a channel as people may read it: without
@@ -150,22 +163,14 @@ func (n *Notify) ShowChannel(id, kind string, sealed []byte) (shown json.RawMess
 	return shown, secretSet, err
 }
 
-// Tried is what came of trying a channel.
-type Tried struct {
-	OK     bool
-	Status int
-	Error  string
-	Took   time.Duration
-}
-
 // TryChannel sends a message through a channel now, to the one who tries it
 // where the channel speaks to people.
-func (n *Notify) TryChannel(ctx context.Context, by auth.Actor, ch store.Channel) (Tried, error) {
+func (n *Notify) TryChannel(ctx context.Context, by auth.Actor, ch store.Channel) (store.ChannelTest, error) {
 	select {
 	case n.tests <- struct{}{}:
 		defer func() { <-n.tests }()
 	default:
-		return Tried{}, &auth.RateError{Wait: time.Second}
+		return store.ChannelTest{}, &auth.RateError{Wait: time.Second}
 	}
 	m := Message{ID: elevation.NewID(store.DeliveryPrefix, n.cfg.Now()), Kind: KindTest, At: n.cfg.Now(), Link: n.cfg.Public() + "/",
 		Title: "A test of the channel " + line(ch.Name), Text: "If you read this, the channel works."}
@@ -183,7 +188,7 @@ func (n *Notify) TryChannel(ctx context.Context, by auth.Actor, ch store.Channel
 		return err
 	})
 	if err != nil {
-		return Tried{}, err
+		return store.ChannelTest{}, err
 	}
 	began := n.cfg.Now()
 	sending, cancel := context.WithTimeout(ctx, sendTime)
@@ -196,7 +201,7 @@ func (n *Notify) TryChannel(ctx context.Context, by auth.Actor, ch store.Channel
 			_ = c.Close()
 		}
 	}
-	out := Tried{OK: err == nil, Status: res.Status, Took: n.cfg.Now().Sub(began)}
+	out := store.ChannelTest{OK: err == nil, Status: res.Status, Took: n.cfg.Now().Sub(began)}
 	if err != nil {
 		out.Error = errorText(err)
 	}

@@ -305,7 +305,15 @@ func audienceOf(staff *store.Staff, to store.AlertRecipient, c cause) []store.Us
 	return out
 }
 
+// named reports whether an alert names somebody. One that names nobody tells who
+// can answer, and of what nobody can answer administrators.
 func named(staff *store.Staff, to store.AlertRecipient, c cause, u store.User) bool {
+	if to.None() {
+		if c.aud == nil || len(c.aud.Answerers) == 0 {
+			return slices.Contains(u.Roles, auth.Administrator)
+		}
+		return slices.Contains(c.aud.Answerers, u.ID)
+	}
 	if slices.Contains(to.Users, u.ID) || slices.ContainsFunc(u.Roles, func(r auth.Role) bool { return slices.Contains(to.Roles, string(r)) }) {
 		return true
 	}

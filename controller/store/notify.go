@@ -89,6 +89,14 @@ type Channel struct {
 	MadeAt      time.Time
 }
 
+// ChannelTest is what came of trying a channel.
+type ChannelTest struct {
+	OK     bool
+	Status int // that the other side answered, 0 = none
+	Error  string
+	Took   time.Duration
+}
+
 type channelRow struct {
 	ID          string `gorm:"primaryKey"`
 	Name        string
