@@ -29,7 +29,7 @@ func tmux(d *desk.Desk, p *desk.Person, url string, wide, high int, env ...strin
 	testgroup.Need(d.T, "tmux")
 	x := &terminal{d, filepath.Join(d.T.TempDir(), "tmux")}
 	set := append([]string{"ASSENT_URL=" + url, "ASSENT_TOKEN=" + p.Client.Token, "XDG_CONFIG_HOME=" + d.Data, "TZ=UTC", "LC_ALL=C.UTF-8"}, env...)
-	line := "cd " + d.Data + " && exec env " + strings.Join(set, " ") + " " + d.Program() + " approval watch"
+	line := "cd " + d.Data + " && env " + strings.Join(set, " ") + " " + d.Program() + " approval watch"
 	x.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(wide), "-y", fmt.Sprint(high), line+"; echo it ended with $?; read line")
 	d.T.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
 	return x
@@ -177,6 +177,8 @@ func TestC1WatchAnswersByTheKeysOfTheConsole(t *testing.T) {
 	state := func(name string) string { return bo.See(ids[name]).State }
 	keep(t, "watch-80x24-first", x.shows("5 waiting", "urgent", "systemctl restart nginx", "live", "J/K"))
 
+	x.colours("watch-80x24-first")
+
 	// The first one is focused and told of below; hostile text is inert.
 	x.shows("Why", "restart after the certificate was renewed")
 	x.press("a")
@@ -200,8 +202,7 @@ func TestC1WatchAnswersByTheKeysOfTheConsole(t *testing.T) {
 
 	// New ones wait behind the bar, and the row under the cursor stays on its line.
 	x.press("End", "k")
-	before := x.screen()
-	focused := focusLine(before)
+	focused := focusLine(x.until("the cursor is on the shell", func(s string) bool { return strings.Contains(focusLine(s), "eve") }))
 	more := ubu.Ask("zoe", "/usr/bin/apt", "update")
 	d.Admin.Does("prioritize", more, map[string]any{"priority": "urgent"})
 	s := keep(t, "watch-80x24-new", x.shows("1 new", "press . to show"))
@@ -222,7 +223,9 @@ func TestC1WatchAnswersByTheKeysOfTheConsole(t *testing.T) {
 	// Asked; opened; a rule; help; with choices.
 	x.press("Home", "j")
 	x.press("Enter")
-	keep(t, "watch-80x24-open", x.shows("What happened", "Why it asks", "Sha256"))
+	keep(t, "watch-80x24-open", x.shows("Why it asks", "Sha256"))
+	x.press("PageDown")
+	x.shows("What happened", "Sha256")
 	x.press("Escape")
 	x.until("the list is back", func(s string) bool { return !strings.Contains(s, "Sha256") })
 	x.press("?")
@@ -264,6 +267,7 @@ func TestC1WatchOnAWideTerminal(t *testing.T) {
 	x.shows("3 selected")
 	x.press("a")
 	keep(t, "watch-200x50-several", x.shows("Approve 3 requests?", "3 users"))
+	x.colours("watch-200x50-several")
 	x.press("Enter", "n") // only Y means yes
 	x.shows("nothing was done")
 	x.press("Escape")
@@ -277,7 +281,12 @@ func TestC1WatchOnAWideTerminal(t *testing.T) {
 		t.Error("hostile text is on the terminal")
 	}
 	x.press("r")
-	keep(t, "watch-200x50-rule", x.shows("The narrowest rule", "/usr/bin/bash"))
+	x.shows("no rule can approve this")
+	x.press("/")
+	x.press("C-u", "nginx", "Enter")
+	x.shows("1 waiting with nginx", "carl on web-prod-3")
+	x.press("r")
+	keep(t, "watch-200x50-rule", x.shows("The narrowest rule", "/usr/bin/systemctl"))
 	x.press("w")
 	x.shows("is written")
 	if found, err := filepath.Glob(filepath.Join(d.Data, "rule-*.yaml")); err != nil || len(found) != 1 {
@@ -341,6 +350,16 @@ func rowOf(l string) string {
 		return ""
 	}
 	return f[len(f)-1]
+}
+
+// colours keeps a screen with its colours too.
+func (x *terminal) colours(name string) {
+	x.d.T.Helper()
+	if os.Getenv("ASSENT_SCREENS") != "" {
+		if t, ok := x.d.T.(*testing.T); ok {
+			keep(t, name+"-colours", x.run("capture-pane", "-p", "-e"))
+		}
+	}
 }
 
 // keep writes a screen where ASSENT_SCREENS names a folder, for people to look at.

@@ -133,6 +133,8 @@ func (e *entry) draw(s *screen, wide, _ int) []string {
 	return s.box(e.title, lines, wide)
 }
 
+func (e *entry) legend(s *screen) string { return s.keys("Enter", "send", "Esc", "back") }
+
 // sure asks before several requests are answered.
 type sure struct {
 	title, what string
@@ -152,9 +154,11 @@ func (q *sure) press(s *screen, k tea.KeyPressMsg) tea.Cmd {
 }
 
 func (q *sure) draw(s *screen, wide, _ int) []string {
-	lines := append(wrapped(q.what, boxInner(wide)), "", s.keys("Y", "yes", "N", "no"))
+	lines := append(wrapped(q.what, boxInner(wide)), "", s.keys("Y", "yes", "N", "no, nothing is done"))
 	return s.box(q.title, lines, wide)
 }
+
+func (q *sure) legend(s *screen) string { return s.keys("Y", "yes", "N", "no") }
 
 // choices is approving with a time, how long it lasts, and a comment.
 type choices struct {
@@ -234,7 +238,7 @@ func (c *choices) draw(s *screen, wide, _ int) []string {
 		if c.on == on {
 			mark = l.accent.Render(s.glyph("▸ ", "> "))
 		}
-		return mark + l.mute.Render(pad(name, 14)) + value
+		return mark + l.mute.Render(pad(name, 16)) + value
 	}
 	pickFrom := func(on int, all []string) string {
 		var out []string
@@ -253,13 +257,16 @@ func (c *choices) draw(s *screen, wide, _ int) []string {
 	}
 	comment := inert.Text(string(c.comment.typed))
 	if c.on == 2 {
-		comment = c.comment.line(s, boxInner(wide)-18)
+		comment = c.comment.line(s, boxInner(wide)-20)
 	} else {
-		comment = cut(comment, boxInner(wide)-18)
+		comment = cut(comment, boxInner(wide)-20)
 	}
-	lines := []string{row(0, "For", pickFrom(0, c.spans)), row(1, "Approved again", pickFrom(1, c.lasts)), row(2, "Comment", comment), "",
-		s.keys("Left/Right", "choose", "Up/Down", "line", "Enter", "approve", "Esc", "back")}
+	lines := []string{row(0, "For", pickFrom(0, c.spans)), row(1, "Approved again", pickFrom(1, c.lasts)), row(2, "Comment", comment)}
 	return s.box(c.title, lines, wide)
+}
+
+func (c *choices) legend(s *screen) string {
+	return s.keys("Left/Right", "choose", "Up/Down", "line", "Enter", "approve", "Esc", "back")
 }
 
 // help shows every key.
@@ -270,6 +277,8 @@ func (*help) press(s *screen, _ tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
+func (*help) legend(s *screen) string { return s.keys("any key", "back") }
+
 func (*help) draw(s *screen, wide, _ int) []string {
 	all := [][2]string{{"J K", "move, also by arrows, Page Up, Page Down, Home, End"}, {"X", "select; Shift+J and Shift+K select on the way"},
 		{"A", "approve"}, {"Shift+A", "approve with a time, for again, with a comment"}, {"D", "deny, with a comment"}, {"C", "ask the requester something"},
@@ -279,5 +288,5 @@ func (*help) draw(s *screen, wide, _ int) []string {
 	for _, k := range all {
 		lines = append(lines, s.look().accent.Render(pad(k[0], 9))+cut(k[1], max(boxInner(wide)-9, 8)))
 	}
-	return s.box("Keys", append(lines, "", s.look().mute.Render("Any key goes back.")), wide)
+	return s.box("Keys", lines, wide)
 }

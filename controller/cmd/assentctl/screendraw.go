@@ -37,10 +37,10 @@ func (s *screen) look() look {
 	st := lipgloss.NewStyle
 	fore := func(light, dark string) lipgloss.Style { return st().Foreground(pick(light, dark)) }
 	return look{
-		text: st(), mute: fore("#5b6270", "#9aa3b2"), strong: st().Bold(true), accent: fore("#3b5bdb", "#7c9cff").Bold(true),
+		text: st(), mute: fore("#5f5f5f", "#9e9e9e"), strong: st().Bold(true), accent: fore("#3b5bdb", "#7c9cff").Bold(true),
 		ok: fore("#18794e", "#4cc38a"), no: fore("#c62a2f", "#ff8589"), warn: fore("#8a5300", "#f5b544"),
 		focus: st().Background(pick("#e8edff", "#1d2647")), picked: fore("#3b5bdb", "#7c9cff"),
-		head: fore("#5b6270", "#9aa3b2"), alarm: st().Background(pick("#f5b544", "#f5b544")).Foreground(lipgloss.Color("#14161b")).Bold(true),
+		head: fore("#5f5f5f", "#9e9e9e"), alarm: st().Background(pick("#f5b544", "#f5b544")).Foreground(lipgloss.Color("#14161b")).Bold(true),
 		cursor: st().Reverse(true),
 	}
 }

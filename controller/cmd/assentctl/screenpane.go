@@ -137,16 +137,41 @@ func (s *screen) pane(wide, high int) []string {
 	if !ok {
 		return nil
 	}
-	most := 3
 	if high <= paneLines {
-		most = 1
+		out := s.brief(r.Request, wide)
+		return out[:min(len(out), high)]
 	}
-	out := s.factLines(s.facts(r.Request), wide, most)
+	out := s.factLines(s.facts(r.Request), wide, 3)
 	if high > paneLines {
 		title := s.look().strong.Render(cut(inert.Text(r.User.Name+" on "+first(str(r.Endpoint.Name), r.Endpoint.ID)), wide-8))
 		out = append([]string{title + strings.Repeat(" ", max(wide-6-lipgloss.Width(title), 1)) + s.look().mute.Render(short(r.Request)), ""}, out...)
 	}
 	return out[:min(len(out), high)]
+}
+
+// brief is what matters most where there is little room.
+func (s *screen) brief(r client.Request, wide int) []string {
+	l := s.look()
+	var care []string
+	for _, c := range r.Caution {
+		care = append(care, c.Fact)
+	}
+	all, brief := s.facts(r), map[string]string{}
+	for _, f := range all {
+		brief[f.name] = f.text
+	}
+	out := s.factLines([]fact{{"Run", brief["Run"], l.strong}, {"Why", brief["Why"], l.text}}, wide, 1)
+	if len(care) > 0 {
+		out = append(out, s.factLines([]fact{{"Caution", strings.Join(care, "; "), l.warn}}, wide, 2)...)
+	}
+	out = append(out, s.factLines([]fact{{"Who", brief["Who"] + " on " + brief["Where"], l.text}, {"As", brief["As"] + ", for " + brief["For"], l.text}}, wide, 1)...)
+	for _, f := range all {
+		switch f.name {
+		case "Asked", "Note", "Claimed", "Who may":
+			out = append(out, s.factLines([]fact{f}, wide, 1)...)
+		}
+	}
+	return out
 }
 
 // detail is everything about one request, on the whole screen.
