@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,6 +39,7 @@ import (
 	"github.com/assent-epm/assent/controller/gateway"
 	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/keys"
+	"github.com/assent-epm/assent/controller/notify"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/durable"
@@ -86,6 +88,7 @@ type Controller struct {
 	admin    *admin.Admin
 	insight  *insight.Insight
 	queue    *queue.Queue
+	notify   *notify.Notify
 	gateway  *gateway.Gateway
 	api      *api.API
 
@@ -150,7 +153,14 @@ func (c *Controller) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare conditions: %w", err)
 	}
-	c.admin, err = admin.New(ctx, admin.Config{Store: c.store, Passwords: c.accounts, Conditions: conditions,
+	allowed, err := egress.ParseAllow(cfg.NotifyAllow)
+	if err != nil {
+		return err
+	}
+	if c.notify, err = notify.New(ctx, c.notifyConfig(allowed)); err != nil {
+		return err
+	}
+	c.admin, err = admin.New(ctx, admin.Config{Channels: c.notify, Store: c.store, Passwords: c.accounts, Conditions: conditions,
 		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log, Policies: c.keys, Cluster: c.keys.Cluster(),
 		Wake: func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		// Called once rules are applied, when insight is there.
@@ -164,10 +174,6 @@ func (c *Controller) open(ctx context.Context) error {
 		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Root: c.keys.Root, Now: cfg.Now, Log: cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open insight: %w", err)
-	}
-	allowed, err := egress.ParseAllow(cfg.NotifyAllow)
-	if err != nil {
-		return err
 	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
@@ -195,6 +201,21 @@ func (c *Controller) open(ctx context.Context) error {
 		return err
 	}
 	return c.announce(ctx)
+}
+
+// notifyConfig is what alerts need. Queue and API are asked when there is
+// something to tell, which is when everything is there.
+func (c *Controller) notifyConfig(allowed []netip.Prefix) notify.Config {
+	return notify.Config{Store: c.store, Wrap: c.keys.Wrap, Unwrap: c.keys.Unwrap, HTTP: egress.Client(allowed), Dial: egress.Dialer(allowed).DialContext,
+		Refuse: func(host string) error { return egress.CheckHost(host, allowed) }, Public: func() string { return c.public }, Now: c.cfg.Now, Log: c.cfg.Log,
+		Audience: func(tx *store.Tx, id elevation.RequestID, now time.Time) (notify.Audience, error) {
+			a, err := c.queue.Audience(tx, id, now)
+			return notify.Audience(a), err
+		},
+		Show: func(ctx context.Context, reader auth.Actor, e *audit.Event, id elevation.RequestID) (notify.Shown, error) {
+			t, err := c.api.Tell(ctx, reader, e, id)
+			return notify.Shown(t), err
+		}}
 }
 
 func databasePath(data string) string { return filepath.Join(data, "assent.db") }
@@ -350,6 +371,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer stopFlow()
 	group.Go(func() error { c.queue.Run(flow); return nil })
 	group.Go(func() error { c.insight.Run(flow); return nil })
+	group.Go(func() error { c.notify.Run(flow); return nil })
 	log, stopLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLog()
 	group.Go(func() error { return c.audit.Run(log) })

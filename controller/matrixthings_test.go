@@ -57,6 +57,12 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		id = must[client.Token](t)(client.Post[client.Token](ctx, b.admin, "/tokens", client.NewToken{Name: "x"})).ID
 	case strings.Contains(path, "/teams/"):
 		id = must[client.Team](t)(client.Post[client.Team](ctx, b.admin, "/teams", client.NewTeam{Name: fmt.Sprintf("Team %d", n)})).ID
+	case strings.Contains(path, "/channels/"):
+		id = b.channel(t, fmt.Sprintf("Channel %d", n))
+	case strings.Contains(path, "/alerts/"):
+		id = b.alert(t, fmt.Sprintf("Alert %d", n))
+	case strings.Contains(path, "/deliveries/"):
+		id = b.delivery(t, n)
 	case strings.Contains(path, "/links/"):
 		id = must[client.Link](t)(client.Post[client.Link](ctx, b.admin, "/links", client.NewLink{Account: b.someone(t, "l", n), Endpoint: new(string(ep)), User: new("eve")})).ID
 	case strings.Contains(path, "/delegations/"):
@@ -142,6 +148,16 @@ func (b *bed) bodyOf(t *testing.T, name string, n int, example []byte) []byte {
 	case "POST /api/v1/requests/by-code":
 		ep := b.endpoint(fmt.Sprintf("c-%d", n), nil)
 		return fmt.Appendf(nil, `{"code":%q}`, must[wire.Progress](t)(b.queue.Progress(t.Context(), ep, elevation.RequestID(b.ask(ep, "eve", "a")))).Code)
+	case "POST /api/v1/channels":
+		return fmt.Appendf(nil, `{"name":"New channel %d","kind":"webhook","config":{"url":"https://example.org/hook"}}`, n)
+	case "PUT /api/v1/channels/{id}":
+		return []byte(`{"enabled":false}`)
+	case "POST /api/v1/alerts":
+		return fmt.Appendf(nil, `{"name":"New alert %d","events":["request.created"],"channels":[%q]}`, n, b.channel(t, "Of alerts"))
+	case "PUT /api/v1/alerts/{id}":
+		return []byte(`{"events":["request.denied"]}`)
+	case "PUT /api/v1/me/settings":
+		return []byte(`{"notify":{"quiet_hours":"22:00-07:00"}}`)
 	case "POST /api/v1/links":
 		return fmt.Appendf(nil, `{"account":%q,"directory":"corp.example","user":"eve"}`, b.someone(t, "c", n))
 	case "POST /api/v1/delegations": // nobody is away twice at a time
