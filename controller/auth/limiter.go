@@ -33,10 +33,16 @@ func (l *Limiter) Wait(key string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucketLocked(key, now)
+	return l.wait(b)
+}
+
+// wait is how long a bucket lacks a whole try. What is missing is never rounded
+// to no time at all: that would be a try which nobody counts.
+func (l *Limiter) wait(b bucket) time.Duration {
 	if b.left >= 1 {
 		return 0
 	}
-	return time.Duration((1 - b.left) / l.rate * float64(time.Second))
+	return max(1, time.Duration((1-b.left)/l.rate*float64(time.Second)))
 }
 
 // Take counts one try of key.
@@ -54,8 +60,8 @@ func (l *Limiter) TakeOrWait(key string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucketLocked(key, now)
-	if b.left < 1 {
-		return time.Duration((1 - b.left) / l.rate * float64(time.Second))
+	if wait := l.wait(b); wait > 0 {
+		return wait
 	}
 	b.left--
 	l.putLocked(key, b, now)
