@@ -100,9 +100,6 @@ func (d *Directory) recognise(ctx context.Context, p store.Provider, c claims) (
 		if err != nil {
 			return err
 		}
-		if !u.DisabledAt.IsZero() {
-			return refusal("Your account is disabled. Ask an administrator.", "the account %s is disabled", u.Login)
-		}
 		i.Groups, i.SeenAt = keep(now, c.Groups), d.cfg.Now()
 		if i.Link, err = d.tie(tx, now, c, i, u, who); err != nil {
 			return err
@@ -116,9 +113,13 @@ func (d *Directory) recognise(ctx context.Context, p store.Provider, c claims) (
 		}
 		user = u.ID
 		data := map[string]string{"user": string(u.ID), "login": u.Login, "provider": string(p.ID), "what": "recognised"}
-		if !access { // what was taken away stays taken away
+		switch { // what was taken away stays taken away
+		case !access:
 			data["what"] = "no access"
 			refused = refusal("None of your groups at "+now.Name+" has access here. Ask an administrator.", "no group of %s gives a role", u.Login)
+		case !u.DisabledAt.IsZero():
+			data["what"] = "disabled"
+			refused = refusal("Your account is disabled. Ask an administrator.", "the account %s is disabled", u.Login)
 		}
 		return tx.Append(d.event(who, audit.DirectoryChanged, data))
 	})

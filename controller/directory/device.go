@@ -21,7 +21,6 @@ const (
 	DeviceFor      = 10 * time.Minute    // until somebody must have answered
 	DevicePoll     = 5 * time.Second     // between two questions of the device
 	DeviceTokenFor = 30 * 24 * time.Hour // the token
-	presentFor     = 5 * time.Minute     // since whoever allows it has shown to be there
 	maxDevices     = 1000                // that wait
 	maxTokens      = 200                 // of one account
 	maxDeviceName  = 100
@@ -222,8 +221,8 @@ func (d *Directory) AnswerDevice(ctx context.Context, act auth.Actor, code strin
 		if err := act.Can(auth.TokensOwn); err != nil {
 			return d.refuse(ctx, act, "device.allow", err)
 		}
-		if now.Sub(act.SeenAt) > presentFor {
-			return d.refuse(ctx, act, "device.allow", fmt.Errorf("%w: sign in to the console again and answer within %s", elevation.ErrStepUp, elevation.FormatDuration(presentFor)))
+		if err := act.Present(now); err != nil {
+			return d.refuse(ctx, act, "device.allow", err)
 		}
 	}
 	return d.update(ctx, func(tx *store.Tx) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -15,6 +16,7 @@ import (
 const (
 	scimSource = "scim"
 	noSource   = "none" // what an account without any role shows: an account needs one
+	offSource  = "off"  // a mark: the account was disabled because nobody gives it a role
 )
 
 // maxMappings bounds how many groups are given roles.
@@ -69,9 +71,9 @@ func checkMapping(groups []store.GroupRoles) error {
 // give sets what a source gives an account and leaves alone what an
 // administrator or another source has given. With floor the account is a
 // requester when nothing else gives it a role. It returns the account as it now
-// is; access is false when nobody gives it any role, and then every session,
-// token and link of it has ended. [elevation.ErrConflict] when nobody would be
-// left who administers.
+// is; access is false when nobody gives it any role: then it is disabled until
+// somebody does, and every session, token and link of it has ended.
+// [elevation.ErrConflict] when nobody would be left who administers.
 func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source string, want []auth.Role, floor bool) (now store.User, access bool, err error) {
 	given, err := tx.GivenRoles(u.ID)
 	if err != nil {
@@ -84,7 +86,7 @@ func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source 
 		}
 	}
 	for s, roles := range given {
-		if s != source && s != noSource {
+		if s != source && s != noSource && s != offSource {
 			byOthers = append(byOthers, roles...)
 		}
 	}
@@ -99,33 +101,48 @@ func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source 
 		placeholder = []auth.Role{auth.Requester}
 		next = placeholder
 	}
-	if err := tx.PutGivenRoles(u.ID, source, mine); err != nil {
-		return u, false, err
+	before := u
+	u.Roles = next
+	mark := given[offSource]
+	switch {
+	case access && len(mark) > 0:
+		u.DisabledAt, mark = time.Time{}, nil
+	case !access && u.DisabledAt.IsZero():
+		u.DisabledAt, mark = d.cfg.Now(), placeholder
 	}
-	if err := tx.PutGivenRoles(u.ID, noSource, placeholder); err != nil {
-		return u, false, err
+	for s, roles := range map[string][]auth.Role{source: mine, noSource: placeholder, offSource: mark} {
+		if err := tx.PutGivenRoles(u.ID, s, roles); err != nil {
+			return u, false, err
+		}
 	}
 	if !access {
 		if err := tx.EndAccess(u.ID); err != nil {
 			return u, false, err
 		}
 	}
-	before := u.Roles
-	u.Roles = next
-	if slices.Equal(ordered(before), next) {
-		return u, access, nil
+	return u, access, d.putRoles(tx, by, before, u, source)
+}
+
+// putRoles writes the roles of an account where they changed.
+func (d *Directory) putRoles(tx *store.Tx, by elevation.Actor, before, now store.User, source string) error {
+	disabled := now.DisabledAt.IsZero() != before.DisabledAt.IsZero()
+	if slices.Equal(ordered(before.Roles), now.Roles) && !disabled {
+		return nil
 	}
-	if err := tx.PutUser(u); err != nil {
-		return u, false, err
+	if err := tx.PutUser(now); err != nil {
+		return err
 	}
-	data := map[string]string{"user": string(u.ID), "login": u.Login, "roles": roleList(next), "roles_before": roleList(before), "source": source}
+	data := map[string]string{"user": string(now.ID), "login": now.Login, "roles": roleList(now.Roles), "roles_before": roleList(before.Roles), "source": source}
+	if disabled {
+		data["disabled"] = fmt.Sprint(!now.DisabledAt.IsZero())
+	}
 	if err := tx.Append(d.event(by, audit.UserChanged, data)); err != nil {
-		return u, false, err
+		return err
 	}
-	if slices.Contains(before, auth.Administrator) && !slices.Contains(next, auth.Administrator) {
-		return u, access, administered(tx)
+	if slices.Contains(before.Roles, auth.Administrator) && (disabled || !slices.Contains(now.Roles, auth.Administrator)) {
+		return administered(tx)
 	}
-	return u, access, nil
+	return nil
 }
 
 func keysOf(given map[string][]auth.Role) []string {
