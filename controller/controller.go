@@ -35,6 +35,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/console"
+	"github.com/assent-epm/assent/controller/directory"
 	"github.com/assent-epm/assent/controller/egress"
 	"github.com/assent-epm/assent/controller/gateway"
 	"github.com/assent-epm/assent/controller/insight"
@@ -90,6 +91,7 @@ type Controller struct {
 	queue    *queue.Queue
 	notify   *notify.Notify
 	gateway  *gateway.Gateway
+	people   *directory.Directory
 	api      *api.API
 
 	web       net.Listener
@@ -174,6 +176,11 @@ func (c *Controller) open(ctx context.Context) error {
 		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Root: c.keys.Root, Now: cfg.Now, Log: cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open insight: %w", err)
+	}
+	c.people, err = directory.New(directory.Config{Store: c.store, Open: c.accounts.Open, Wrap: c.keys.Wrap, Unwrap: c.keys.Unwrap,
+		Outside: egress.Client(allowed), Allow: allowed, Public: func() string { return c.public }, Now: cfg.Now, Log: cfg.Log})
+	if err != nil {
+		return fmt.Errorf("open the directory: %w", err)
 	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
@@ -295,6 +302,7 @@ func (c *Controller) openAPI() error {
 		return err
 	}
 	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
+		Directory: c.people, Public: c.URL, Providers: c.providers,
 		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
 		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
 		Now: c.cfg.Now, Log: c.cfg.Log})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -139,4 +140,14 @@ func (p people) update(ctx context.Context, n auth.Note, change func(*store.Tx) 
 		}
 		return tx.Append(e)
 	})
+}
+
+// providers are the identity providers that the page for signing in offers.
+func (c *Controller) providers(ctx context.Context) ([]client.SignInProvider, error) {
+	all, err := c.people.Offered(ctx)
+	var out []client.SignInProvider
+	for _, p := range all {
+		out = append(out, client.SignInProvider{ID: string(p.ID), Name: p.Name})
+	}
+	return out, err
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/directory"
 	"github.com/assent-epm/assent/controller/insight"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
@@ -45,6 +46,8 @@ type Config struct {
 	Queue     *queue.Queue
 	Admin     *admin.Admin
 	Insight   *insight.Insight
+	Directory *directory.Directory
+	Public    func() string // the console's address
 	Sequencer *audit.Sequencer
 	Connected func(elevation.EndpointID) bool
 	Removed   func(elevation.EndpointID) // an endpoint was deleted: end its session
@@ -112,6 +115,10 @@ func New(cfg Config) (*API, error) {
 	s.addAudit()
 	s.addInsight()
 	s.addEvents()
+	s.addDirectory()
+	s.addOIDC()
+	s.addDevices()
+	s.addSCIM()
 	doc, err := s.finish()
 	if err != nil {
 		return nil, err

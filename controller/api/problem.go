@@ -10,6 +10,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/directory"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -45,6 +46,11 @@ const (
 	codeTimeout         = "timeout"
 	codeMethod          = "method_not_allowed"
 	codeUnavailable     = "unavailable"
+	codeDevicePending   = "authorization_pending"
+	codeDeviceSlow      = "slow_down"
+	codeDeviceExpired   = "expired_token"
+	codeDeviceDenied    = "access_denied"
+	codeProvider        = "provider_unavailable"
 	codeInternal        = "internal"
 )
 
@@ -65,6 +71,11 @@ func errorTable() []meaning {
 		{auth.ErrWrong, http.StatusUnauthorized, codeUnauthenticated},
 		{auth.ErrSecondFactor, http.StatusForbidden, codeSecondFactor},
 		{auth.ErrRate, http.StatusTooManyRequests, codeRateLimited},
+		{directory.ErrDevicePending, http.StatusBadRequest, codeDevicePending},
+		{directory.ErrDeviceSlow, http.StatusBadRequest, codeDeviceSlow},
+		{directory.ErrDeviceExpired, http.StatusBadRequest, codeDeviceExpired},
+		{directory.ErrDeviceDenied, http.StatusBadRequest, codeDeviceDenied},
+		{directory.ErrProvider, http.StatusConflict, codeProvider},
 		{elevation.ErrSelfApproval, http.StatusForbidden, codeSelfApproval},
 		{elevation.ErrAlreadyDecided, http.StatusConflict, codeAlreadyDecided},
 		{elevation.ErrNotPending, http.StatusConflict, codeNotPending},

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/directory"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -39,6 +40,11 @@ func sentinels() map[string]error {
 		"elevation.ErrConflict":       elevation.ErrConflict,
 		"elevation.ErrStepUp":         elevation.ErrStepUp,
 		"elevation.ErrID":             elevation.ErrID,
+		"directory.ErrDevicePending":  directory.ErrDevicePending,
+		"directory.ErrDeviceSlow":     directory.ErrDeviceSlow,
+		"directory.ErrDeviceExpired":  directory.ErrDeviceExpired,
+		"directory.ErrDeviceDenied":   directory.ErrDeviceDenied,
+		"directory.ErrProvider":       directory.ErrProvider,
 		"store.ErrStale":              store.ErrStale,
 		"store.ErrExists":             store.ErrExists,
 		"store.ErrBusy":               store.ErrBusy,
@@ -97,7 +103,7 @@ func TestErrorTable(t *testing.T) {
 // given a status.
 func TestErrorTableIsComplete(t *testing.T) {
 	known := sentinels()
-	for _, dir := range []string{"../auth", "../store", "../queue", "../admin", "../audit", "../keys", "../../shared/elevation", "../../shared/delegation", "../../shared/rules"} {
+	for _, dir := range []string{"../auth", "../store", "../queue", "../admin", "../audit", "../keys", "../directory", "../../shared/elevation", "../../shared/delegation", "../../shared/rules"} {
 		for _, name := range exportedErrors(t, dir) {
 			if _, ok := known[name]; !ok && internal()[name] == "" {
 				t.Errorf("%s has no place in the error table; add it to sentinels or internal", name)
