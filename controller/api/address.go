@@ -15,11 +15,11 @@ func ParseProxies(texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, t := range texts {
 		p, err := netip.ParsePrefix(t)
-		if ip, one := netip.ParseAddr(t); err != nil && one == nil {
+		if ip, one := netip.ParseAddr(t); err != nil && one == nil && ip.Zone() == "" {
 			p, err = ip.Prefix(ip.BitLen())
 		}
 		switch {
-		case err != nil || p.Addr().Zone() != "":
+		case err != nil:
 			return nil, fmt.Errorf("%w: trusted proxy %q is no network like 10.0.0.0/8", elevation.ErrInvalid, t)
 		case p.Bits() == 0:
 			return nil, fmt.Errorf("%w: trusted proxy %q is everybody; name the proxies", elevation.ErrInvalid, t)
