@@ -24,9 +24,12 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	}
 	id := inert.Text(string(w.Request))
 	end := "…" + id[max(0, len(id)-shortID):]
+	bare := w // the code stands in a line of its own above, the whole id nowhere else
+	bare.Code = ""
 	forms := []string{
 		head + id + w.rest(now, ", place ", ", usually ", ", the controller is away", true),
 		head + id + w.rest(now, " place ", " ~", " (away)", false),
+		head + id + bare.rest(now, " place ", " ~", " (away)", false),
 		head + end + w.rest(now, " place ", " ~", " (away)", false),
 		head + end + w.code(" "),
 		head + end,
@@ -58,9 +61,9 @@ func (w Waiting) rest(now time.Time, place, usual, away string, who bool) string
 	}
 	switch {
 	case w.Position > 100:
-		s = place + "100+"
+		s += place + "100+"
 	case w.Position > 0:
-		s = place + strconv.Itoa(w.Position)
+		s += place + strconv.Itoa(w.Position)
 	}
 	if w.UsualWait >= time.Second {
 		s += usual + Elapsed(w.UsualWait)

@@ -236,3 +236,31 @@ func TestReplyNobodyAskedFor(t *testing.T) {
 		io.Copy(io.Discard, theirs)
 	}
 }
+
+// TestTheCodeIsDrawn: with ASSENT_QR the code stands above the waiting line, once,
+// and whole; on a terminal that is too small it is said.
+func TestTheCodeIsDrawn(t *testing.T) {
+	const address = "https://assent.example.com/#/b/7K2Q-M9XD"
+	w := intercept.Waiting{Request: elevation.NewRequestID(time.Now()), Code: "7K2Q-M9XD", Beside: address}
+	lines, err := intercept.QR(address, 80, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		qr         bool
+		cols, rows int
+		drawn      int
+		want       string
+	}{{true, 80, 24, 1, strings.Join(lines, "\n") + "\n"}, {false, 80, 24, 0, "7K2Q-M9XD"}, {true, 30, 24, 0, "needs a terminal of 37 columns"}} {
+		p, shown := terminalOf(t, true)
+		p.qr, p.cols, p.rows = row.qr, row.cols, row.rows
+		for range 3 {
+			p.Waiting(w)
+		}
+		p.leave()
+		text := shown()
+		if !strings.Contains(text, row.want) || strings.Count(text, lines[3]) != row.drawn {
+			t.Errorf("%+v: shown %q", row, text)
+		}
+	}
+}
