@@ -15,8 +15,9 @@ package store
 // 2026-11-22: schemaDirectory, identity providers, SCIM and devices.
 // 2026-11-22: schemaNotify, alerts, channels and deliveries.
 // 2026-11-22: schemaFactors, passkeys and authenticators.
+// 2026-11-22: schemaStreams, log servers that follow the log, and hooks.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams}
 }
 
 const schema1 = `
