@@ -11,13 +11,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/inert"
+	"github.com/assent-epm/assent/shared/version"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // saved is what login keeps.
@@ -70,7 +72,9 @@ func (a *app) loadLogin() (saved, error) {
 
 func (a *app) login() *cobra.Command {
 	var file string
-	c := &cobra.Command{Use: "login", Short: "Store the controller's address and an API token", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "login", Short: "Sign in: allow this terminal in the console, or store an API token", Args: cobra.NoArgs,
+		Long: "login lets this terminal act for you. It shows a code and an address: open it where you are signed in to the console,\n" +
+			"compare the code and allow it. With --token-file or ASSENT_TOKEN it stores that API token instead.",
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.signIn(ctx, file) })}
 	c.Flags().StringVar(&file, "token-file", "", "file with an API token, - for standard input")
 	return c
@@ -90,11 +94,18 @@ func (a *app) signIn(ctx context.Context, file string) error {
 	if err != nil {
 		return usage(err.Error())
 	}
+	a.address = c.URL
+	c.Agent = "assentctl/" + version.Get(wire.Version).Version
+	if token == "" {
+		if c.Token, err = a.deviceSignIn(ctx, c); err != nil {
+			return err
+		}
+	}
 	me, err := client.Get[client.Me](ctx, c, "/me", nil)
 	if err != nil {
 		return err
 	}
-	raw, err := json.MarshalIndent(saved{URL: c.URL, Token: token}, "", "  ")
+	raw, err := json.MarshalIndent(saved{URL: c.URL, Token: c.Token}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("store the login: %w", err)
 	}
@@ -108,6 +119,7 @@ func (a *app) signIn(ctx context.Context, file string) error {
 	return nil
 }
 
+// readToken is the token that was given, "" when none was.
 func (a *app) readToken(file string) (string, error) {
 	var raw []byte
 	var err error
@@ -119,13 +131,7 @@ func (a *app) readToken(file string) (string, error) {
 	case a.env("ASSENT_TOKEN") != "":
 		raw = []byte(a.env("ASSENT_TOKEN"))
 	default:
-		f, ok := a.in.(*os.File)
-		if !ok || !term.IsTerminal(int(f.Fd())) {
-			return "", usage("no token was given", "use --token-file FILE, --token-file - or ASSENT_TOKEN")
-		}
-		fmt.Fprint(a.err, "API token: ")
-		raw, err = term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(a.err)
+		return "", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
@@ -135,4 +141,97 @@ func (a *app) readToken(file string) (string, error) {
 		return "", usage("what was given is not a token")
 	}
 	return token, nil
+}
+
+// deviceSignIn gets a token that somebody allows in the console (RFC 8628): it
+// shows a code and an address, then asks until that has happened.
+func (a *app) deviceSignIn(ctx context.Context, c *client.Client) (string, error) {
+	codes, err := c.AskDevice(ctx, a.deviceName())
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(a.err, "To let this terminal act for you, open\n  %s\nand allow it there if the page shows the code\n  %s\n",
+		inert.Text(codes.VerificationURIComplete), inert.Text(codes.UserCode))
+	wait := time.Duration(min(max(codes.IntervalSeconds, 1), 60)) * time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(min(max(codes.ExpiresInSeconds, 1), 3600))*time.Second, errCodeOver)
+	defer cancel()
+	fmt.Fprintln(a.err, "waiting for your answer; Ctrl-C gives up")
+	for {
+		if err := pause(ctx, wait); err != nil {
+			return "", err
+		}
+		t, err := c.ClaimDevice(ctx, codes.DeviceCode)
+		switch {
+		case err == nil:
+			return t.Token, nil
+		case ctx.Err() != nil:
+			return "", ended(ctx)
+		}
+		if wait, err = nextPoll(wait, err); err != nil {
+			return "", err
+		}
+	}
+}
+
+var errCodeOver = errors.New("nobody answered in time")
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+}
+
+// ended says why a sign-in is over, as people read it.
+func ended(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errCodeOver) {
+		return &exitError{code: exitSignIn, err: errCodeOver, hints: []string{"run: assentctl login"}}
+	}
+	return &exitError{code: exitFailure, err: errors.New("given up; nobody was signed in"), hints: []string{"do not allow the code any more; it ends by itself"}}
+}
+
+// nextPoll is how long to wait before asking again, or the error that ends it.
+func nextPoll(wait time.Duration, err error) (time.Duration, error) {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		if errors.Is(err, client.ErrUnreachable) { // it may be back before the code ends
+			return min(2*wait, time.Minute), nil
+		}
+		return wait, err
+	}
+	switch p.Code {
+	case "authorization_pending":
+		return wait, nil
+	case "slow_down":
+		return wait + 5*time.Second, nil
+	case "rate_limited", "unavailable":
+		return min(2*wait, time.Minute), nil
+	case "access_denied":
+		return wait, &exitError{code: exitForbidden, err: errors.New("it was denied in the console"), hints: []string{"run: assentctl login"}}
+	case "expired_token":
+		return wait, &exitError{code: exitSignIn, err: errCodeOver, hints: []string{"run: assentctl login"}}
+	}
+	return wait, err
+}
+
+// deviceName is how this terminal calls itself on the page.
+func (a *app) deviceName() string {
+	name := "assentctl"
+	if user := first(a.env("USER"), a.env("LOGNAME"), a.env("USERNAME")); user != "" {
+		name += " of " + user
+	}
+	if host, err := os.Hostname(); err == nil && host != "" {
+		name += " on " + host
+	}
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, name)
+	return name[:min(len(name), 100)]
 }
