@@ -166,7 +166,7 @@ func (a *Accounts) Admit(ctx context.Context, act Actor, what string) error {
 }
 
 func factorNote(u Account, address, factor, act, name string) Note {
-	n := Note{Kind: "auth.factor", User: u.ID, Login: u.Login, Address: address, Data: map[string]string{"factor": factor, "act": act}}
+	n := Note{Kind: "auth.factor_changed", User: u.ID, Login: u.Login, Address: address, Data: map[string]string{"factor": factor, "act": act}}
 	if name != "" {
 		n.Data["name"] = name
 	}

@@ -226,7 +226,7 @@ func TestPasskeyCounter(t *testing.T) {
 	if _, _, err := bo.comes("", authenticator.Lie{Count: new(uint32(1))}); !errors.Is(err, ErrUnauthenticated) {
 		t.Fatalf("the same counter again: %v", err)
 	}
-	if n := m.notes[len(m.notes)-2]; n.Kind != "auth.factor" || n.Data["act"] != "blocked" {
+	if n := m.notes[len(m.notes)-2]; n.Kind != "auth.factor_changed" || n.Data["act"] != "blocked" {
 		t.Errorf("noted %+v", n)
 	}
 	if _, _, err := bo.comes("", authenticator.Lie{Count: new(uint32(100))}); !errors.Is(err, ErrUnauthenticated) {
