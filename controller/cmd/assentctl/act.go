@@ -124,8 +124,14 @@ func (a *app) one(ctx context.Context, c *client.Client, t change, body client.A
 		return r
 	}
 	r.failed(err)
+	if r.Error != nil && r.Error.Code == "step_up_required" {
+		a.stepUp = r.ID
+	}
 	return r
 }
+
+// link is the console's page of a request, where its approver signs in again.
+func (a *app) page(id string) string { return strings.TrimSuffix(a.address, "/") + "/#/requests/" + id }
 
 // failed puts an error into the result, as the controller's where it is one.
 func (r *result) failed(err error) {
@@ -155,6 +161,9 @@ func (a *app) results(all []result, dry bool) error {
 			if !r.OK {
 				if len(all) > 1 {
 					fmt.Fprintf(a.err, "%s  %s: %s\n", inert.Text(elevation.ShortID(r.ID)), r.Action, inert.Text(sentence(r.err)))
+					if r.Error != nil && r.Error.Code == "step_up_required" {
+						fmt.Fprintf(a.err, "hint: open %s\n", inert.Text(a.page(r.ID)))
+					}
 				}
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,7 +71,7 @@ func find[T any](ctx context.Context, c *client.Client, t thing[T], text string)
 }
 
 func viewOf[T any](a *app, t thing[T]) *cobra.Command {
-	return &cobra.Command{Use: "view ID", Short: "Show one of the " + t.many, Args: cobra.ExactArgs(1),
+	return &cobra.Command{Use: "view ID", Short: "Show one of the " + t.many, Args: cobra.ExactArgs(1), ValidArgsFunction: tabThings(a, t),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			c, err := a.connect()
 			if err != nil {
@@ -90,7 +91,7 @@ func viewOf[T any](a *app, t thing[T]) *cobra.Command {
 
 func deleteOf[T any](a *app, t thing[T]) *cobra.Command {
 	var yes bool
-	cmd := &cobra.Command{Use: "delete ID…", Short: "Delete " + t.many, Args: cobra.MinimumNArgs(1)}
+	cmd := &cobra.Command{Use: "delete ID…", Short: "Delete " + t.many, Args: cobra.MinimumNArgs(1), ValidArgsFunction: tabThings(a, t)}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask before several ids")
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
 		ids, err := a.gather(args)
@@ -149,18 +150,27 @@ func addOf[In, Out any](a *app, use, short, path string, args cobra.PositionalAr
 	cmd := &cobra.Command{Use: use, Short: short}
 	flags(cmd, &in)
 	cmd.Flags().StringVar(&from, "from", "", "JSON file with the whole body, - for standard input")
+	put := a.bodyFlags(cmd, &in)
+	_, word, _ := strings.Cut(use, " ")
+	word = strings.ToLower(word) // "add NAME" takes --name in its place
+	named := func(list []string) []string {
+		if f := cmd.Flags().Lookup(word); len(list) == 0 && word != "" && f != nil && f.Changed {
+			return []string{f.Value.String()}
+		}
+		return list
+	}
 	cmd.Args = func(c *cobra.Command, list []string) error {
 		if from != "" {
 			return cobra.NoArgs(c, list)
 		}
-		return args(c, list)
+		return args(c, named(list))
 	}
 	cmd.RunE = a.run(func(ctx context.Context, list []string) error {
 		if from != "" {
 			if err := a.bodyFrom(from, &in); err != nil {
 				return err
 			}
-		} else if err := fill(&in, list); err != nil {
+		} else if err := errors.Join(put(), fill(&in, named(list))); err != nil {
 			return err
 		}
 		c, err := a.connect()

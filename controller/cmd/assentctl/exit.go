@@ -165,7 +165,10 @@ func (a *app) hints(err error) []string {
 	case "unauthenticated":
 		return []string{"the token is unknown or has ended; run: assentctl login"}
 	case "step_up_required":
-		return []string{"sign in again at " + a.address + " and answer there within five minutes"}
+		if a.stepUp != "" {
+			return []string{"sign in again and answer there within five minutes: " + a.page(a.stepUp)}
+		}
+		return []string{"sign in again at " + a.address + " and do it there within five minutes"}
 	case "rate_limited":
 		return []string{"wait a moment and try again"}
 	case "already_decided":

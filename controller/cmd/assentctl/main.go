@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -51,11 +52,8 @@ type app struct {
 // run does one call and returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) string) int {
 	a := &app{in: in, out: out, err: errOut, env: env}
-	if len(args) > 0 && (args[0] == "epm" || args[0] == "pedm") {
-		args = args[1:]
-	}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(withoutPrefix(root, args))
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
@@ -63,12 +61,37 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return a.report(verb, err)
 }
 
+// withoutPrefix leaves out "epm" or "pedm" in the place of a noun, also where a
+// shell asks for completion. Flags may stand before it.
+func withoutPrefix(root *cobra.Command, args []string) []string {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case i == 0 && (arg == cobra.ShellCompRequestCmd || arg == cobra.ShellCompNoDescRequestCmd || arg == "help"):
+		case arg == "epm" || arg == "pedm":
+			if i == len(args)-1 && args[0] == cobra.ShellCompRequestCmd {
+				return args // the word itself is being typed
+			}
+			return slices.Delete(slices.Clone(args), i, i+1)
+		case !strings.HasPrefix(arg, "--"):
+			return args
+		case !strings.Contains(arg, "="):
+			f := root.PersistentFlags().Lookup(arg[2:])
+			if f != nil && f.NoOptDefVal == "" {
+				i++ // its value
+			}
+		}
+	}
+	return args
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "assentctl",
 		Short: "Answer requests for administrator rights, and administer the controller",
 		Long: "assentctl answers requests for administrator rights, and administers the controller.\n" +
-			"A noun alone lists. Ids may be shortened to any unique ending of 6 or more characters.",
+			"A noun alone lists. Ids may be shortened to any unique ending of 6 or more characters.\n" +
+			"The nouns may stand behind epm or pedm, as in: assentctl epm approval list",
 		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		Args: cobra.NoArgs,
@@ -81,7 +104,8 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.BoolVar(&a.plain, "no-color", false, "no colours (NO_COLOR)")
 	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(),
-		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.audit(), a.reports(), a.version())
+		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.audit(), a.reports(), a.doctor(), a.completion(), a.version())
+	a.complete(root)
 	return root
 }
 

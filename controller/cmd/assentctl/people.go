@@ -68,8 +68,15 @@ func (a *app) editUser() *cobra.Command {
 	f.BoolVar(&stdin, "password-stdin", false, "read a new password from standard input")
 	f.BoolVar(&disable, "disable", false, "let it not sign in any more")
 	f.BoolVar(&enable, "enable", false, "let it sign in again")
+	var from string
+	var in client.EditUser
+	f.StringVar(&from, "from", "", "JSON file with the whole body, - for standard input")
+	put := a.bodyFlags(cmd, &in)
+	cmd.ValidArgsFunction = tabThings(a, users())
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
-		in := client.EditUser{}
+		if err := put(); err != nil {
+			return err
+		}
 		if f.Changed("name") {
 			in.Name = &name
 		}
@@ -95,6 +102,11 @@ func (a *app) editUser() *cobra.Command {
 				return err
 			}
 			in.Password = &password
+		}
+		if from != "" {
+			if err := a.bodyFrom(from, &in); err != nil {
+				return err
+			}
 		}
 		c, err := a.connect()
 		if err != nil {

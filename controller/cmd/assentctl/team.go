@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,16 +20,17 @@ import (
 func editOf[In, Out any](a *app, use, short, method string, t thing[Out], flags func(*cobra.Command),
 	fill func(in *In, given func(string) bool) error) *cobra.Command {
 	var from string
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	var in In
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: tabThings(a, t)}
 	flags(cmd)
 	cmd.Flags().StringVar(&from, "from", "", "JSON file with the whole body, - for standard input")
+	put := a.bodyFlags(cmd, &in)
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
-		var in In
 		if from != "" {
 			if err := a.bodyFrom(from, &in); err != nil {
 				return err
 			}
-		} else if err := fill(&in, cmd.Flags().Changed); err != nil {
+		} else if err := errors.Join(put(), fill(&in, cmd.Flags().Changed)); err != nil {
 			return err
 		}
 		c, err := a.connect()
