@@ -61,6 +61,9 @@ type Notify struct {
 	cfg   Config
 	tests chan struct{} // slots for messages that are sent to try a channel
 
+	changed chan struct{} // 1; channels came, went or changed
+	sure    time.Duration // so long after it was written a log server has a line
+
 	// Of the following goroutine only.
 	head   uint64 // up to there alerts were looked for
 	saved  uint64 // up to there the database knows of it
@@ -83,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Notify, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Notify{cfg: cfg, tests: make(chan struct{}, 4), workers: map[string]*worker{}}
+	n := &Notify{cfg: cfg, tests: make(chan struct{}, 4), changed: make(chan struct{}, 1), sure: streamSure, workers: map[string]*worker{}}
 	err := cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 		n.head, err = tx.NotifyHead()
 		return err
@@ -102,6 +105,7 @@ func (n *Notify) Run(ctx context.Context) {
 	n.ctx, n.running = ctx, true
 	n.mu.Unlock()
 	n.wakeBusy(ctx)
+	n.wg.Go(func() { n.streams(ctx) })
 	n.follow(ctx)
 	n.mu.Lock()
 	n.running = false
@@ -146,6 +150,10 @@ func (n *Notify) Wake(channels ...string) {
 
 // wakeAll has every worker look again: channels or alerts were changed.
 func (n *Notify) wakeAll() {
+	select {
+	case n.changed <- struct{}{}:
+	default: // it is told already
+	}
 	n.mu.Lock()
 	var all []string
 	for id := range n.workers {

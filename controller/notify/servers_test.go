@@ -247,8 +247,11 @@ func (s *sink) start() {
 			}
 			s.mu.Lock()
 			s.conns[c] = true
+			deaf := s.deaf
 			s.mu.Unlock()
-			s.wg.Go(func() { s.read(c) })
+			if !deaf {
+				s.wg.Go(func() { s.read(c) })
+			}
 		}
 	})
 }

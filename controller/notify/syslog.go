@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -196,6 +197,7 @@ type wire struct {
 	net.Conn
 	raw  net.Conn
 	over chan struct{} // closed when the other side has ended the connection
+	end  error         // how; read after over
 	sent int64         // bytes; used by the writer only
 }
 
@@ -204,6 +206,7 @@ func (w *wire) listen() {
 	buf := make([]byte, 512)
 	for {
 		if _, err := w.Read(buf); err != nil {
+			w.end = err
 			return
 		}
 	}
@@ -245,8 +248,8 @@ func (w *wire) bye(within time.Duration) bool {
 	defer timer.Stop()
 	defer w.close()
 	select {
-	case <-w.over:
-		return true
+	case <-w.over: // a reset would say that something was not read
+		return errors.Is(w.end, io.EOF) || errors.Is(w.end, io.ErrUnexpectedEOF)
 	case <-timer.C:
 		return false
 	}
