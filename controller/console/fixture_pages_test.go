@@ -32,7 +32,7 @@ const rightCode = "123456"
 
 func (d *desk) addDoors(mux *http.ServeMux) {
 	d.doors = doors{totp: map[string]bool{}, careful: map[string]bool{}, codes: map[string]string{}, devices: map[string]*bool{}, keys: []client.Passkey{},
-		settings: json.RawMessage(`{"notify":{"channels":[],"quiet_hours":"","time_zone":"UTC","digest_seconds":0}}`)}
+		settings: json.RawMessage(`{"notify":{"channels":null,"quiet_hours":"","time_zone":"","digest_seconds":0,"phone":""}}`)}
 	mux.HandleFunc("GET /api/v1/sign-in", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"password": true, "passkey": d.doors.passkeys, "providers": append([]client.SignInProvider{}, d.doors.providers...), "cluster": "assent-3f9a"})
 	})

@@ -57,8 +57,8 @@ export function Asking({ r, kind, onClose }: { r: Request; kind: Writing; onClos
   };
   const busy = act(r.id).busy;
   return (
-    <dialog ref={box} class={`sheet writing ${kind}`} aria-labelledby="writing-title" onCancel={(e) => { e.preventDefault(); onClose(); }} onKeyDown={keys}>
-      <header><h2 id="writing-title">{w.title}</h2><button type="button" class="ghost" aria-label="Close" onClick={onClose}><Icon name="cross" /></button></header>
+    <dialog ref={box} class={`sheet writing to-${kind}`} aria-labelledby="writing-title" onCancel={(e) => { e.preventDefault(); onClose(); }} onKeyDown={keys}>
+      <div class="sheethead"><h2 id="writing-title">{w.title}</h2><button type="button" class="ghost" aria-label="Close" onClick={onClose}><Icon name="cross" /></button></div>
       <p class="mute">{w.under}</p>
       {offered.length > 0 && (
         <div class="offers" role="group" aria-label="Ready texts">

@@ -10,7 +10,7 @@ import {
   act, answer, byWhom, connection, current, me, may, missing, now, opened, story, undoable, verdictWord, waiting, type Answer,
 } from "./state";
 import { Command, Plain } from "./text";
-import type { Decision, Request } from "./types";
+import type { Caution, Decision, Request } from "./types";
 
 // The comment and the time belong to one request: choosing another clears them.
 export const draft = signal({ id: "", comment: "", seconds: 0, denying: false, armed: 0 });
@@ -48,7 +48,7 @@ export function deny(r: Request): void {
 // approveByKey asks for the key twice where something calls for care.
 export function approveByKey(r: Request): void {
   if (!canAnswer(r)) return;
-  if (r.caution.length > 0 && Date.now() - draftOf(r.id).armed > 4000) {
+  if (isGrave(r) && Date.now() - draftOf(r.id).armed > 4000) {
     change(r.id, { armed: Date.now() });
     return;
   }
@@ -178,15 +178,27 @@ function Revoke({ r }: { r: Request }): VNode {
 
 const cautionNames: Record<string, string> = {
   user_writable: "Others can change this program", unbounded: "It can do anything", script: "It is a script", shell: "A root shell",
-  called_as: "Called by another name",
+  called_as: "Called by another name", weak_reason: "The reason says little", never_asked: "Never asked for before", first_here: "New on this endpoint",
+  asked_before: "Asked before", asked_on_endpoint: "Known on this endpoint", asked_in_fleet: "Known elsewhere", denied_before: "Denied before",
+  prevalence: "How common it is", rare: "A rare file", first_seen: "When it was first seen", publisher: "Publisher", publisher_new: "A new publisher",
+  repeated_reason: "The same reason again", unlinked: "Nobody's account",
 };
+
+// These are only facts; the others call for care.
+const plainFacts = new Set(["asked_before", "asked_on_endpoint", "asked_in_fleet", "prevalence", "publisher", "first_seen"]);
+// These make a hasty yes dear: it is asked for twice.
+const grave = new Set(["user_writable", "unbounded", "script", "shell", "called_as", "denied_before", "publisher_new"]);
+const weight = (c: Caution): number => (grave.has(c.reason) ? 0 : plainFacts.has(c.reason) ? 2 : 1);
+export const wantsCare = (r: Request): boolean => r.caution.some((c) => weight(c) < 2);
+export const isGrave = (r: Request): boolean => r.caution.some((c) => grave.has(c.reason));
+
 
 export function Cautions({ r }: { r: Request }): VNode | null {
   if (r.caution.length === 0) return null;
   return (
     <ul class="cautions" aria-label="Look closely">
-      {r.caution.map((c) => (
-        <li><Icon name="warn" /><span><b>{cautionNames[c.reason] ?? <Plain text={c.reason.replaceAll("_", " ")} />}</b><Plain text={c.fact} /></span></li>
+      {[...r.caution].sort((a, b) => weight(a) - weight(b)).map((c) => (
+        <li class={plainFacts.has(c.reason) ? "fact" : ""}><Icon name={plainFacts.has(c.reason) ? "done" : "warn"} /><span><b>{cautionNames[c.reason] ?? <Plain text={c.reason.replaceAll("_", " ")} />}</b><Plain text={c.fact} /></span></li>
       ))}
     </ul>
   );
@@ -210,11 +222,11 @@ export function Questions({ r }: { r: Request }): VNode | null {
 const choices = [60, 300, 900, 1800, 3600, 4 * 3600];
 
 // Times that can be given: what was asked for, or less.
-export function Duration({ r }: { r: Request }): VNode {
+export function Duration({ r, short = false }: { r: Request; short?: boolean }): VNode {
   const asked = r.requested.duration_seconds ?? 0;
   return (
     <select aria-label="For how long" value={String(draftOf(r.id).seconds)} onChange={(e) => change(r.id, { seconds: Number(e.currentTarget.value) })}>
-      <option value="0">{asked > 0 ? `as asked (${lasting(asked)})` : "as asked"}</option>
+      <option value="0">{asked === 0 ? "as asked" : short ? lasting(asked) : `as asked (${lasting(asked)})`}</option>
       {choices.filter((s) => asked === 0 || s < asked).map((s) => <option value={String(s)}>{lasting(s)}</option>)}
     </select>
   );

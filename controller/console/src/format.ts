@@ -46,6 +46,14 @@ export function moment(iso: string, now: number): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock(iso)}`;
 }
 
+// The date alone: "today", "24 Aug", "24 Aug 2025".
+export function day(iso: string, now: number): string {
+  const d = new Date(iso), today = new Date(now);
+  if (today.toDateString() === d.toDateString()) return "today";
+  const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  return `${d.getDate()} ${months[d.getMonth()] ?? ""}${d.getFullYear() === today.getFullYear() ? "" : ` ${d.getFullYear()}`}`;
+}
+
 export function bytes(n: number): string {
   if (n < 1024) return `${n} bytes`;
   const units = ["KiB", "MiB", "GiB"];

@@ -4,7 +4,7 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
 import { CodeField } from "./fields";
-import { ago, moment } from "./format";
+import { ago, day } from "./format";
 import { Icon, type IconName } from "./icons";
 import { hasPasskeys, make } from "./passkey";
 import { present } from "./presence";
@@ -155,7 +155,7 @@ function Key({ k, last }: { k: Passkey; last: boolean }): VNode {
       <div class="thing">
         <Icon name="passkey" size={18} />
         <span class="about"><b><Plain text={k.name} limit={64} /></b>
-          <span class="mute">{k.blocked ? "Blocked: there may be a copy of it. Remove it." : `added ${moment(k.created_at, now.value)}, ${k.last_used_at ? `used ${ago(now.value - Date.parse(k.last_used_at))}` : "not used yet"}`}</span></span>
+          <span class="mute">{k.blocked ? "Blocked: there may be a copy of it. Remove it." : `added ${day(k.created_at, now.value)}, ${k.last_used_at ? `used ${ago(now.value - Date.parse(k.last_used_at))}` : "not used yet"}`}</span></span>
         {!sure.value && <button class="ghost" aria-label={`Remove ${k.name}`} onClick={() => { sure.value = true; }}><Icon name="remove" /></button>}
       </div>
       {sure.value && (

@@ -1,6 +1,7 @@
 // The list: what waits, in the order in which it should be answered.
 import { useEffect, useRef } from "preact/hooks";
 import type { VNode } from "preact";
+import { wantsCare } from "./details";
 import { span } from "./format";
 import { Icon } from "./icons";
 import {
@@ -59,7 +60,7 @@ function Row({ r }: { r: Request }): VNode {
         <span class="name"><Plain text={r.user.name} limit={60} /></span>
         <span class="host"><Plain text={r.endpoint.name ?? r.endpoint.id} limit={60} /></span>
       </span>
-      <span class="flag">{open && r.caution.length > 0 && <span title="Look closely"><Icon name="warn" size={15} /></span>}</span>
+      <span class="flag">{open && wantsCare(r) && <span title="Look closely"><Icon name="warn" size={15} /></span>}</span>
     </li>
   );
 }

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Asking, type Writing } from "./asking";
-import { approve, canAnswer, Cautions, change, Copyable, draft, draftOf, Duration, Facts, Questions, Standing, Timeline, Why } from "./details";
+import { approve, canAnswer, Cautions, change, Copyable, draft, draftOf, Duration, Facts, isGrave, Questions, Standing, Timeline, Why } from "./details";
 import { lasting, span } from "./format";
 import { Icon } from "./icons";
 import { priorityName } from "./queue";
@@ -114,14 +114,14 @@ function Answering({ r, write }: { r: Request; write: (w: Writing) => void }): V
   const off = !canAnswer(r);
   const armed = d.armed > 0 && now.value > 0 && Date.now() - d.armed < 4000;
   const yes = (): void => {
-    if (r.caution.length > 0 && !armed) change(r.id, { armed: Date.now() });
+    if (isGrave(r) && !armed) change(r.id, { armed: Date.now() });
     else approve(r);
   };
   return (
     <>
       {!connection.value.live && <p class="hint">Answers wait until the connection is back.</p>}
       <div class="options">
-        <label class="for"><Icon name="clock" /><Duration r={r} /></label>
+        <label class="for"><Icon name="clock" /><Duration r={r} short /></label>
         <button type="button" class={`quiet ${d.comment ? "set" : ""}`} disabled={off} onClick={() => write("comment")}><Icon name="comment" />Comment{d.comment && <span class="unseen">, written</span>}</button>
         <button type="button" class="quiet" disabled={off} onClick={() => write("ask")}><Icon name="ask" />Ask</button>
       </div>

@@ -7,16 +7,26 @@ import { call, Fault } from "./api";
 import { lasting } from "./format";
 import { Icon } from "./icons";
 import { Part, Refused, useDoing } from "./me";
-import { lost401 } from "./state";
-import type { MySettings, NotifySettings } from "./types";
+import { lost401, may } from "./state";
+import { Plain } from "./text";
+import type { MyNotify, MySettings, Page } from "./types";
 
 const settings = signal<MySettings | null>(null);
+const offered = signal<string[]>([]); // names of channels to people, where one may know them
 
 async function read(): Promise<void> {
   try {
     settings.value = await call<MySettings>("GET", "/me/settings");
   } catch (e) {
     if (e instanceof Fault && e.status === 401) lost401();
+    return;
+  }
+  if (!may("alerts.read")) return;
+  try {
+    const all = await call<Page<{ name: string; kind: string; enabled: boolean }>>("GET", "/channels?limit=500");
+    offered.value = all.items.filter((c) => c.enabled && (c.kind === "email" || c.kind === "sms")).map((c) => c.name);
+  } catch {
+    // those that were chosen are known all the same
   }
 }
 
@@ -41,15 +51,16 @@ function quiet(text: string): Quiet | null {
 function Form({ s }: { s: MySettings }): VNode {
   const d = useDoing();
   const saved = useSignal(false);
-  const n = useSignal<NotifySettings>(s.notify);
-  const set = (part: Partial<NotifySettings>): void => {
+  const n = useSignal<MyNotify>(s.notify);
+  const set = (part: Partial<MyNotify>): void => {
     n.value = { ...n.value, ...part };
     saved.value = false;
   };
   const save = (e: Event): void => {
     e.preventDefault();
     void d.run(async () => {
-      settings.value = await call<MySettings>("PUT", "/me/settings", { notify: n.value });
+      const { channels, ...rest } = n.value;
+      settings.value = await call<MySettings>("PUT", "/me/settings", { notify: { ...rest, ...(channels ? { channels } : { as_alerts_say: true }) } });
       saved.value = true;
       return "How you are told was saved";
     });
@@ -58,6 +69,8 @@ function Form({ s }: { s: MySettings }): VNode {
   return (
     <Part icon="bell" title="How I am told" under="Of requests that you can answer, and of your own. What your administrators made mandatory comes always.">
       <form class="inline told" onSubmit={save}>
+        <Ways chosen={v.channels} set={(channels) => set({ channels })} />
+        <label>Number for short messages<input type="tel" autocomplete="tel" inputMode="tel" maxLength={16} placeholder="+49…" pattern="[+][0-9]{6,15}" title="A plus sign, then digits alone" value={v.phone} onInput={(e) => set({ phone: e.currentTarget.value.replace(/[^+\d]/g, "") })} /></label>
         <Hours text={v.quiet_hours} set={(quiet_hours) => set({ quiet_hours })} />
         {v.quiet_hours !== "" && <Zone value={v.time_zone} set={(time_zone) => set({ time_zone })} />}
         <label>How often
@@ -104,5 +117,37 @@ function Zone({ value, set }: { value: string; set: (zone: string) => void }): V
     <label>Time zone
       <select value={value || here} onChange={(e) => set(e.currentTarget.value)}>{all.map((z) => <option value={z}>{z}</option>)}</select>
     </label>
+  );
+}
+
+type Way = "alerts" | "these" | "none";
+
+// Ways is through what one is told: as the alerts say, through some of the
+// channels, or not at all.
+function Ways({ chosen, set }: { chosen: string[] | null; set: (channels: string[] | null) => void }): VNode {
+  const names = [...new Set([...offered.value, ...(chosen ?? [])])];
+  const way = useSignal<Way>(chosen === null ? "alerts" : chosen.length === 0 ? "none" : "these");
+  const pick = (w: Way): void => {
+    way.value = w;
+    set(w === "alerts" ? null : w === "none" ? [] : (chosen?.length ? chosen : names));
+  };
+  const row = (w: Way, name: string, under: string): VNode => (
+    <label class="check"><input type="radio" name="way" checked={way.value === w} onChange={() => pick(w)} /><span>{name}<small class="mute">{under}</small></span></label>
+  );
+  return (
+    <fieldset>
+      <legend class="unseen">Through what</legend>
+      {row("alerts", "As my administrators set it up", "Through whatever an alert names.")}
+      {names.length > 0 && row("these", "Only through these", "Of the channels that an alert names.")}
+      {way.value === "these" && (
+        <div class="picks">
+          {names.map((c) => (
+            <label class="check" key={c}><input type="checkbox" checked={chosen?.includes(c) ?? false}
+              onChange={(e) => set(e.currentTarget.checked ? [...(chosen ?? []), c] : (chosen ?? []).filter((o) => o !== c))} /><span><Plain text={c} limit={100} /></span></label>
+          ))}
+        </div>
+      )}
+      {row("none", "Not at all", "I look into the console myself.")}
+    </fieldset>
   );
 }

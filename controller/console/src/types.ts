@@ -314,12 +314,23 @@ export interface CannedTexts {
 }
 
 export interface MySettings {
-  notify: NotifySettings;
+  notify: MyNotify;
+  buttons: string[];
+  columns: Record<string, string[]>;
+  views: MyView[];
+  density: string;
+  keys: Record<string, string>;
 }
 
-export interface NotifySettings {
-  channels: string[];
+export interface MyNotify {
+  channels: string[] | null; // null: as alerts say
   quiet_hours: string;
   time_zone: string;
   digest_seconds: number;
+  phone: string;
+}
+
+export interface MyView {
+  name: string;
+  query: string;
 }

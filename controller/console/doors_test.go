@@ -1,0 +1,339 @@
+package console_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/e2e/testgroup"
+)
+
+// says clicks the button with this text.
+func (b *browser) says(text string) {
+	b.t.Helper()
+	found := `[...document.querySelectorAll("button:enabled")].find((e) => e.innerText.trim() === ` + quote(text) + `)`
+	b.until(found)
+	b.do(chromedp.Evaluate(found+`.click()`, nil))
+}
+
+func (b *browser) open(url, hash string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(url+"/"+hash))
+}
+
+// checker gives a function that names what the rules of accessibility find.
+func (b *browser) checker() func(name string) {
+	b.t.Helper()
+	axe, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		b.t.Skipf("%snpm: the checker is not installed; run make console", testgroup.Mark)
+	}
+	return func(name string) {
+		b.t.Helper()
+		var found []string
+		b.do(chromedp.Evaluate(string(axe)+";0", nil), chromedp.Evaluate(`axe.run().then((r) =>
+			r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 150)).join(" | ")))`, &found, awaited))
+		for _, f := range found {
+			b.t.Errorf("%s: %s", name, f)
+		}
+	}
+}
+
+// Each page and each sheet, light and dark, on a desk and on a phone, by the rules
+// of accessibility that a program can check.
+func TestPagesAreAccessible(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
+	d.doors.totp["bo"] = true
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	axe := b.checker()
+	check := func(name string) {
+		t.Helper()
+		for _, scheme := range []string{"light", "dark"} {
+			b.scheme(scheme)
+			axe(name + " " + scheme)
+			var small []string
+			b.do(chromedp.Evaluate(`[...document.querySelectorAll(":is(.card, .mine, .sheet, .thumb, .head) :is(button, input:not([type=checkbox], [type=radio], .unseen), select)")]
+				.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 120))`, &small))
+			for _, s := range small {
+				t.Errorf("%s: lower than 44 px: %s", name, s)
+			}
+			var wide bool
+			b.do(chromedp.Evaluate(`document.documentElement.scrollWidth > innerWidth`, &wide))
+			if wide {
+				t.Errorf("%s is wider than the screen", name)
+			}
+		}
+	}
+	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.open(at, "")
+	b.do(chromedp.WaitVisible("input[name=login]"))
+	check("sign in")
+	b.do(chromedp.SendKeys("input[name=login]", "bo"), chromedp.SendKeys("input[name=password]", password), chromedp.Click("button.primary"), chromedp.WaitVisible("input[name=code]"))
+	check("code of the app")
+	b.do(chromedp.SendKeys("input[name=code]", "000000"))
+	b.reads(".card .note.no", "not right")
+	check("wrong code")
+	b.do(chromedp.SendKeys("input[name=code]", rightCode), chromedp.WaitVisible(".live"))
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
+	q.Caution = []client.Caution{{Reason: "unbounded", Fact: "it can do anything"}, {Reason: "asked_before", Fact: "3 times"}}
+	q.Questions = []client.Question{{By: client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Text: "which one?"}}
+	d.doors.careful[q.ID] = true
+	d.doors.devices["7K2Q-M9XD"] = nil
+	b.open(at, "#/b")
+	b.do(chromedp.WaitVisible("input[name=code]"))
+	check("code of a request")
+	b.open(at, "#/device?code=7K2Q-M9XD")
+	b.reads(".leaf", "build-7")
+	check("device")
+	b.open(at, "#/requests/"+q.ID)
+	b.reads(".request", "No rule matched")
+	check("request")
+	b.says("Ask")
+	check("asking back")
+	b.do(chromedp.Click(".sheethead button"))
+	b.says("Deny")
+	check("denying")
+	b.do(chromedp.Click(".sheethead button"))
+	b.says("Approve")
+	b.says("Tap again")
+	b.do(chromedp.WaitVisible(".stepup input[name=code]"))
+	check("step-up")
+	b.says("Cancel")
+	b.reads(".thumb .note.no", "nothing was changed")
+	check("not confirmed")
+	d.doors.totp["bo"] = false
+	d.doors.keys = []client.Passkey{{ID: "pk_1", Name: "phone", CreatedAt: time.Now()}}
+	b.open(at, "#/me")
+	b.says("Set up an app")
+	b.do(chromedp.WaitVisible(".qr"), chromedp.Click(".told input[type=checkbox]"), chromedp.Click(".things .ghost"))
+	b.says("Add a passkey")
+	check("account on a phone")
+	b.do(chromedp.EmulateViewport(1440, 900))
+	check("account")
+}
+
+// Who has tried too often is told for how long there is nothing to try.
+func TestSignInTellsHowLongToWait(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.wait = "3"
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	b.expect("429")
+	b.do(chromedp.Navigate(d.url), chromedp.WaitVisible("input[name=login]"), chromedp.SendKeys("input[name=login]", "bo"),
+		chromedp.SendKeys("input[name=password]", password), chromedp.Click("button.primary"))
+	b.reads(".card .note.warn", "You can go on in")
+	b.until(`document.querySelector("button.primary").disabled`)
+	d.doors.wait = ""
+	b.until(`!document.querySelector("button.primary").disabled && document.querySelector(".card .note") === null`)
+	b.do(chromedp.Click("button.primary"), chromedp.WaitVisible(".top"))
+}
+
+// A text in the address is not shown: anybody can write one.
+func TestAddressPutsNoWordsIntoThePage(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	b := person(t)
+	b.expect("401")
+	b.open(d.url, "#/sign-in?error=Call+0800+555+to+unlock+your+account")
+	b.reads(".card .note.no", "did not sign you in")
+	if s := b.text("body"); strings.Contains(s, "0800") {
+		t.Errorf("the page says %q", s)
+	}
+	var address string
+	b.do(chromedp.Location(&address))
+	if strings.Contains(address, "error") {
+		t.Errorf("the failure stays in the address %q", address)
+	}
+}
+
+// The dialog repeats the act once, and leaving it does nothing.
+func TestStepUpRepeatsOnce(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	d.doors.careful[q.ID] = true
+	b := person(t)
+	b.signIn(d.url, "bo")
+	b.do(chromedp.WaitVisible("button.approve"), chromedp.SendKeys("#comment", "fine"), chromedp.Click("button.approve"), chromedp.WaitVisible(".stepup input[name=password]"))
+	b.until(`document.activeElement.name === "password"`)
+	b.key("a") // the keys of the queue are off while the dialog is there
+	b.says("Cancel")
+	b.reads(".details .note.no", "nothing was changed")
+	if got := d.decision(q.ID); got != nil || d.doors.acts != 1 {
+		t.Fatalf("left the dialog: %+v after %d approvals", got, d.doors.acts)
+	}
+	b.do(chromedp.Click("button.approve"), chromedp.WaitVisible(".stepup input[name=password]"), chromedp.SendKeys(".stepup input[name=password]", "wrong"))
+	b.says("Confirm")
+	b.reads(".stepup .note.no", "is wrong")
+	b.do(chromedp.SetValue(".stepup input[name=password]", password))
+	b.says("Confirm")
+	b.reads(".decided", "Approved by you")
+	if got := d.decision(q.ID); got == nil || got.Comment == nil || *got.Comment != "fine" || d.doors.acts != 3 {
+		t.Errorf("confirmed: %+v after %d approvals, want 3", got, d.doors.acts)
+	}
+	if n := b.number("dialog"); n != 0 {
+		t.Error("the dialog is still there")
+	}
+}
+
+// Somebody answers while the phone shows the request: the phone says who.
+func TestPhoneTellsWhoWasFirst(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.undo = 3 * time.Second
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	other := d.submit(asked("hiro", "ubu-0811", "the printer does not print", time.Minute, "normal", "/usr/bin/systemctl", "restart", "cups"))
+	b := person(t)
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.signIn(d.url, "bo")
+	b.do(chromedp.Click("#"+q.ID), chromedp.WaitVisible(".thumb .approve"))
+	b.until(`location.hash.endsWith(` + quote(q.ID) + `)`)
+	d.mu.Lock()
+	deaf := d.followers
+	d.followers = map[chan string]bool{}
+	q.Decision = &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Comment: ptr("not this week")}
+	q.State = "denied"
+	d.mu.Unlock()
+	b.expect("409")
+	b.says("Approve")
+	b.reads(".thumb .first", "mika was first: denied")
+	b.reads(".thumb .first", "not this week")
+	d.mu.Lock()
+	d.followers = deaf
+	d.mu.Unlock()
+	b.says("Next request")
+	b.reads(".wants", "cups")
+	b.says("Approve")
+	b.reads(".thumb .undo", "Undo")
+	b.do(chromedp.Click(".thumb .undo"))
+	b.do(chromedp.WaitVisible(".thumb .approve"))
+	if got := d.decision(other.ID); got != nil {
+		t.Errorf("taken back, but the controller has %+v", got)
+	}
+	b.do(chromedp.NavigateBack(), chromedp.WaitVisible(".list"))
+	b.until(`location.hash === "#/"`)
+}
+
+func TestCodePage(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	d.doors.codes["7K2Q-M9XD"] = q.ID
+	b := person(t)
+	b.expect("401")
+	b.expect("404")
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.open(d.url, "#/b/7K2Q-M9XD")
+	b.reads(".card", "7K2Q-M9XD")
+	b.signInHere("bo")
+	b.reads(".request .wants", "nginx")
+	b.reads(".bycode", "7K2Q-M9XD")
+	b.until(`location.hash.endsWith(` + quote(q.ID) + `)`)
+	b.open(d.url, "#/b")
+	b.do(chromedp.SendKeys("input[name=code]", "aaaa bbbb"))
+	b.reads(".card .note.no", "has this code")
+	b.do(chromedp.SendKeys("input[name=code]", "7k2q-m9xd"))
+	b.reads(".request .wants", "nginx")
+}
+
+// signInHere signs in where the page already asks who it is.
+func (b *browser) signInHere(login string) {
+	b.t.Helper()
+	b.expect("403")
+	b.do(chromedp.WaitVisible("input[name=login]"), chromedp.SendKeys("input[name=login]", login), chromedp.SendKeys("input[name=password]", password),
+		chromedp.Click("button.primary"))
+}
+
+func TestDevicePage(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.devices["7K2Q-M9XD"], d.doors.devices["AAAA-BBBB"] = nil, nil
+	b := person(t)
+	b.expect("401")
+	b.expect("404")
+	b.open(d.url, "#/device?code=7K2Q-M9XD")
+	b.reads(".card", "a device that wants to act for you")
+	b.signInHere("bo")
+	b.reads(".leaf", "assentctl on build-7")
+	b.reads(".leaf", "192.0.2.44")
+	b.reads(".bigcode", "7K2Q-M9XD")
+	b.says("Allow")
+	b.do(chromedp.WaitVisible(".stepup input[name=password]"))
+	b.says("Cancel")
+	b.reads(".leaf .note.no", "nothing was changed")
+	b.says("Allow")
+	b.do(chromedp.WaitVisible(".stepup input[name=password]"), chromedp.SendKeys(".stepup input[name=password]", password))
+	b.says("Confirm")
+	b.reads(".leaf", "The device is signed in")
+	b.open(d.url, "#/device")
+	b.do(chromedp.SendKeys("input[name=code]", "aaaabbbb"))
+	b.says("Go on")
+	b.reads(".bigcode", "AAAA-BBBB")
+	b.says("Refuse")
+	b.reads(".leaf", "Refused")
+	d.mu.Lock()
+	yes, no := d.doors.devices["7K2Q-M9XD"], d.doors.devices["AAAA-BBBB"]
+	d.mu.Unlock()
+	if yes == nil || !*yes || no == nil || *no {
+		t.Errorf("allowed %v, refused %v", yes, no)
+	}
+	b.open(d.url, "#/device?code=CCCC-DDDD") // nobody asked with it
+	b.reads(".leaf", "Nothing waits here")
+}
+
+// Whose role needs a second factor sees nothing else before they have one.
+func TestSecondFactorComesFirst(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.must = true
+	d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	b.expect("400")
+	b.do(chromedp.Navigate(d.url))
+	b.signInHere("bo")
+	b.reads(".mine", "One step is missing")
+	if n := b.number(".row, .told"); n != 0 {
+		t.Errorf("%d other things are open", n)
+	}
+	b.says("Set up an app")
+	b.do(chromedp.WaitVisible(".setup input[name=code]"), chromedp.SendKeys(".setup input[name=code]", "999999"))
+	b.reads(".part .note.no", "not right")
+	b.do(chromedp.SendKeys(".setup input[name=code]", rightCode))
+	b.do(chromedp.WaitVisible(".row"))
+}
+
+func TestHowIAmTold(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	b.open(d.url, "#/me")
+	b.signInHere("bo")
+	b.do(chromedp.WaitVisible(".told"), chromedp.Click(".told input[type=checkbox]"), chromedp.SendKeys(".told input[type=tel]", "+49 30 123456"))
+	b.do(chromedp.SetValue(".hours select", "Mon-Fri"))
+	b.says("Save")
+	b.reads(".told .note.ok", "Saved.")
+	d.mu.Lock()
+	got := string(d.doors.settings)
+	d.mu.Unlock()
+	for _, want := range []string{`"quiet_hours":"Mon-Fri 22:00-07:00"`, `"phone":"+4930123456"`, `"as_alerts_say":true`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("saved %s, which lacks %s", got, want)
+		}
+	}
+}
