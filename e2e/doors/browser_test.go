@@ -24,9 +24,9 @@ import (
 	"github.com/assent-epm/assent/e2e/testgroup"
 )
 
-// browser is one person's browser. Whatever it logs as an error that the test
+// screen is one person's browser. Whatever it logs as an error that the test
 // does not expect, a refusal by the page's policy above all, fails the test.
-type browser struct {
+type screen struct {
 	t   *testing.T
 	ctx context.Context
 	url string // by name: passkeys belong to names
@@ -38,7 +38,7 @@ type browser struct {
 
 // browsing starts a controller at the real time, which a browser can not be
 // told otherwise, and a browser beside it.
-func browsing(t *testing.T) (*desk.Desk, *browser) {
+func browsing(t *testing.T) (*desk.Desk, *screen) {
 	t.Helper()
 	testgroup.Need(t, "chromium")
 	if !console.Built() {
@@ -68,7 +68,7 @@ func browsing(t *testing.T) (*desk.Desk, *browser) {
 	if err := chromedp.Run(ctx); err != nil { // the first run's context is the tab's life
 		t.Fatal(err)
 	}
-	b := &browser{t: t, ctx: ctx, url: strings.Replace(d.URL, "127.0.0.1", "localhost", 1)}
+	b := &screen{t: t, ctx: ctx, url: strings.Replace(d.URL, "127.0.0.1", "localhost", 1)}
 	chromedp.ListenTarget(ctx, b.hear)
 	t.Cleanup(b.judge)
 	b.expect("401") // the page asks who it is before anybody signed in
@@ -78,7 +78,7 @@ func browsing(t *testing.T) (*desk.Desk, *browser) {
 	return d, b
 }
 
-func (b *browser) hear(ev any) {
+func (b *screen) hear(ev any) {
 	var text string
 	switch e := ev.(type) {
 	case *runtime.EventExceptionThrown:
@@ -97,13 +97,13 @@ func (b *browser) hear(ev any) {
 }
 
 // expect names a part of a logged error that belongs to the test.
-func (b *browser) expect(part string) {
+func (b *screen) expect(part string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expected = append(b.expected, strings.TrimSpace(part))
 }
 
-func (b *browser) judge() {
+func (b *screen) judge() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.problems {
@@ -117,7 +117,7 @@ func (b *browser) judge() {
 	}
 }
 
-func (b *browser) do(actions ...chromedp.Action) {
+func (b *screen) do(actions ...chromedp.Action) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()
@@ -127,7 +127,7 @@ func (b *browser) do(actions ...chromedp.Action) {
 	}
 }
 
-func (b *browser) text(selector string) string {
+func (b *screen) text(selector string) string {
 	b.t.Helper()
 	var s string
 	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
@@ -139,7 +139,7 @@ func (b *browser) text(selector string) string {
 }
 
 // until waits for a condition in the page.
-func (b *browser) until(js string) {
+func (b *screen) until(js string) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate(`new Promise((done, fail) => {
 		const good = () => { try { return Boolean(`+js+`); } catch { return false; } };
@@ -149,51 +149,51 @@ func (b *browser) until(js string) {
 	})`, nil, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 }
 
-func (b *browser) reads(selector, text string) {
+func (b *screen) reads(selector, text string) {
 	b.t.Helper()
 	b.until(`(document.querySelector(` + quoted(selector) + `)?.innerText ?? "").includes(` + quoted(text) + `)`)
 }
 
-func (b *browser) clicks(selector string) {
+func (b *screen) clicks(selector string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector), chromedp.Click(selector))
 }
 
 // says clicks the button with this text.
-func (b *browser) says(text string) {
+func (b *screen) says(text string) {
 	b.t.Helper()
 	b.until(`[...document.querySelectorAll("button:enabled")].some((e) => e.innerText.trim() === ` + quoted(text) + `)`)
 	b.do(chromedp.Evaluate(`[...document.querySelectorAll("button:enabled")].find((e) => e.innerText.trim() === `+quoted(text)+`).click()`, nil))
 }
 
-func (b *browser) types(selector, text string) {
+func (b *screen) types(selector, text string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(selector), chromedp.SendKeys(selector, text))
 }
 
-func (b *browser) opens(hash string) {
+func (b *screen) opens(hash string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.url+"/"+hash))
 }
 
-func (b *browser) size(width, height int64) {
+func (b *screen) size(width, height int64) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(float64(map[bool]int{true: 2, false: 1}[width < 700]))),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
 }
 
 // phone is a browser in one hand.
-func (b *browser) phone() { b.size(390, 844) }
+func (b *screen) phone() { b.size(390, 844) }
 
 // signsIn goes through the form of login and password.
-func (b *browser) signsIn(login string) {
+func (b *screen) signsIn(login string) {
 	b.t.Helper()
 	b.types("input[name=login]", login)
 	b.types("input[name=password]", desk.Password)
 	b.clicks(".card form .primary")
 }
 
-func (b *browser) signsOut() {
+func (b *screen) signsOut() {
 	b.t.Helper()
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(b.url+"/#/"))
 	b.clicks(".me > button")
@@ -202,7 +202,7 @@ func (b *browser) signsOut() {
 }
 
 // authenticator gives the browser a passkey store that says yes by itself.
-func (b *browser) authenticator() {
+func (b *screen) authenticator() {
 	b.t.Helper()
 	b.do(webauthn.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2,
@@ -213,7 +213,7 @@ func (b *browser) authenticator() {
 }
 
 // picture writes what is on the screen into .artifacts, for people to look at.
-func (b *browser) picture(name string) {
+func (b *screen) picture(name string) {
 	b.t.Helper()
 	var png []byte
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
@@ -251,7 +251,7 @@ func await(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwa
 
 // everyPage runs a script in each page that is opened from now on, before the
 // page's own.
-func (b *browser) everyPage(js string) {
+func (b *screen) everyPage(js string) {
 	b.t.Helper()
 	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := page.AddScriptToEvaluateOnNewDocument(js).Do(ctx)
@@ -260,7 +260,7 @@ func (b *browser) everyPage(js string) {
 }
 
 // signsOutTo signs out and opens a page, which asks who it is.
-func (b *browser) signsOutTo(hash string) {
+func (b *screen) signsOutTo(hash string) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate(`fetch("/api/v1/sessions", {method: "DELETE"}).then((r) => r.status)`, nil, await))
 	b.opens(hash)
