@@ -24,6 +24,7 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		path = strings.Replace(path, "{name}", "services", 1)
 	}
 	path = strings.NewReplacer("{name}", "waiting-times", "{event}", "1", "{version}", "1").Replace(path)
+	path = strings.Replace(path, "{user_code}", "ABCD-EFGH", 1)
 	if !strings.Contains(path, "{id}") {
 		return path
 	}
@@ -63,11 +64,15 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		id = b.alert(t, fmt.Sprintf("Alert %d", n))
 	case strings.Contains(path, "/deliveries/"):
 		id = b.delivery(t, n)
+	case strings.Contains(path, "/identity-providers/"):
+		id = must[client.Provider](t)(b.admin.AddProvider(ctx, client.NewProvider{Name: fmt.Sprintf("P %d", n), Issuer: fmt.Sprintf("https://p%d.example.com", n), ClientID: "assent"})).ID
 	case strings.Contains(path, "/links/"):
 		id = must[client.Link](t)(client.Post[client.Link](ctx, b.admin, "/links", client.NewLink{Account: b.someone(t, "l", n), Endpoint: new(string(ep)), User: new("eve")})).ID
 	case strings.Contains(path, "/delegations/"):
 		id = must[client.Delegation](t)(client.Post[client.Delegation](ctx, b.admin, "/delegations", client.NewDelegation{User: b.someone(t, "a", n),
 			Delegate: b.someone(t, "b", n), Until: time.Now().Add(time.Hour)})).ID
+	case strings.Contains(path, "/passkeys/"):
+		id = "pk_019aa8d2-7777-7c41-9d10-3b1f0c5f2a77"
 	case strings.Contains(path, "/users/"):
 		id = must[client.User](t)(client.Post[client.User](ctx, b.admin, "/users", client.NewUser{Login: fmt.Sprintf("u%d", n)})).ID
 	case strings.Contains(path, "/rules/proposals/"):
@@ -174,6 +179,12 @@ func (b *bed) bodyOf(t *testing.T, name string, n int, example []byte) []byte {
 // bodyFor is a body that works, for operations whose example does not.
 func bodyFor(name string, n int, example []byte) []byte {
 	switch name {
+	case "POST /api/v1/identity-providers":
+		return fmt.Appendf(nil, `{"name":"N %d","issuer":"https://n%d.example.com","client_id":"assent"}`, n, n)
+	case "PUT /api/v1/identity-providers/{id}":
+		return []byte(`{"enabled":false}`)
+	case "PUT /api/v1/directory":
+		return []byte(`{"groups":[{"external_id":"8a1f","roles":["approver"]}]}`)
 	case "POST /api/v1/users":
 		return fmt.Appendf(nil, `{"login":"n%d"}`, n)
 	case "POST /api/v1/tokens", "POST /api/v1/enrollment-tokens":

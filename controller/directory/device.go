@@ -55,7 +55,7 @@ const codeAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // AskDevice begins the sign-in of a device that calls itself name. Anybody may,
 // within the limits of an address and of all.
 func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDevice, error) {
-	if err := d.limit(address); err != nil {
+	if err := d.limit(d.asked, address); err != nil {
 		return NewDevice{}, err
 	}
 	name = strings.TrimSpace(name)
@@ -149,7 +149,7 @@ func (d *Directory) RedeemDevice(ctx context.Context, code, address string) (t s
 
 // unknownDevice counts guesses.
 func (d *Directory) unknownDevice(address string) error {
-	if err := d.limit(address); err != nil {
+	if err := d.limit(d.guessed, address); err != nil {
 		return err
 	}
 	return ErrDeviceExpired

@@ -48,7 +48,9 @@ type Config struct {
 type Directory struct {
 	cfg     Config
 	outside *http.Client  // bounded in time and size
-	tries   *auth.Limiter // of signing in and of devices, by address
+	tries   *auth.Limiter // of signing in, by address
+	asked   *auth.Limiter // of devices that begin, by address
+	guessed *auth.Limiter // of codes of devices that there are not, by address
 	codes   *auth.Limiter // of typed codes, by account
 
 	mu    sync.Mutex // guards the fields below
@@ -64,7 +66,8 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Directory{cfg: cfg, outside: bound(cfg.Outside), tries: auth.NewLimiter(1.0/3, 20, 10_000), codes: auth.NewLimiter(1.0/6, 10, 10_000),
+	return &Directory{cfg: cfg, outside: bound(cfg.Outside), tries: auth.NewLimiter(1.0/3, 20, 10_000), asked: auth.NewLimiter(1.0/3, 20, 10_000),
+		guessed: auth.NewLimiter(1.0/3, 20, 10_000), codes: auth.NewLimiter(1.0/6, 10, 10_000),
 		known: map[store.ProviderID]*discovered{}, polls: map[string]poll{}}, nil
 }
 
@@ -104,8 +107,8 @@ func (d *Directory) update(ctx context.Context, fn func(*store.Tx) error) error 
 }
 
 // limit takes one try of an address.
-func (d *Directory) limit(address string) error {
-	if wait := d.tries.TakeOrWait(address, d.cfg.Now()); wait > 0 {
+func (d *Directory) limit(of *auth.Limiter, address string) error {
+	if wait := of.TakeOrWait(address, d.cfg.Now()); wait > 0 {
 		return &auth.RateError{Wait: wait}
 	}
 	return nil

@@ -56,7 +56,7 @@ const cookiePurpose = "sign-in with a provider"
 // Begin begins signing in with a provider, named by its id: the address to send
 // the browser to, and the text of a cookie that it must bring back.
 func (d *Directory) Begin(ctx context.Context, id store.ProviderID, returnTo, address string) (to, cookie string, err error) {
-	if err := d.limit(address); err != nil {
+	if err := d.limit(d.tries, address); err != nil {
 		return "", "", err
 	}
 	if returnTo, err = checkReturn(returnTo); err != nil {
@@ -133,7 +133,7 @@ func (d *Directory) oauth(found *oidc.Provider, p store.Provider) (*oauth2.Confi
 // and the page to go on to; every refusal is a [*Refusal] or
 // [auth.ErrRate], and is in the audit log.
 func (d *Directory) Finish(ctx context.Context, query url.Values, cookie, address string) (session, returnTo string, err error) {
-	if err := d.limit(address); err != nil {
+	if err := d.limit(d.tries, address); err != nil {
 		return "", "", err
 	}
 	user, returnTo, err := d.finish(ctx, query, cookie)

@@ -33,7 +33,7 @@ type EditProvider struct {
 
 // Limits of providers.
 const (
-	maxProviders = 50
+	maxProviders = 100
 	maxDomains   = 200
 	maxScopes    = 30
 	idPrefix     = "idp_"
