@@ -72,6 +72,8 @@ type Config struct {
 	Log          *slog.Logger
 	Now          func() time.Time // nil = time.Now
 
+	// EventWrite is how long a reader of events may take for what is sent, 0 = the default.
+	EventWrite time.Duration
 	// Tune changes the gateway's times and limits, for tests; may be nil.
 	Tune func(*gateway.Config)
 	// FailPoint is for tests of crashes, see [store.Config].
@@ -305,7 +307,7 @@ func (c *Controller) openAPI() error {
 		Directory: c.people, Public: c.URL, Providers: c.providers,
 		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
 		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
-		Now: c.cfg.Now, Log: c.cfg.Log})
+		Now: c.cfg.Now, Log: c.cfg.Log, EventWrite: c.cfg.EventWrite})
 	if err != nil {
 		return fmt.Errorf("open the REST door: %w", err)
 	}

@@ -63,6 +63,8 @@ type Config struct {
 	Providers func(context.Context) ([]client.SignInProvider, error)
 	Now       func() time.Time
 	Log       *slog.Logger
+	// EventWrite is how long a reader of events may take for what is sent, 0 = 20 s.
+	EventWrite time.Duration
 }
 
 type server struct {
@@ -74,11 +76,14 @@ type server struct {
 	cookieName string
 	stop       chan struct{} // closed when streams shall end
 	stopOnce   sync.Once
+	hub        *hub
 
 	mu      sync.Mutex // guards the fields below
 	streams map[elevation.UserID]int
-	known   accounts
-	knownAt time.Time
+	// allStreams are those of everybody.
+	allStreams int
+	known      accounts
+	knownAt    time.Time
 }
 
 // API is the door. Use [New].
@@ -92,6 +97,10 @@ type API struct {
 func New(cfg Config) (*API, error) {
 	s := &server{cfg: cfg, mux: http.NewServeMux(), paths: map[string][]string{}, stop: make(chan struct{}),
 		streams: map[elevation.UserID]int{}, cookieName: cfg.Cookie}
+	s.hub = newHub(s)
+	if s.cfg.EventWrite <= 0 {
+		s.cfg.EventWrite = eventWrite
+	}
 	if cfg.Secure {
 		s.cookieName = "__Host-" + cfg.Cookie
 	}

@@ -2,20 +2,16 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
-	"github.com/assent-epm/assent/controller/client"
-	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -24,9 +20,11 @@ import (
 const (
 	keepAlive      = 15 * time.Second // a comment line
 	recheck        = 5 * time.Second  // is the caller still who they were
-	eventWrite     = 20 * time.Second // a reader that takes longer is cut off and resumes
+	eventWrite     = 20 * time.Second // a reader that takes longer is cut off and resumes, see Config
 	eventBatch     = 200
+	writeAtOnce    = 64 << 10
 	streamsPerUser = 16
+	streamsAtOnce  = 1000
 	catchUp        = 20_000 // events that are looked through for who does not read the whole log
 )
 
@@ -44,6 +42,7 @@ type follower struct {
 	r     *http.Request
 	act   auth.Actor
 	after uint64
+	told  uint64 // the last event that the caller has the id of
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) error {
@@ -66,7 +65,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) 
 		return err
 	}
 	after, reset := goOn(r.Header.Get("Last-Event-ID"), head, mayReadAudit(act) == nil)
-	f.after = after
+	f.after, f.told = after, after
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
@@ -74,7 +73,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) 
 	if reset {
 		first = fmt.Sprintf("event: reset\nid: %d\ndata: {}\n\n", head)
 	}
-	if f.send(first) == nil {
+	if f.send([]byte(first)) == nil {
 		f.run()
 	}
 	return nil
@@ -98,13 +97,18 @@ func goOn(last string, head uint64, whole bool) (after uint64, reset bool) {
 func (s *server) openStream(user elevation.UserID) (release func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.streams[user] >= streamsPerUser {
+	switch {
+	case s.streams[user] >= streamsPerUser:
 		return nil, fmt.Errorf("%w: %d event streams are open already", elevation.ErrLimit, streamsPerUser)
+	case s.allStreams >= streamsAtOnce:
+		return nil, fmt.Errorf("%w: %d event streams of everybody together are open already", elevation.ErrLimit, streamsAtOnce)
 	}
 	s.streams[user]++
+	s.allStreams++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.allStreams--
 		if s.streams[user]--; s.streams[user] == 0 {
 			delete(s.streams, user)
 		}
@@ -116,32 +120,25 @@ func (s *server) lastSeq(ctx context.Context) (uint64, error) {
 	return head.Size, err
 }
 
-// run sends what there is, then waits for more. It ends when the peer is gone,
-// the caller is signed out or disabled, or the controller stops.
+// run sends what there is, then waits for more. It ends when the peer is gone or
+// reads too slowly, the caller is signed out or disabled, or the controller
+// stops.
 func (f *follower) run() {
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
 	check := time.NewTicker(recheck)
 	defer check.Stop()
 	for {
-		news := f.s.cfg.Sequencer.Placed()
-		more, err := f.batch()
-		if err != nil {
+		list, behind, news, err := f.s.hub.after(f.r.Context(), f.after)
+		switch {
+		case err != nil:
 			return
-		}
-		if more {
-			continue
-		}
-		select {
-		case <-news:
-		case <-alive.C:
-			err = f.send(": still here\n\n")
-		case <-check.C:
-			f.act, err = f.s.door.recognise(f.r)
-		case <-f.s.stop:
-			return
-		case <-f.r.Context().Done():
-			return
+		case behind:
+			err = f.catchUp()
+		case len(list) > 0:
+			err = f.pass(list)
+		default:
+			err = f.wait(news, alive.C, check.C)
 		}
 		if err != nil {
 			return
@@ -149,70 +146,95 @@ func (f *follower) run() {
 	}
 }
 
-// batch sends the next events; more says that there may be others.
-func (f *follower) batch() (more bool, err error) {
+// errOver ends a stream.
+var errOver = errors.New("the stream is over")
+
+// wait returns when there may be something to send.
+func (f *follower) wait(news <-chan struct{}, alive, check <-chan time.Time) (err error) {
+	select {
+	case <-news:
+		return nil
+	case <-alive:
+		return f.send(f.stillHere())
+	case <-check:
+		f.act, err = f.s.door.recognise(f.r)
+		return err
+	case <-f.s.stop:
+		return errOver
+	case <-f.r.Context().Done():
+		return errOver
+	}
+}
+
+// stillHere is a comment. With much that the caller may not see since the last
+// event, it also says from where to go on, so that going on stays cheap.
+func (f *follower) stillHere() []byte {
+	if f.after < f.told+catchUp/2 {
+		return []byte(": still here\n\n")
+	}
+	f.told = f.after
+	return fmt.Appendf(nil, ": still here\nid: %d\n\n", f.after)
+}
+
+// pass sends events that are kept for all.
+func (f *follower) pass(list []*kept) error {
+	var out []byte
+	for _, k := range list {
+		text, err := f.s.hub.text(f.r.Context(), k, f.act)
+		if err != nil {
+			return err
+		}
+		f.after = k.event.Seq
+		if text != nil {
+			out, f.told = append(out, text...), f.after
+		}
+		if len(out) > writeAtOnce {
+			if err := f.send(out); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return f.send(out)
+}
+
+// catchUp sends the next events out of the log, for a stream that is behind what
+// is kept for all.
+func (f *follower) catchUp() error {
+	select {
+	case <-f.s.stop:
+		return errOver
+	default:
+	}
 	var events []audit.Event
-	err = f.s.cfg.Store.View(f.r.Context(), func(tx *store.Tx) error {
+	err := f.s.cfg.Store.View(f.r.Context(), func(tx *store.Tx) (err error) {
 		events, err = tx.Events(f.after, eventBatch, store.EventFilter{})
 		return err
 	})
 	if err != nil {
-		return false, err
-	}
-	for _, e := range events {
-		live, ok, err := f.live(e)
-		if err != nil {
-			return false, err
-		}
-		f.after = e.Seq
-		if !ok {
-			continue
-		}
-		raw, err := json.Marshal(live)
-		if err != nil {
-			return false, err
-		}
-		if err := f.send(fmt.Sprintf("event: %s\nid: %d\ndata: %s\n\n", live.Kind, live.Seq, raw)); err != nil {
-			return false, err
-		}
-	}
-	return len(events) == eventBatch, nil
-}
-
-// live is what this caller may see of an event: those who read the audit log
-// see every one, others the events of requests that they may see.
-func (f *follower) live(e audit.Event) (client.LiveEvent, bool, error) {
-	l := client.LiveEvent{AuditEvent: auditEvent(e)}
-	whole := mayReadAudit(f.act) == nil
-	kind := e.Kind.String()
-	ofRequest := strings.HasPrefix(kind, "request.") || strings.HasPrefix(kind, "grant.")
-	if !whole && !ofRequest {
-		return l, false, nil
-	}
-	if e.Request != "" {
-		v, err := f.s.cfg.Queue.Get(f.r.Context(), f.act, e.Request)
-		switch {
-		case err == nil && e.Kind == audit.RequestNoted && !v.Notes && !whole:
-			return l, false, nil
-		case err == nil:
-			req := f.s.requestOf(v, f.s.names(f.r.Context()))
-			l.Request = &req
-			if by := queue.Veil(f.act, e.Actor); v.Veiled && by != e.Actor {
-				l.Actor = client.AuditActor{Kind: string(by.Kind), Name: by.Name}
-			}
-		case !errors.Is(err, elevation.ErrNotFound) && !errors.Is(err, elevation.ErrNotAllowed):
-			return l, false, err
-		}
-	}
-	return l, whole || l.Request != nil, nil
-}
-
-func (f *follower) send(text string) error {
-	rc := http.NewResponseController(f.w)
-	if err := rc.SetWriteDeadline(time.Now().Add(eventWrite)); err != nil {
 		return err
 	}
-	if _, err := f.w.Write([]byte(text)); err != nil {
+	list := make([]*kept, len(events))
+	for i, e := range events {
+		list[i] = &kept{event: e, gone: true} // its text is for this stream alone
+		if e.Request != "" {
+			list[i].about = &glimpse{}
+		}
+	}
+	return f.pass(list)
+}
+
+// send writes text. A reader that does not take it in time is cut off; they can go
+// on after the last event that they got.
+func (f *follower) send(text []byte) error {
+	rc := http.NewResponseController(f.w)
+	if err := rc.SetWriteDeadline(time.Now().Add(f.s.cfg.EventWrite)); err != nil {
+		return err
+	}
+	if _, err := f.w.Write(text); err != nil {
 		return err
 	}
 	return rc.Flush()

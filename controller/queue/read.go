@@ -91,14 +91,19 @@ func (l loaded) visible(a auth.Actor) error {
 }
 
 func (q *Queue) view(tx *store.Tx, a auth.Actor, l loaded, now time.Time) (View, error) {
-	v := View{Notes: l.notes(a), Veiled: l.hides(a), Request: l.shown(a), Account: l.account(), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint)}
-	v.Delivery = l.r.Delivery(v.Connected)
 	if !waits(l.r, now) {
-		return v, nil
+		return q.viewOf(a, l, outlook{}, now), nil
 	}
 	o, err := q.outlook(tx, l, l.hides(a), now)
-	v.CanAnswer, v.CanAnswerFrom, v.UsualWait, v.Position = o.who, o.from, o.usual, o.place
-	return v, err
+	return q.viewOf(a, l, o, now), err
+}
+
+// viewOf puts a view together. o is empty unless the request waits.
+func (q *Queue) viewOf(a auth.Actor, l loaded, o outlook, now time.Time) View {
+	v := View{Notes: l.notes(a), Veiled: l.hides(a), Request: l.shown(a), Account: l.account(), Endpoint: l.ep, State: l.r.State(now), Connected: q.cfg.Connected(l.r.Endpoint),
+		CanAnswer: o.who, CanAnswerFrom: o.from, UsualWait: o.usual, Position: o.place}
+	v.Delivery = l.r.Delivery(v.Connected)
+	return v
 }
 
 // outlook is what a waiting requester is told.
