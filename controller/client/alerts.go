@@ -10,24 +10,26 @@ import (
 // ChannelConfig is how a channel reaches its other side. Which fields count, the
 // kind says. Secrets are written and never answered.
 type ChannelConfig struct {
-	URL       *string            `json:"url,omitempty" maxLength:"2000" example:"https://example.org/hook" doc:"webhook: where to. sms: the provider, when it is another one."`
-	Template  *string            `json:"template,omitempty" maxLength:"64" example:"slack" doc:"webhook: slack, teams, jira, servicenow or pagerduty; none sends {type, timestamp, data}."`
-	Body      *string            `json:"body,omitempty" maxLength:"16384" doc:"webhook: a template of one's own."`
-	Headers   *map[string]string `json:"headers,omitempty" doc:"webhook: added to each call. Values are never answered; an empty value keeps the one that is set."`
-	Secret    *string            `json:"secret,omitempty" maxLength:"200" doc:"webhook: whsec_ and base64; made and answered once when none is given."`
-	Host      *string            `json:"host,omitempty" maxLength:"253" example:"mail.example.org" doc:"email"`
-	Port      *int64             `json:"port,omitempty" minimum:"1" maximum:"65535" example:"587" doc:"email"`
-	TLS       any                `json:"tls,omitempty" doc:"email: starttls, implicit or none. syslog: true or false."`
-	Username  *string            `json:"username,omitempty" maxLength:"256" example:"assent" doc:"email"`
-	Password  *string            `json:"password,omitempty" maxLength:"1000" doc:"email; never answered"`
-	From      *string            `json:"from,omitempty" maxLength:"320" example:"assent@example.org" doc:"email, sms: the sender."`
-	Account   *string            `json:"account,omitempty" maxLength:"64" doc:"sms"`
-	AuthToken *string            `json:"auth_token,omitempty" maxLength:"1000" doc:"sms; never answered"`
-	Address   *string            `json:"address,omitempty" maxLength:"260" example:"logs.example.org:6514" doc:"syslog: host:port"`
-	CAPEM     *string            `json:"ca_pem,omitempty" maxLength:"32768" doc:"email, syslog: whose certificates are believed, in place of the system's."`
-	Format    *string            `json:"format,omitempty" enum:"rfc5424,cef,ocsf" doc:"syslog"`
-	Stream    *bool              `json:"stream,omitempty" doc:"syslog: the whole audit log from a saved cursor."`
-	Facility  *int64             `json:"facility,omitempty" minimum:"0" maximum:"23" doc:"syslog"`
+	URL        *string            `json:"url,omitempty" maxLength:"2000" example:"https://example.org/hook" doc:"webhook: where to. sms: the provider, when it is another one."`
+	Template   *string            `json:"template,omitempty" maxLength:"64" example:"slack" doc:"webhook: slack, teams, jira, servicenow or pagerduty; none sends {type, timestamp, data}."`
+	Body       *string            `json:"body,omitempty" maxLength:"16384" doc:"webhook: a template of one's own."`
+	Headers    *map[string]string `json:"headers,omitempty" doc:"webhook: added to each call. Values are never answered; an empty value keeps the one that is set."`
+	Secret     *string            `json:"secret,omitempty" maxLength:"200" doc:"webhook: whsec_ and base64; made and answered once when none is given."`
+	Options    *map[string]string `json:"options,omitempty" doc:"webhook: what a template needs, like the project of jira."`
+	RoutingKey *string            `json:"routing_key,omitempty" maxLength:"200" doc:"webhook, pagerduty; never answered"`
+	Host       *string            `json:"host,omitempty" maxLength:"253" example:"mail.example.org" doc:"email"`
+	Port       *int64             `json:"port,omitempty" minimum:"1" maximum:"65535" example:"587" doc:"email"`
+	TLS        any                `json:"tls,omitempty" doc:"email: starttls, implicit or none. syslog: true or false."`
+	Username   *string            `json:"username,omitempty" maxLength:"256" example:"assent" doc:"email"`
+	Password   *string            `json:"password,omitempty" maxLength:"1000" doc:"email; never answered"`
+	From       *string            `json:"from,omitempty" maxLength:"320" example:"assent@example.org" doc:"email, sms: the sender."`
+	Account    *string            `json:"account,omitempty" maxLength:"64" doc:"sms"`
+	AuthToken  *string            `json:"auth_token,omitempty" maxLength:"1000" doc:"sms; never answered"`
+	Address    *string            `json:"address,omitempty" maxLength:"260" example:"logs.example.org:6514" doc:"syslog: host:port"`
+	CAPEM      *string            `json:"ca_pem,omitempty" maxLength:"32768" doc:"email, syslog: whose certificates are believed, in place of the system's."`
+	Format     *string            `json:"format,omitempty" enum:"rfc5424,cef,ocsf" doc:"syslog"`
+	Stream     *bool              `json:"stream,omitempty" doc:"syslog: the whole audit log from a saved cursor."`
+	Facility   *int64             `json:"facility,omitempty" minimum:"0" maximum:"23" doc:"syslog"`
 }
 
 // NewChannel asks for a channel.

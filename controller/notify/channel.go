@@ -31,7 +31,7 @@ func (n *Notify) sender(ch store.Channel) (Sender, error) {
 	if err != nil {
 		return nil, errors.New("the secrets of the channel can not be read with this controller's key; set them again")
 	}
-	return open(Channel{ID: ch.ID, Name: ch.Name, Kind: ch.Kind, Config: config}, n.deps())
+	return n.open(Channel{ID: ch.ID, Name: ch.Name, Kind: ch.Kind, Config: config}, n.deps())
 }
 
 // SealChannel checks the configuration of a channel, completes it with those
@@ -59,7 +59,7 @@ func (n *Notify) SealChannel(id, kind string, old []byte, config json.RawMessage
 	if len(whole) > maxConfig {
 		return nil, "", fmt.Errorf("%w: the configuration of a channel is larger than %d bytes", elevation.ErrInvalid, maxConfig)
 	}
-	s, err := open(Channel{ID: id, Kind: kind, Config: whole}, n.deps())
+	s, err := n.open(Channel{ID: id, Kind: kind, Config: whole}, n.deps())
 	if err != nil {
 		return nil, "", err
 	}

@@ -14,6 +14,7 @@ const (
 	gather    = 3 * time.Millisecond // after a wake-up, so that one step takes a burst of commits
 	slowPoll  = 30 * time.Second     // the fallback when a wake-up was lost
 	tryAgain  = time.Second          // after an error of the database
+	recheck   = 2 * time.Second      // while something waits for its time: clocks are set
 	batch     = 100                  // events of one step
 	keepHead  = 5000                 // so many events without anything to tell may be looked at again after a crash
 	keepFor   = 30 * 24 * time.Hour  // what was told is kept so long
@@ -42,7 +43,7 @@ func (n *Notify) follow(ctx context.Context) {
 		case more:
 			continue
 		case !next.IsZero():
-			pause = min(pause, next.Sub(n.cfg.Now()))
+			pause = min(n.look, next.Sub(n.cfg.Now()))
 		}
 		if now := n.cfg.Now(); now.Sub(tidied) >= tidyEvery || now.Before(tidied) {
 			tidied = now

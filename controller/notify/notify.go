@@ -60,6 +60,8 @@ type Config struct {
 type Notify struct {
 	cfg   Config
 	tests chan struct{} // slots for messages that are sent to try a channel
+	open  func(Channel, Deps) (Sender, error)
+	look  time.Duration // while something waits for its time
 
 	changed chan struct{} // 1; channels came, went or changed
 	sure    time.Duration // so long after it was written a log server has a line
@@ -86,7 +88,7 @@ func New(ctx context.Context, cfg Config) (*Notify, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Notify{cfg: cfg, tests: make(chan struct{}, 4), changed: make(chan struct{}, 1), sure: streamSure, workers: map[string]*worker{}}
+	n := &Notify{cfg: cfg, open: open, look: recheck, tests: make(chan struct{}, 4), changed: make(chan struct{}, 1), sure: streamSure, workers: map[string]*worker{}}
 	err := cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 		n.head, err = tx.NotifyHead()
 		return err

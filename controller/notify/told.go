@@ -200,18 +200,14 @@ func (n *Notify) planPerson(tx *store.Tx, a store.Alert, c cause, u store.User, 
 		return err
 	}
 	digest, quiet := a.Body.Digest, elevation.Hours{}
-	if p.Notify.Chosen {
-		chosen := slices.DeleteFunc(slices.Clone(p.Notify.Channels), func(id string) bool {
-			ch, ok := n.known.channels[id]
-			return !ok || !ch.DisabledAt.IsZero() || !ToPeople(ch.Kind) || a.Body.Mandatory && slices.Contains(channels, id)
-		})
-		if a.Body.Mandatory {
-			chosen = append(slices.Clone(channels), chosen...)
-		}
-		channels = chosen
-	}
 	if !a.Body.Mandatory {
 		digest, quiet = max(digest, p.Notify.Digest), quietHours(p.Notify)
+		if p.Notify.Chosen {
+			channels = slices.DeleteFunc(slices.Clone(p.Notify.Channels), func(id string) bool {
+				ch, ok := n.known.channels[id]
+				return !ok || !ch.DisabledAt.IsZero() || !ToPeople(ch.Kind)
+			})
+		}
 	}
 	for _, id := range channels {
 		d := store.Delivery{Alert: a.ID, Channel: id, User: u.ID, Lane: id + " " + string(u.ID), Gather: digest > 0, Mandatory: a.Body.Mandatory}

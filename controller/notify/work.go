@@ -69,7 +69,7 @@ func (w *worker) run(ctx context.Context) {
 			}
 			wake, pause = nil, tryAgain
 		case !next.IsZero():
-			pause = min(pause, next.Sub(w.n.cfg.Now()))
+			pause = min(w.n.look, next.Sub(w.n.cfg.Now()))
 		}
 		if pause > 0 && !waitFor(ctx, wake, pause) {
 			return
