@@ -75,7 +75,7 @@ func TestTypesAgree(t *testing.T) {
 		client.Publisher{}, client.Priority{}, client.Window{}, client.Granted{}, client.Approvals{}, client.Stage{}, client.Review{},
 		client.Question{}, client.Claim{}, client.Note{}, client.Escalation{}, client.Nudges{}, client.AfterReview{}, client.Decision{}, client.Grant{}, client.Caution{}, client.Queue{}, client.TimelineItem{}, client.Explanation{},
 		client.TraceLine{}, client.Me{}, client.HeadStarts{}, client.SignInPage{}, client.SignInProvider{}, client.Ceremony{}, client.PasskeyAnswer{}, client.Factors{},
-		client.Passkey{}, client.TOTPSecret{}, client.CannedTexts{}, client.MySettings{}, client.MyNotify{}, client.MyView{}} {
+		client.Passkey{}, client.TOTPSecret{}, client.CannedTexts{}, client.MySettings{}, client.MyNotify{}, client.MyView{}, client.DeviceAsked{}} {
 		typ := reflect.TypeOf(v)
 		known := fields[typ.Name()]
 		for i := range typ.NumField() {

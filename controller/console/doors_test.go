@@ -3,6 +3,7 @@ package console_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,47 @@ func TestAddressPutsNoWordsIntoThePage(t *testing.T) {
 	b.do(chromedp.Location(&address))
 	if strings.Contains(address, "error") {
 		t.Errorf("the failure stays in the address %q", address)
+	}
+	d.doors.providers = []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
+	b.open(d.url, "#/sign-in?error=Example+ID+did+not+let+you+sign+in.")
+	b.reads(".card .note.no", "Example ID did not let you sign in.")
+	b.open(d.url, "#/sign-in?error=Nobody+you+know+did+not+let+you+sign+in.")
+	b.reads(".card .note.no", "The provider did not sign you in")
+}
+
+// What the controller says after a provider's answer is what the page knows.
+func TestRefusalsAgree(t *testing.T) {
+	raw, err := os.ReadFile("src/refusals.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../directory/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`(?:refusal|turnAway)\((?:w, r, )?([\w.]+ ?\+ ?)?"([^"]*)"( ?\+ ?[\w.]+ ?\+ ?"[^"]*")?|(?:beginAgain|notChecked)(\s*)= "([^"]*)"`)
+	seen := 0
+	for _, f := range append(files, "../api/oidc.go") {
+		source, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range call.FindAllStringSubmatch(string(source), -1) {
+			said := m[2] + m[5]
+			if m[1] != "" {
+				said = "{provider}" + said
+			}
+			if _, rest, more := strings.Cut(m[3], `"`); more {
+				said += "{provider}" + strings.TrimSuffix(rest, `"`)
+			}
+			seen++
+			if !strings.HasSuffix(f, "_test.go") && !strings.Contains(string(raw), `"`+said+`"`) {
+				t.Errorf("src/refusals.ts does not know %q of %s", said, f)
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("%d sentences were found", seen)
 	}
 }
 

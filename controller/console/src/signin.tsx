@@ -8,6 +8,7 @@ import { CodeField } from "./fields";
 import { span } from "./format";
 import { Icon, type IconName } from "./icons";
 import { canAutofill, hasPasskeys, use } from "./passkey";
+import { refusal } from "./refusals";
 import { route } from "./route";
 import { me, now, signedOut, signIn } from "./state";
 import { Plain } from "./text";
@@ -19,6 +20,7 @@ const doors = signal<SignInPage | null>(null); // null: not known yet
 const busy = signal(""); // what is tried
 const fault = signal("");
 const closedUntil = signal(0); // this clock: no tries are taken before
+const turnedAway = signal(""); // by a provider, in the words of the address
 const half = signal<Known | null>(null); // right so far; the code is missing
 
 // learnDoors asks what there is to sign in with. Without an answer there is the
@@ -34,7 +36,7 @@ export async function learnDoors(): Promise<void> {
 async function attempt(name: string, act: () => Promise<void>): Promise<void> {
   if (busy.value !== "") return;
   busy.value = name;
-  fault.value = "";
+  fault.value = turnedAway.value = "";
   try {
     await act();
     half.value = null;
@@ -133,18 +135,12 @@ export async function signInByLink(): Promise<boolean> {
   const r = route.value;
   if (r.page !== "sign-in") return false;
   history.replaceState(null, "", location.pathname + "#/");
-  if (r.error !== "") fault.value = failures[r.error] ?? failures["failed"] ?? "";
+  turnedAway.value = r.error;
   if (r.link === "") return false;
   await attempt("link", () => signIn({ link: r.link }));
   if (fault.value) fault.value += " A link works once: ask for a new one, or sign in another way.";
   return me.value != null;
 }
-
-// What a provider's way back can say. Anybody can write an address, so a text in
-// it is never shown: only these are.
-const failures: Record<string, string> = {
-  failed: "The provider did not sign you in. Try again; if it stays so, tell an administrator the time.",
-};
 
 // --- the page ---
 
@@ -222,6 +218,7 @@ function Code({ known }: { known: Known }): VNode {
 function Door({ title, under, children }: { title: string; under: ComponentChildren; children: ComponentChildren }): VNode {
   const head = useRef<HTMLHeadingElement>(null);
   const wait = closedFor();
+  const said = fault.value || turnedAway.value && refusal(turnedAway.value, (doors.value?.providers ?? []).map((p) => p.name));
   const cluster = doors.value?.cluster ?? "";
   useEffect(() => {
     if (!matchMedia("(pointer: coarse)").matches) document.querySelector<HTMLInputElement>(".card input")?.focus();
@@ -229,7 +226,7 @@ function Door({ title, under, children }: { title: string; under: ComponentChild
   }, [title]);
   let line: ComponentChildren = <p class="mute">{under}</p>;
   if (wait > 0) line = <p class="note warn" role="alert"><Icon name="clock" /><span>Too many tries. You can go on in <b class="tick">{span(wait + 999)}</b>.</span></p>;
-  else if (fault.value) line = <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={fault.value} /></span></p>;
+  else if (said) line = <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={said} /></span></p>;
   else if (signedOut.value) line = <p class="note warn" role="status"><Icon name="warn" /><span>{signedOut.value}</span></p>;
   return (
     <main class="door">

@@ -140,6 +140,7 @@ function leave(everywhere = false): void {
   live.stop(everywhere);
   batch(() => {
     me.value = null;
+    cautions.clear();
     rows.value = new Map();
     recentIDs.value = [];
     acts.value = new Map();
@@ -231,6 +232,7 @@ function take(what: View, page: Page<Request>, append: boolean): void {
       }
     }
     for (const r of page.items) {
+      cautions.set(r.id, r.caution);
       if (!touched.has(r.id)) next.set(r.id, r);
       if (act(r.id).fault !== "" && !act(r.id).busy) setAct(r.id, { fault: "" }); // now it is known
     }
@@ -281,7 +283,7 @@ export function put(r: Request): void {
     if (before && before.state === "pending" && r.state !== "pending") depart(r);
     if (before && waiting(before) && !waiting(r)) total.value = Math.max(0, total.value - 1);
     if (before && !waiting(before) && waiting(r)) total.value++;
-    rows.value = new Map(rows.value).set(r.id, r);
+    rows.value = new Map(rows.value).set(r.id, withCautions(r));
     if (!before && !recentIDs.value.includes(r.id)) recentIDs.value = [r.id, ...recentIDs.value];
   });
 }
@@ -338,7 +340,9 @@ export async function open(id: string): Promise<void> {
   opened.value = true;
   select(id);
   try {
-    put(await call<Request>("GET", `/requests/${encodeURIComponent(id)}`));
+    const r = await call<Request>("GET", `/requests/${encodeURIComponent(id)}`);
+    cautions.set(r.id, r.caution);
+    put(r);
   } catch (e) {
     if (e instanceof Fault && e.status === 401) return lost401();
     missing.value = (e as Error).message;
@@ -355,10 +359,12 @@ export function move(by: number): void {
 
 async function loadStory(id: string): Promise<void> {
   const path = `/requests/${encodeURIComponent(id)}`;
-  const [timeline, explain] = await Promise.allSettled([
+  const [timeline, explain, whole] = await Promise.allSettled([
     call<{ items: TimelineItem[] }>("GET", path + "/timeline"),
     call<Explanation>("GET", path + "/explain"),
+    call<Request>("GET", path),
   ]);
+  if (whole.status === "fulfilled") learnCautions(whole.value);
   if (selected.value !== id) return;
   story.value = {
     id,
@@ -366,6 +372,19 @@ async function loadStory(id: string): Promise<void> {
     explain: explain.status === "fulfilled" ? explain.value : null,
   };
 }
+
+// Events and answers carry a request without what history knows of it; a reading
+// has it. It is kept, and only a reading changes it.
+const cautions = new Map<string, Request["caution"]>();
+
+function learnCautions(r: Request): void {
+  if (cautions.size > 2000) cautions.clear();
+  cautions.set(r.id, r.caution);
+  const known = rows.value.get(r.id);
+  if (known) rows.value = new Map(rows.value).set(r.id, { ...known, caution: r.caution });
+}
+
+const withCautions = (r: Request): Request => ({ ...r, caution: cautions.get(r.id) ?? r.caution });
 
 // --- answers ---
 
