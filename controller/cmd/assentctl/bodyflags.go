@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // bodyFlags gives a verb a flag for each simple field of its body that has none
@@ -62,7 +63,7 @@ func (b *bodyFields) add(t reflect.Type, path []int, prefix string) {
 
 // secret are fields that never stand on a command line.
 func secret(name string) bool {
-	return name == "secret" || name == "auth_token" || strings.HasSuffix(name, "password") || strings.HasSuffix(name, "_secret")
+	return name == "secret" || name == "auth_token" || name == "routing_key" || strings.HasSuffix(name, "password") || strings.HasSuffix(name, "_secret")
 }
 
 func (b *bodyFields) field(flag string, hush bool, f reflect.StructField, kind reflect.Type, at []int) {
@@ -70,7 +71,7 @@ func (b *bodyFields) field(flag string, hush bool, f reflect.StructField, kind r
 	if e := f.Tag.Get("enum"); e != "" {
 		text = strings.TrimSpace(strings.ReplaceAll(e, ",", ", ") + ". " + text)
 	}
-	if text == "" && f.Tag.Get("example") != "" {
+	if text == "" && f.Tag.Get("example") != "" && kind.Kind() != reflect.Bool {
 		text = "for example " + f.Tag.Get("example")
 	}
 	free := func(name string) bool { return flags.Lookup(name) == nil && !global(name) }
@@ -178,4 +179,11 @@ func (a *app) secretFrom(file string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(raw), "\n")
 	return strings.TrimRight(line, "\r"), nil
+}
+
+// givenWith says whether a flag that begins with prefix was given.
+func givenWith(c *cobra.Command, prefix string) bool {
+	given := false
+	c.Flags().Visit(func(f *pflag.Flag) { given = given || strings.HasPrefix(f.Name, prefix) })
+	return given
 }

@@ -139,7 +139,7 @@ func (a *app) tabRequests(mine bool, states ...string) func(*cobra.Command, []st
 			ids := idsOf(all, func(r client.Request) string { return r.ID })
 			var out []string
 			for i, r := range all {
-				name := ending(ids, i, typed)
+				name := shortest(ids, i, typed)
 				if name != "" && !slices.Contains(args, name) && !slices.Contains(args, r.ID) {
 					out = append(out, name+"\t"+inert.Text(cut(r.User.Name+" on "+first(str(r.Endpoint.Name), r.Endpoint.ID)+": "+application(r), 70)))
 				}
@@ -150,9 +150,9 @@ func (a *app) tabRequests(mine bool, states ...string) func(*cobra.Command, []st
 	}
 }
 
-// ending is the shortest ending of an id that no other one has; the whole id where
+// shortest is the shortest ending of an id that no other one has; the whole id where
 // that is what was begun.
-func ending(ids []string, i int, typed string) string {
+func shortest(ids []string, i int, typed string) string {
 	if strings.Contains(typed, "_") {
 		return ids[i]
 	}

@@ -3,20 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
@@ -32,9 +37,12 @@ func TestMain(m *testing.M) {
 // real controller of its own. Besides assentctl they know:
 //
 //	endpoint NAME [k=v…]       an enrolled machine
-//	ask VAR NAME USER ARG…     a request from there; its id goes to $VAR
+//	ask VAR NAME USER ARG…     a request from there; its id goes to $VAR, or is what $VAR has
 //	person LOGIN ROLE          an account; its token goes to $LOGIN
 //	code N assentctl …         the exit code is exactly N
+//	terminal N assentctl …     the same on a terminal, where the file typed is typed in;
+//	                           what stands there afterwards is the file screen
+//	rest METHOD PATH BODY      a call of the first administrator
 //	ending VAR FROM            the last six characters of $FROM
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -56,7 +64,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "ending": ending,
+			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "rest": rest, "terminal": terminal, "ending": ending,
 		},
 	})
 }
@@ -106,7 +114,10 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return err
 	}))
-	id := elevation.NewRequestID(time.Now())
+	id := elevation.RequestID(ts.Getenv(args[0])) // a script may choose it
+	if id == "" {
+		id = elevation.NewRequestID(time.Now())
+	}
 	digest := fmt.Sprintf("%-32s", strings.Join(args[3:], " "))[:32]
 	_, err := c.Queue().Draft(context.Background(), ep.ID, wire.Attempt{Request: id, Attempt: elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo",
 		User: elevation.User{Name: args[2], UID: "1000", Groups: []string{}},
@@ -133,6 +144,36 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func rest(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := client.New(ts.Getenv("ASSENT_URL"), ts.Getenv("ADMIN"))
+	ts.Check(err)
+	ts.Check(c.Call(context.Background(), args[0], args[1], nil, json.RawMessage(strings.Join(args[2:], " ")), nil))
+}
+
+// terminal runs a program on a terminal of 160 columns.
+func terminal(ts *testscript.TestScript, _ bool, args []string) {
+	program, err := exec.LookPath(args[1])
+	ts.Check(err)
+	cmd := exec.Command(program, args[2:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	for _, name := range []string{"ASSENT_URL", "ASSENT_TOKEN", "XDG_CONFIG_HOME", "NO_COLOR", "TERM", "PATH", "TESTSCRIPT_COMMAND"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 160})
+	ts.Check(err)
+	defer tty.Close()
+	if typed, err := os.ReadFile(filepath.Join(cmd.Dir, "typed")); err == nil {
+		_, err = tty.Write(typed)
+		ts.Check(err)
+	}
+	seen, _ := io.ReadAll(tty) // ends with an error where the other side has gone
+	err = cmd.Wait()
+	ts.Check(os.WriteFile(filepath.Join(cmd.Dir, "screen"), seen, 0o600))
+	if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("exit code %s, want %s (%v)\n%s", got, args[0], err, seen)
 	}
 }
 

@@ -257,7 +257,7 @@ func writeTable[T any](w io.Writer, rows []T, cols []column[T], how table) error
 // colours says whether tables have them: on a terminal that knows them, unless
 // somebody does not want them.
 func (a *app) colours() bool {
-	return !a.plain && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb" && a.terminal() > 0
+	return a.terminal() > 0 && !a.plain && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb"
 }
 
 // tint gives a word of a table its colour. What it says stands there without it.

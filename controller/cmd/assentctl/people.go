@@ -165,5 +165,31 @@ func (a *app) token() *cobra.Command {
 		func(out T) error {
 			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, inert.Text(out.Token)); return err })
 		})
-	return noun("token", "API tokens", listOf(a, t), add, deleteOf(a, t))
+	t.names = func(t T) []string { return []string{t.Name} }
+	return noun("token", "API tokens", listOf(a, t), a.viewToken(t), add, deleteOf(a, t))
+}
+
+// viewToken shows one token, which REST has in its list only.
+func (a *app) viewToken(t thing[client.Token]) *cobra.Command {
+	return &cobra.Command{Use: "view ID", Short: "Show one API token, without what it opens", Args: cobra.ExactArgs(1), ValidArgsFunction: tabThings(a, t),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			id, err := find(ctx, c, t, args[0])
+			if err != nil {
+				return err
+			}
+			rows, err := client.All[client.Token](ctx, c, t.path, nil, 0)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				if r.ID == id {
+					return view(a, r, t.id, t.cols)
+				}
+			}
+			return &exitError{code: exitNotFound, err: fmt.Errorf("there is no token %q", args[0])}
+		})}
 }
