@@ -164,7 +164,7 @@ func (c *Controller) open(ctx context.Context) error {
 	if c.notify, err = notify.New(ctx, c.notifyConfig(allowed)); err != nil {
 		return err
 	}
-	c.admin, err = admin.New(ctx, admin.Config{Channels: c.notify, Store: c.store, Passwords: c.accounts, Conditions: conditions,
+	c.admin, err = admin.New(ctx, admin.Config{Channels: c.notify, Secrets: c.keys, Store: c.store, Passwords: c.accounts, Conditions: conditions,
 		CAFingerprint: c.keys.CAFingerprint(), Now: cfg.Now, Log: cfg.Log, Policies: c.keys, Cluster: c.keys.Cluster(),
 		Wake: func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		// Called once rules are applied, when insight is there.

@@ -236,6 +236,11 @@ func matrix() map[string]string {
 		"PUT /api/v1/delegations/{id}":              "nnnnyn users",
 		"DELETE /api/v1/delegations/{id}":           "nnnnyn users",
 		"GET /api/v1/channels":                      "nnynyn",
+		"POST /api/v1/channels/preview":             "nnynyn",
+		"GET /api/v1/hooks":                         "nnnnnn", // only signed in, never by a token
+		"POST /api/v1/hooks":                        "nnnnnn",
+		"DELETE /api/v1/hooks/{id}":                 "nnnnnn",
+		"POST /api/v1/hooks/{id}":                   "nnnnnn", // the signature decides, and there is none
 		"POST /api/v1/channels":                     "nnnnyn",
 		"GET /api/v1/channels/{id}":                 "nnynyn",
 		"PUT /api/v1/channels/{id}":                 "nnnnyn",

@@ -49,6 +49,7 @@ type Config struct {
 	Cluster  string                     // needed with Policies
 	Wake     func(elevation.EndpointID) // a policy waits for the endpoint; nil or must not block
 	Channels ChannelKinds               // nil: there are no alerts
+	Secrets  Secrets                    // nil: there are no hooks
 	Now      func() time.Time
 	Log      *slog.Logger // nil discards
 }
@@ -62,6 +63,9 @@ type Admin struct {
 	checking atomic.Int32                   // texts that are read or wait to be
 	policies atomic.Pointer[store.Policies] // never nil
 	policing sync.Mutex                     // policies are changed and sent one at a time
+
+	hookCalls *auth.Limiter // calls of one hook, and what is written of those that are refused
+	hookTries *auth.Limiter // calls with a wrong signature from one address
 }
 
 // New reads the rules that are in force. Stored rules that this program can not
@@ -71,7 +75,8 @@ func New(ctx context.Context, cfg Config) (*Admin, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2)}
+	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2),
+		hookCalls: auth.NewLimiter(5, 50, 2*maxHooks), hookTries: auth.NewLimiter(1.0/3, 20, 10_000)}
 	if err := a.loadRules(ctx); err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}

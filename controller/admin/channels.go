@@ -25,6 +25,8 @@ type ChannelKinds interface {
 	ChannelTo(id string, sealed []byte) string
 	// TryChannel sends a message now.
 	TryChannel(ctx context.Context, by auth.Actor, ch store.Channel) (store.ChannelTest, error)
+	// PreviewTemplate is what a template makes of an example.
+	PreviewTemplate(template, body, kind string) (out []byte, contentType string, err error)
 	// Wake has what waits for channels looked at.
 	Wake(channels ...string)
 }

@@ -120,6 +120,7 @@ func New(cfg Config) (*API, error) {
 	s.addSettings()
 	s.addChannels()
 	s.addAlerts()
+	s.addHooks()
 	s.addPreferences()
 	s.addAudit()
 	s.addInsight()

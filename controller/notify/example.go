@@ -62,6 +62,11 @@ func Example(kind, public string) Message {
 	return m
 }
 
+// PreviewTemplate is [Preview] with the address of this console.
+func (n *Notify) PreviewTemplate(template, body, kind string) ([]byte, string, error) {
+	return Preview(template, body, kind, n.cfg.Public())
+}
+
 // Preview shows what a template makes of an example: of a shipped one by name, or
 // of a body that somebody writes. Its errors wrap [elevation.ErrInvalid] and say
 // the line.
