@@ -57,16 +57,27 @@ CREATE TABLE lists_head (id INTEGER PRIMARY KEY CHECK (id = 1), pos INTEGER NOT 
 INSERT INTO lists_head(id, pos, redo, relabel) SELECT 1, 0, coalesce(max(pos), 0), 1 FROM requests;
 `
 
+// schemaWords lets the words come behind the lists: rows up to words are in their
+// index.
+const schemaWords = `
+ALTER TABLE lists_head ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
+UPDATE lists_head SET words = pos;
+`
+
 const (
 	listFrom   = 64   // rows in the tail from which on it is taken into the lists
-	listBatch  = 64   // at a time, so that nobody waits long
+	listBatch  = 16   // at a time, so that nobody waits long
 	listAtLast = 4096 // rows in the tail from which on it does not matter who waits
 	listMany   = 1024 // at a time then
 	fillBatch  = 2000 // at a time while the database is opened
+	wordsFrom  = 256  // rows in the lists whose words are not, from which on they are taken in
 )
 
 // headOfLists is the last row that is in the lists.
 const headOfLists = "(SELECT pos FROM lists_head WHERE id = 1)"
+
+// headOfWords is the last row that is in the index of words, at most headOfLists.
+const headOfWords = "(SELECT words FROM lists_head WHERE id = 1)"
 
 // place is where lists and counters have a request.
 type place struct {
@@ -194,14 +205,14 @@ func (tx *Tx) endpointName(id elevation.EndpointID) string {
 
 // relist brings the lists up to a change of a row that they have.
 func (tx *Tx) relist(old, now place, search string) error {
-	var head int64 // as this transaction has it: others that share it may have moved it
-	if err := tx.row([]any{&head}, "SELECT pos FROM lists_head WHERE id = 1"); err != nil {
+	var head, words int64 // as this transaction has them: others that share it may have moved them
+	if err := tx.row([]any{&head, &words}, "SELECT pos, words FROM lists_head WHERE id = 1"); err != nil {
 		return fmt.Errorf("read the head of the lists: %w", err)
 	}
 	if old.pos > head {
 		return nil
 	}
-	if now.counts() && (!old.counts() || old.words != now.words) {
+	if old.pos <= words && now.counts() && (!old.counts() || old.words != now.words) {
 		if _, err := tx.exec("INSERT OR REPLACE INTO request_words(rowid, words) VALUES (?,?)", old.pos, search); err != nil {
 			return fmt.Errorf("note the words of a request: %w", err)
 		}
@@ -231,28 +242,40 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n`, string(c.endpoint), c.uid, c.user
 
 // takeIn takes the next rows of the tail into the lists and returns the last of
 // them, 0 when there is none. Each table is written by one statement over all
-// rows: the word index makes one segment of each statement, and nothing is kept
-// to undo only one of them.
+// rows, which fails with what it wrote: nothing is kept to undo only it.
 func (tx *Tx) takeIn(limit int) (last int64, rows int, err error) {
-	var head int64
-	err = tx.row([]any{&head, &last, &rows}, "SELECT "+headOfLists+", coalesce(max(pos), 0), count(*) FROM (SELECT pos FROM requests WHERE pos > "+
+	var head, words int64
+	err = tx.row([]any{&head, &words, &last, &rows}, "SELECT "+headOfLists+", "+headOfWords+", coalesce(max(pos), 0), count(*) FROM (SELECT pos FROM requests WHERE pos > "+
 		headOfLists+" ORDER BY pos LIMIT ?)", limit)
 	if err != nil || rows == 0 {
 		return 0, 0, err
 	}
-	for _, query := range []string{
-		`INSERT OR REPLACE INTO request_words(rowid, words) SELECT pos, search FROM requests WHERE pos > ? AND pos <= ? AND ` + onLists,
-		`INSERT OR FAIL INTO request_counts(endpoint, uid, user, team, state, removed, n)
-SELECT endpoint, uid, user, team, state, removed + 2 * removed_team, count(*) FROM requests WHERE pos > ? AND pos <= ? AND ` + onLists + `
-GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT DO UPDATE SET n = n + excluded.n`,
-		`UPDATE OR FAIL requests SET listed = 1 WHERE pos > ? AND pos <= ?`,
-	} {
-		if _, err := tx.exec(query, head, last); err != nil {
-			return 0, 0, fmt.Errorf("take requests into the lists: %w", err)
-		}
+	_, err = tx.exec(`INSERT OR FAIL INTO request_counts(endpoint, uid, user, team, state, removed, n)
+SELECT endpoint, uid, user, team, state, removed + 2 * removed_team, count(*) FROM requests WHERE pos > ? AND pos <= ? AND `+onLists+`
+GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT DO UPDATE SET n = n + excluded.n`, head, last)
+	if err == nil {
+		_, err = tx.exec("UPDATE OR FAIL requests SET listed = 1 WHERE pos > ? AND pos <= ?", head, last)
 	}
-	_, err = tx.exec("UPDATE lists_head SET pos = ? WHERE id = 1", last)
-	return last, rows, err
+	if err == nil {
+		_, err = tx.exec("UPDATE lists_head SET pos = ? WHERE id = 1", last)
+	}
+	if err == nil && last-words >= wordsFrom {
+		err = tx.takeWords(words, last)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("take requests into the lists: %w", err)
+	}
+	return last, rows, nil
+}
+
+// takeWords takes the words of rows into their index. It makes one segment of one
+// statement, and merging many small ones costs more than everything else.
+func (tx *Tx) takeWords(after, last int64) error {
+	_, err := tx.exec("INSERT OR REPLACE INTO request_words(rowid, words) SELECT pos, search FROM requests WHERE pos > ? AND pos <= ? AND "+onLists, after, last)
+	if err == nil {
+		_, err = tx.exec("UPDATE lists_head SET words = ? WHERE id = 1", last)
+	}
+	return err
 }
 
 // onLists is [cell.counts] as a condition.
@@ -282,7 +305,8 @@ func (tx *Tx) takeInCounted(limit int) (rows int, err error) {
 // fitHead takes the head of the lists back when the last rows are gone: the next
 // ones get their numbers again.
 func (tx *Tx) fitHead() error {
-	_, err := tx.exec("UPDATE lists_head SET pos = (SELECT coalesce(max(pos), 0) FROM requests) WHERE pos > (SELECT coalesce(max(pos), 0) FROM requests)")
+	const last = "(SELECT coalesce(max(pos), 0) FROM requests)"
+	_, err := tx.exec("UPDATE lists_head SET pos = min(pos, " + last + "), words = min(words, " + last + ") WHERE pos > " + last)
 	return err
 }
 

@@ -68,7 +68,23 @@ func (w *world) step() {
 		if _, err := w.s.TakeIn(context.Background(), 1+w.rnd.IntN(40)); err != nil {
 			w.t.Fatal(err)
 		}
+		if w.rnd.IntN(2) == 0 {
+			takeWords(w.t, w.s)
+		}
 	}
+}
+
+// takeWords takes the words of everything in the lists into their index, of
+// which there would have to be more otherwise.
+func takeWords(t *testing.T, s *Store) {
+	t.Helper()
+	update(t, s, func(tx *Tx) error {
+		var head, words int64
+		if err := tx.row([]any{&head, &words}, "SELECT pos, words FROM lists_head"); err != nil {
+			return err
+		}
+		return tx.takeWords(words, head)
+	})
 }
 
 func (w *world) written(r *elevation.Request) {
@@ -366,6 +382,7 @@ func TestWordsAreFoundEitherWay(t *testing.T) {
 	if _, err := w.s.TakeIn(context.Background(), 150); err != nil {
 		t.Fatal(err)
 	}
+	takeWords(t, w.s)
 	for _, text := range []string{"apt", "inst ngin", "café", "ca", "1000", "usr", "ops", "019aa8d2", "req_019aa8d2-6f3e", "Host-2", "no such"} {
 		f := RequestFilter{Text: text, List: ListTeam}
 		var want []elevation.RequestID

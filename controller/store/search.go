@@ -191,8 +191,8 @@ func (l *listing) tooMany(rare search) (bool, error) {
 	return n == maxFound, err
 }
 
-// readWords finds rows by the index of words, as far as they are rare; the tail
-// is looked through. In other orders than the newest first, the newest of very
+// readWords finds rows by the index of words, as far as they are rare; what is
+// behind its head is looked through. In other orders than the newest first, the newest of very
 // many are put in order.
 func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error) {
 	w := l.whole()
@@ -205,7 +205,7 @@ func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error
 		w.args = append(w.args, after.args...)
 	}
 	w.conds = append(w.conds, "("+strings.Join(behind, " OR ")+")")
-	tail := where{append([]string{"pos > " + headOfLists}, w.conds...), append([]any{}, w.args...)}
+	tail := where{append([]string{"pos > " + headOfWords}, w.conds...), append([]any{}, w.args...)}
 	tail.both(l.words.row())
 	second, more := l.part(tail, mode{mark: "+", tail: true}, limit)
 	var first string

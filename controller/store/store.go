@@ -130,14 +130,12 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.warm(ctx); err != nil {
 		return err
 	}
-	if _, err := c.c.ExecContext(ctx, "PRAGMA wal_autocheckpoint=0"); err != nil { // the keeper does it
+	if _, err := c.c.ExecContext(ctx, "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-98304"); err != nil { // the keeper does it
 		return err
 	}
-	k, err := newConn(ctx, s.db)
-	if err != nil {
+	if s.keeper, err = newKeeper(ctx, s); err != nil {
 		return err
 	}
-	s.keeper = newKeeper(s, k)
 	s.writer = newWriter(s, c)
 	return nil
 }
@@ -175,7 +173,7 @@ func (s *Store) Close() error {
 		(<-s.readers).close()
 	}
 	close(s.readers)
-	return s.db.Close()
+	return errors.Join(s.db.Close(), s.keeper.file.Close())
 }
 
 // View runs fn on one consistent state of the database. fn may not write, keeps
