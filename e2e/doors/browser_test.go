@@ -47,7 +47,9 @@ func browsing(t *testing.T) (*desk.Desk, *screen) {
 		}
 		t.Skipf("%schromium: the console was not built; run make console", testgroup.Mark)
 	}
-	d := desk.Open(t, time.Now(), func(c *controller.Config) { c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})) })
+	d := desk.Open(t, time.Now(), func(c *controller.Config) {
+		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	opts := []chromedp.ExecAllocatorOption{
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),

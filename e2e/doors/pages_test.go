@@ -10,6 +10,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/e2e/desk"
+	frames "github.com/assent-epm/assent/shared/wire"
 )
 
 // An approver adds an authenticator app on their own page, and from then on the
@@ -72,7 +73,7 @@ func TestA12PasskeyPageAndStepUp(t *testing.T) {
 	b.reads(".things", "used")
 
 	// Signed in with the password, the passkey is still owed.
-	quiet := `navigator.credentials.get = ((old) => (o) => o.mediation === "conditional" ? new Promise(() => 0) : old.call(navigator.credentials, o))(navigator.credentials.get)`
+	quiet := `if (navigator.credentials) navigator.credentials.get = ((old) => (o) => o.mediation === "conditional" ? new Promise(() => 0) : old.call(navigator.credentials, o))(navigator.credentials.get)`
 	b.everyPage(quiet)
 	b.signsOut()
 	b.signsIn("bo")
@@ -116,12 +117,13 @@ func TestA12StepUpByPassword(t *testing.T) {
 	id := e.Ask("dina", "/usr/bin/mount", "/dev/sdb1", "/mnt")
 	d.Pass(6 * time.Minute)
 	b.clicks("#" + id)
+	b.reads(".request .cautions", "It can do anything") // what is read, not what the event said
 	b.says("Approve")
 	b.says("Tap again") // mount is not for a hasty thumb
 	b.types(".stepup input[name=password]", "not it at all")
 	b.says("Confirm")
 	b.do(chromedp.WaitVisible(".stepup .note.no"))
-	b.do(chromedp.SetValue(".stepup input[name=password]", ""))
+	b.do(chromedp.Evaluate(`document.querySelector(".stepup input[name=password]").value = ""`, nil))
 	b.types(".stepup input[name=password]", desk.Password)
 	b.says("Confirm")
 	b.reads(".thumb", "Approved by you")
@@ -193,4 +195,86 @@ func TestE17PhonePage(t *testing.T) {
 	b.clicks(".head button")
 	b.do(chromedp.WaitVisible(".list"))
 	b.until(`location.hash === "#/"`)
+}
+
+// Somebody beside the requester opens the code on their own phone, signs in
+// there, and approves; the code alone shows nothing.
+func TestE17CodePageOnThePhone(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	e := d.Endpoint("ubu-0810")
+	id := e.Ask("dina", "/usr/bin/id")
+	code := desk.Wait(e, frames.TProgress, func(m frames.Progress) bool { return string(m.Request) == id && m.Code != "" }).Code
+	b.phone()
+	b.opens("#/b/" + code)
+	b.reads(".card", code)
+	if s := b.text("body"); strings.Contains(s, "dina") || strings.Contains(s, "/usr/bin/id") {
+		t.Errorf("before anybody signed in the page says %q", s)
+	}
+	b.signsIn("bo")
+	b.reads(".request .wants", "/usr/bin/id")
+	b.reads(".bycode", code)
+	b.says("Approve")
+	b.reads(".thumb", "Approved by you")
+	if dec := e.Decision(id); dec.Verdict != "approved" || dec.By != "bo" {
+		t.Errorf("the endpoint got %+v", dec)
+	}
+	b.expect("404")
+	b.opens("#/b")
+	b.types("input[name=code]", strings.ToLower(strings.ReplaceAll(code, "-", ""))) // it ended with the request
+	b.reads(".card .note.no", "has this code")
+}
+
+// A terminal asks to sign in; its user allows it in the browser, having shown to
+// be there, and another one is refused.
+func TestC1DevicePage(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	nobody := desk.Must(client.New(d.URL, ""))(t)
+	ask := func(name string) client.DeviceCodes {
+		return desk.Must(client.Post[client.DeviceCodes](t.Context(), nobody, "/sessions/device", client.NewDevice{Name: name}))(t)
+	}
+	claim := func(c client.DeviceCodes) (client.DeviceToken, error) {
+		return client.Post[client.DeviceToken](t.Context(), nobody, "/sessions/device/token", client.DeviceClaim{DeviceCode: c.DeviceCode})
+	}
+	yes, no := ask("assentctl on <b>build-7</b>"), ask("somebody else")
+	if !strings.Contains(yes.VerificationURIComplete, "/#/device?code="+yes.UserCode) {
+		t.Errorf("the address is %q", yes.VerificationURIComplete)
+	}
+	b.opens("#/device?code=" + yes.UserCode)
+	b.signsIn("bo")
+	b.reads(".bigcode", yes.UserCode)
+	b.reads(".leaf", "assentctl on <b>build-7</b>")
+	b.picture("asked")
+	d.Pass(6 * time.Minute)
+	b.says("Allow")
+	b.types(".stepup input[name=password]", desk.Password)
+	b.says("Confirm")
+	b.reads(".leaf", "The device is signed in")
+	got, err := claim(yes)
+	if err != nil || got.Login != "bo" || got.Token == "" {
+		t.Errorf("the device got %+v, %v", got, err)
+	}
+	b.opens("#/device?code=" + no.UserCode)
+	b.reads(".leaf", "somebody else")
+	b.says("Refuse")
+	b.reads(".leaf", "Refused")
+	if _, err := claim(no); desk.Code(err) != "access_denied" {
+		t.Errorf("the refused device got %v", err)
+	}
+}
+
+// What somebody chooses on their page is what the controller then keeps.
+func TestN6HowIAmToldPage(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	b.opens("#/me")
+	b.signsIn("bo")
+	b.clicks(".told input[type=checkbox]")
+	b.do(chromedp.SetValue(".hours select", "Mon-Fri"), chromedp.SetValue(".told label > select:not(.hours select)", "UTC"))
+	b.says("Save")
+	b.reads(".told .note.ok", "Saved.")
+	b.opens("#/me")
+	b.until(`document.querySelector(".hours select")?.value === "Mon-Fri"`)
+	b.reads(".told", "Time zone")
 }
