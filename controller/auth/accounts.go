@@ -182,7 +182,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token, address string) (Act
 	t, err := a.store.TokenByHash(ctx, hash)
 	switch {
 	case errors.Is(err, elevation.ErrNotFound):
-		if wait := a.byAddr.TakeOrWait(addressKey(address), now); wait > 0 {
+		if wait := a.byAddr.TakeOrWait(AddressKey(address), now); wait > 0 {
 			return Actor{}, &RateError{Wait: wait}
 		}
 		return Actor{}, ErrUnauthenticated
@@ -285,7 +285,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next,
 		}
 	}
 	key := strings.ToLower(clip(u.Login))
-	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(addressKey(address), now)); wait > 0 {
+	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(AddressKey(address), now)); wait > 0 {
 		return &RateError{Wait: wait}
 	}
 	if u.PasswordHash != "" {

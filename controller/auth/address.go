@@ -2,9 +2,9 @@ package auth
 
 import "net/netip"
 
-// addressKey is what an address is counted under: whoever has an IPv6 address
+// AddressKey is what an address is counted under: whoever has an IPv6 address
 // has its whole /64.
-func addressKey(address string) string {
+func AddressKey(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Unmap().Is4() {
 		return address

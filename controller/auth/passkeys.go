@@ -18,7 +18,7 @@ func (a *Accounts) BeginPasskey(login, address string) (ceremonyID string, optio
 	}
 	now := a.now()
 	login = strings.ToLower(clip(login))
-	wait := a.begins.TakeOrWait("address "+addressKey(address), now)
+	wait := a.begins.TakeOrWait("address "+AddressKey(address), now)
 	if login != "" && wait == 0 {
 		wait = a.begins.TakeOrWait("login "+login, now)
 	}
@@ -39,7 +39,7 @@ func (a *Accounts) SignInByPasskey(ctx context.Context, ceremonyID string, crede
 		return "", Actor{}, errNoPasskeys()
 	}
 	now := a.now()
-	from := addressKey(address)
+	from := AddressKey(address)
 	if wait := a.byAddr.TakeOrWait(from, now); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}

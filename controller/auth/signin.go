@@ -16,7 +16,7 @@ import (
 // authenticator, [ErrCode] comes after a right password without its code.
 func (a *Accounts) SignIn(ctx context.Context, login, password, code, address string) (cookie string, act Actor, err error) {
 	now := a.now()
-	from := addressKey(address)
+	from := AddressKey(address)
 	key := strings.ToLower(clip(login)) // accounts are found in any casing
 	if wait := max(a.byLogin.Wait(key, now), a.byAddr.Wait(from, now)); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
@@ -69,7 +69,7 @@ func (a *Accounts) failed(ctx context.Context, n Note) error {
 // that has a second factor: "user reset" takes those away before it makes one.
 func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cookie string, act Actor, err error) {
 	now := a.now()
-	from := addressKey(address)
+	from := AddressKey(address)
 	if wait := a.byAddr.Wait(from, now); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}

@@ -65,7 +65,7 @@ func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proo
 	if u.HasPasskey && in.Credential == nil {
 		return "", Actor{}, fmt.Errorf("%w: you have a passkey; confirm with it", elevation.ErrStepUp)
 	}
-	who, from := string(u.ID), addressKey(address)
+	who, from := string(u.ID), AddressKey(address)
 	if wait := max(a.stepUps.Wait(who, at), a.byAddr.Wait(from, at)); wait > 0 {
 		return "", Actor{}, &RateError{Wait: wait}
 	}

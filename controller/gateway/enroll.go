@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -77,6 +79,13 @@ func (g *Gateway) serveEnroll(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) refuseEnroll(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, elevation.ErrNotFound), errors.Is(err, wire.ErrEnrollToken):
+		// The address is the peer's own: this door speaks TLS to the endpoint itself,
+		// so no proxy can stand in between and name another.
+		if wait := g.badToken.TakeOrWait(auth.AddressKey(peerIP(r)), g.now()); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa((&auth.RateError{Wait: wait}).Seconds()))
+			http.Error(w, "too many tokens that are not accepted", http.StatusTooManyRequests)
+			return
+		}
 		g.refused(r.Context(), "", "enrolment", peerIP(r), err)
 		http.Error(w, refusedToken, http.StatusForbidden)
 	case errors.Is(err, keys.ErrCSR), errors.Is(err, errFacts):

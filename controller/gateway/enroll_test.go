@@ -38,7 +38,7 @@ func TestTokenIsConsumedOnce(t *testing.T) {
 	for _, s := range status {
 		count[s]++
 	}
-	if count[http.StatusOK] != 1 || count[http.StatusForbidden] != callers-1 {
+	if count[http.StatusOK] != 1 || count[http.StatusForbidden] < 20 || count[http.StatusForbidden]+count[http.StatusTooManyRequests] != callers-1 {
 		t.Fatalf("answers by status: %v", count)
 	}
 	var list []store.Endpoint
@@ -50,6 +50,34 @@ func TestTokenIsConsumedOnce(t *testing.T) {
 		return err
 	}); err != nil || len(list) != 1 {
 		t.Fatalf("%d endpoints are stored, %v", len(list), err)
+	}
+}
+
+// TestBadTokensAreLimited: by address, and nobody with a good one is kept out.
+func TestBadTokensAreLimited(t *testing.T) {
+	stop := time.Now()
+	d := newDoor(t, func(c *Config) { c.Now = func() time.Time { return stop } })
+	looked := 0
+	for range 60 {
+		unknown, _, err := wire.NewEnrollToken(d.keys.CAFingerprint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, csr := newCSR(t, nil)
+		switch status, _ := d.post(d.http(), encode(t, wire.Enroll{Token: unknown, CSR: csr}), nil); status {
+		case http.StatusForbidden:
+			looked++
+		case http.StatusTooManyRequests:
+		default:
+			t.Fatalf("got %d", status)
+		}
+	}
+	if looked != 20 {
+		t.Errorf("%d bad tokens were answered as such", looked)
+	}
+	_, csr := newCSR(t, nil)
+	if status, body := d.post(d.http(), encode(t, wire.Enroll{Token: d.token(nil), CSR: csr}), nil); status != http.StatusOK {
+		t.Errorf("a good token: %d %s", status, body)
 	}
 }
 

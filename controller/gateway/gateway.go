@@ -25,6 +25,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
@@ -93,6 +94,7 @@ type Gateway struct {
 	upgrader websocket.Upgrader
 	buffers  sync.Pool // *bytes.Buffer for reading
 	enrol    chan struct{}
+	badToken *auth.Limiter   // by address; good ones are never counted
 	moved    chan moved      // what endpoints shall be told soon
 	ctx      context.Context // ends when sessions must stop working
 	cancel   context.CancelFunc
@@ -130,6 +132,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, log: cfg.Log, now: cfg.Now, hub: map[elevation.EndpointID]*session{}, all: map[*session]struct{}{},
 		enrol: make(chan struct{}, cfg.Limits.Enrolments), moved: make(chan moved, movedAtOnce)}
+	g.badToken = auth.NewLimiter(1.0/3, 20, 10_000)
 	g.audited = newBucket(1, 30, time.Now())
 	g.upgrader = websocket.Upgrader{HandshakeTimeout: cfg.Hello, ReadBufferSize: 512, WriteBufferSize: 4096,
 		WriteBufferPool: &sync.Pool{}, CheckOrigin: func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 }}
