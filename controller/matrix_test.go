@@ -237,9 +237,9 @@ func matrix() map[string]string {
 		"DELETE /api/v1/delegations/{id}":           "nnnnyn users",
 		"GET /api/v1/channels":                      "nnynyn",
 		"POST /api/v1/channels/preview":             "nnynyn",
-		"GET /api/v1/hooks":                         "nnnnnn", // only signed in, never by a token
-		"POST /api/v1/hooks":                        "nnnnnn",
-		"DELETE /api/v1/hooks/{id}":                 "nnnnnn",
+		"GET /api/v1/hooks":                         "nnnnyn", // never by a token, except admin.token
+		"POST /api/v1/hooks":                        "nnnnyn",
+		"DELETE /api/v1/hooks/{id}":                 "nnnnyn",
 		"POST /api/v1/hooks/{id}":                   "nnnnnn", // the signature decides, and there is none
 		"POST /api/v1/channels":                     "nnnnyn",
 		"GET /api/v1/channels/{id}":                 "nnynyn",

@@ -60,6 +60,8 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		id = must[client.Team](t)(client.Post[client.Team](ctx, b.admin, "/teams", client.NewTeam{Name: fmt.Sprintf("Team %d", n)})).ID
 	case strings.Contains(path, "/channels/"):
 		id = b.channel(t, fmt.Sprintf("Channel %d", n))
+	case strings.Contains(path, "/hooks/"):
+		id = must[client.Hook](t)(b.admin.AddHook(ctx, client.NewHook{Name: fmt.Sprintf("Hook %d", n), Kind: "note"})).ID
 	case strings.Contains(path, "/alerts/"):
 		id = b.alert(t, fmt.Sprintf("Alert %d", n))
 	case strings.Contains(path, "/deliveries/"):
@@ -155,6 +157,8 @@ func (b *bed) bodyOf(t *testing.T, name string, n int, example []byte) []byte {
 		return fmt.Appendf(nil, `{"code":%q}`, must[wire.Progress](t)(b.queue.Progress(t.Context(), ep, elevation.RequestID(b.ask(ep, "eve", "a")))).Code)
 	case "POST /api/v1/channels":
 		return fmt.Appendf(nil, `{"name":"New channel %d","kind":"webhook","config":{"url":"https://example.org/hook"}}`, n)
+	case "POST /api/v1/hooks":
+		return fmt.Appendf(nil, `{"name":"New hook %d","kind":"note"}`, n)
 	case "PUT /api/v1/channels/{id}":
 		return []byte(`{"enabled":false}`)
 	case "POST /api/v1/alerts":

@@ -36,12 +36,12 @@ type hookCallInput struct {
 const hookBody = 16 << 10
 
 func (s *server) addHooks() {
-	handle(s, route{method: http.MethodPost, path: "/channels/preview", id: "channel-preview", tag: "alerts", summary: "See what a template makes of an example"},
+	handle(s, route{method: http.MethodPost, path: "/channels/preview", id: "channel-preview", tag: "alerts", summary: "See what a template makes of an example",
+		example: client.PreviewTemplate{Template: "slack", Kind: "request.submitted"}},
 		func(ctx context.Context, a auth.Actor, in *previewInput) (client.TemplatePreview, error) {
 			text, kind, err := s.cfg.Admin.PreviewTemplate(ctx, a, in.Body.Template, in.Body.Body, in.Body.Kind)
 			return client.TemplatePreview{ContentType: kind, Body: text}, err
 		})
-	s.bodyExample(http.MethodPost, "/channels/preview", client.PreviewTemplate{Template: "slack", Kind: "request.submitted"})
 	handle(s, route{method: http.MethodGet, path: "/hooks", id: "hook-list", tag: "hooks", summary: "List ways in for other systems"},
 		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Hook], error) {
 			all, err := s.cfg.Admin.Hooks(ctx, a)
@@ -61,7 +61,8 @@ func (s *server) addHooks() {
 			return s.cfg.Admin.DeleteHook(ctx, a, in.ID)
 		})
 	handle(s, route{method: http.MethodPost, path: "/hooks/{id}", id: "hook-call", tag: "hooks", hint: hint{public: true, limit: hookBody},
-		summary: "Say something about requests, signed by the hook's secret; it never decides"}, s.hookCall)
+		summary: "Say something about requests, signed by the hook's secret; it never decides",
+		example: client.HookCall{Ticket: "INC-4821", State: "closed", Text: "the change was postponed"}}, s.hookCall)
 }
 
 func hookOf(h admin.Hook) client.Hook {
