@@ -14,7 +14,7 @@ import { follow, go, phone, route } from "./route";
 import { learnDoors, Mark, SignIn, signInByLink } from "./signin";
 import { StepUp } from "./stepup";
 import {
-  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, select, selected, show, showHeld, signOut, sweep, used,
+  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
   view, waiting, whoAmI, type View,
 } from "./state";
 import { Plain } from "./text";
@@ -174,10 +174,8 @@ function shortcut(e: KeyboardEvent): boolean {
 function arrive(): void {
   const r = route.value;
   if (!me.value || me.value.needs_second_factor || r.page !== "desk") return;
-  if (r.id === "") {
-    opened.value = false;
-    if (phone.value) select(null);
-  } else if (r.id !== selected.value) void open(r.id);
+  if (r.id === "") opened.value = false;
+  else if (r.id !== selected.value) void open(r.id);
   else if (phone.value) opened.value = true;
 }
 

@@ -5,6 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { call, Fault, serverNow } from "./api";
 import { Live, type LiveEvent } from "./live";
 import { present } from "./presence";
+import { phone } from "./route";
 import type { Decision, Explanation, HeadStarts, LiveData, Me, Page, PasskeyAnswer, Request, TimelineItem, Verdict } from "./types";
 
 export type View = "queue" | "recent";
@@ -317,7 +318,7 @@ export function sweep(): void {
     if (held.value.size > 0 && Date.now() - lastUse > calm) showHeld();
     const next = new Map(leaving.value);
     for (const [id, until] of next) {
-      if (until < Date.now() && id !== selected.value) next.delete(id);
+      if (until < Date.now() && !(id === selected.value && (opened.value || !phone.value))) next.delete(id);
     }
     if (next.size !== leaving.value.size) leaving.value = next;
   });
