@@ -22,6 +22,8 @@ const (
 	maxTogether = 100            // deliveries in one digest
 	maxBackOff  = time.Hour
 	maxError    = 300
+	maxStep     = 32                     // deliveries of one step
+	flushAfter  = 200 * time.Millisecond // what was sent is written at least so often
 )
 
 // backOff is how long to wait after so many tries.
@@ -47,7 +49,9 @@ type worker struct {
 	config    []byte // what the sender was made of
 	sender    Sender
 	openErr   error
-	notBefore time.Time // the other side asked to be left alone until then
+	notBefore time.Time        // the other side asked to be left alone until then
+	sent      []store.Delivery // to be written
+	since     time.Time        // when the first of them was begun
 }
 
 func (w *worker) log() *slog.Logger { return w.n.cfg.Log.With("channel", w.channel) }
@@ -87,12 +91,15 @@ func (w *worker) closeSender() {
 // errGone means that the channel is not there any more.
 var errGone = errors.New("the channel was deleted")
 
-// step sends what is due next. It says when to look again; the zero time waits
-// for a wake-up.
+// step sends what is due. It says when to look again; the zero time waits for a
+// wake-up.
 func (w *worker) step(ctx context.Context) (next time.Time, err error) {
+	if err := w.flush(ctx); err != nil {
+		return next, err
+	}
 	now := w.n.cfg.Now()
 	var ch store.Channel
-	var due store.Delivery
+	var list []store.Delivery
 	err = w.n.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		if ch, err = tx.Channel(w.channel); err != nil {
 			if errors.Is(err, elevation.ErrNotFound) {
@@ -100,39 +107,71 @@ func (w *worker) step(ctx context.Context) (next time.Time, err error) {
 			}
 			return err
 		}
-		due, err = tx.Due(w.channel)
+		list, err = tx.Due(w.channel, maxStep)
 		return err
 	})
 	switch {
-	case errors.Is(err, errGone):
-		return next, err
-	case errors.Is(err, elevation.ErrNotFound):
-		return time.Time{}, nil
 	case err != nil:
 		return next, err
-	case due.Next.After(now):
-		return due.Next, nil
+	case len(list) == 0:
+		return time.Time{}, nil
+	case list[0].Next.After(now):
+		return list[0].Next, nil
+	}
+	for _, due := range list {
+		if due.Next.After(now) || ctx.Err() != nil {
+			break
+		}
+		until, again, err := w.take(ctx, ch, due)
+		if again || err != nil {
+			return until, errors.Join(err, w.flush(ctx))
+		}
+	}
+	return now, w.flush(ctx)
+}
+
+// take sends one delivery that is due. again means that the rest is to be read
+// anew, at that time.
+func (w *worker) take(ctx context.Context, ch store.Channel, due store.Delivery) (until time.Time, again bool, err error) {
+	now := w.n.cfg.Now()
+	switch {
 	case !due.Begun.IsZero() && now.Sub(due.Begun) >= giveUp:
-		return now, w.fail(ctx, []store.Delivery{due}, due.Error)
+		return now, true, w.fail(ctx, []store.Delivery{due}, due.Error)
 	case !ch.DisabledAt.IsZero():
-		return w.disabled(ctx, due, now)
+		return now, true, w.disabled(ctx, due, now)
 	case w.notBefore.After(now):
-		return w.notBefore, nil
+		return w.notBefore, true, nil
 	}
 	if held, err := w.hold(ctx, due, now); held || err != nil {
-		return now, err
+		return now, true, err
 	}
-	return now, w.deliver(ctx, ch, due, now)
+	again, err = w.deliver(ctx, ch, due, now)
+	return now, again, err
+}
+
+// flush writes what was sent. What a crash keeps it from writing is sent again,
+// with the same id.
+func (w *worker) flush(ctx context.Context) error {
+	if len(w.sent) == 0 {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryAgain*5)
+	defer cancel()
+	if err := w.put(last, w.sent...); err != nil {
+		return fmt.Errorf("write what was sent: %w", err)
+	}
+	w.sent = nil
+	return nil
 }
 
 // disabled keeps what waits for a channel that is not in use, as long as other
 // tries would go on.
-func (w *worker) disabled(ctx context.Context, d store.Delivery, now time.Time) (time.Time, error) {
+func (w *worker) disabled(ctx context.Context, d store.Delivery, now time.Time) error {
 	if d.Begun.IsZero() {
 		d.Begun = now
 	}
 	d.Next, d.Error = now.Add(maxBackOff), "the channel is disabled"
-	return now, w.put(ctx, d)
+	return w.put(ctx, d)
 }
 
 // hold puts a delivery off until the quiet hours of its recipient are over.
@@ -160,34 +199,54 @@ func (w *worker) put(ctx context.Context, list ...store.Delivery) error {
 	return w.n.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.PutDeliveries(list...) })
 }
 
-// deliver sends one delivery, with what is told together with it.
-func (w *worker) deliver(ctx context.Context, ch store.Channel, due store.Delivery, now time.Time) error {
+// deliver sends one delivery, with what is told together with it. again means
+// that others may not be as they were read.
+func (w *worker) deliver(ctx context.Context, ch store.Channel, due store.Delivery, now time.Time) (again bool, err error) {
 	group, err := w.gather(ctx, due, now)
 	if err != nil {
-		return err
+		return true, err
 	}
 	if err := w.open(ch); err != nil {
-		return w.settle(ctx, ch, group, Result{}, err)
+		return true, w.settle(ctx, ch, group, Result{}, err)
 	}
 	m, left, err := w.n.message(ctx, group)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return true, ctx.Err()
 	case err != nil:
-		return w.settle(ctx, ch, group, Result{}, err)
+		return true, w.settle(ctx, ch, group, Result{}, err)
 	}
 	if len(left) < len(group) {
 		if err := w.drop(ctx, group, left); err != nil || len(left) == 0 {
-			return err
+			return true, err
 		}
 	}
 	sending, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	res, err := w.sender.Send(sending, m)
 	if err != nil && ctx.Err() != nil {
-		return ctx.Err() // stopped meanwhile: the same message is sent again
+		return true, ctx.Err() // stopped meanwhile: the same message is sent again
 	}
-	return w.settle(ctx, ch, left, res, err)
+	if err == nil && len(left) == 1 && due.Batch == "" {
+		if len(w.sent) == 0 {
+			w.since = now
+		}
+		d := left[0]
+		at := w.n.cfg.Now()
+		tried(&d, at)
+		d.State, d.SentAt, d.Error = store.DeliverySent, at, ""
+		w.sent = append(w.sent, d)
+		return at.Sub(w.since) > flushAfter, nil
+	}
+	return true, w.settle(ctx, ch, left, res, err)
+}
+
+// tried counts a try.
+func tried(d *store.Delivery, now time.Time) {
+	d.Tries++
+	if d.Begun.IsZero() {
+		d.Begun = now
+	}
 }
 
 // gather finds what is told together with a delivery. The id of the message is
@@ -247,10 +306,7 @@ func (w *worker) settle(ctx context.Context, ch store.Channel, group []store.Del
 	now := w.n.cfg.Now()
 	for i := range group {
 		d := &group[i]
-		d.Tries++
-		if d.Begun.IsZero() {
-			d.Begun = now
-		}
+		tried(d, now)
 		if failed == nil {
 			d.State, d.SentAt, d.Error = store.DeliverySent, now, ""
 			continue

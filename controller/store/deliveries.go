@@ -199,17 +199,10 @@ func (tx *Tx) BusyChannels() (ids []string, err error) {
 	return ids, err
 }
 
-// Due is the next delivery of a channel; one that is not due yet says when it
-// is. [elevation.ErrNotFound] when nothing waits.
-func (tx *Tx) Due(channel string) (Delivery, error) {
-	list, err := tx.deliveries("WHERE channel = ? AND state = 'waiting' ORDER BY next_ms, id LIMIT 1", channel)
-	if err == nil && len(list) == 0 {
-		err = elevation.ErrNotFound
-	}
-	if err != nil {
-		return Delivery{}, err
-	}
-	return list[0], nil
+// Due are the next deliveries of a channel, at most limit, also those that are not
+// due yet.
+func (tx *Tx) Due(channel string, limit int) ([]Delivery, error) {
+	return tx.deliveries("WHERE channel = ? AND state = 'waiting' ORDER BY next_ms, id LIMIT ?", channel, limit)
 }
 
 // Together are the deliveries that are told together with d: those of its batch,
