@@ -122,6 +122,9 @@ func (s *Session) Expect(ctx context.Context, text string) error { return s.out.
 // ExpectErr is Expect for stderr.
 func (s *Session) ExpectErr(ctx context.Context, text string) error { return s.errs.expect(ctx, text) }
 
+// Text is everything that came on stdout so far.
+func (s *Session) Text() string { return s.out.text() }
+
 // Line answers the next line of stdout, without its end.
 func (s *Session) Line(ctx context.Context) (string, error) { return s.out.line(ctx) }
 
