@@ -11,10 +11,10 @@ import { wanted } from "./presence";
 import { List } from "./queue";
 import { RequestPage } from "./request";
 import { follow, go, phone, route } from "./route";
-import { learnDoors, Mark, SignIn, signInByLink } from "./signin";
+import { canHavePasskeys, learnDoors, Mark, SignIn, signInByLink } from "./signin";
 import { StepUp } from "./stepup";
 import {
-  alone, connection, count, current, list, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
+  alone, connection, count, current, list, may, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
   view, waiting, whoAmI, type View,
 } from "./state";
 import { Plain } from "./text";
@@ -97,6 +97,37 @@ function Alone(): VNode | null {
   );
 }
 
+// Reminder of passkeys, for those whose answers have weight; put off for a week.
+const later = signal(putOff());
+
+function putOff(): boolean {
+  try {
+    return Date.now() - Number(localStorage.getItem("passkey-later") ?? "0") < 7 * 86_400_000;
+  } catch {
+    return false;
+  }
+}
+
+function Reminder(): VNode | null {
+  const who = me.value;
+  if (later.value || alone.value || !who || who.has_passkey || !who.session || !may("requests.decide") || !canHavePasskeys()) return null;
+  const put = (): void => {
+    later.value = true;
+    try {
+      localStorage.setItem("passkey-later", String(Date.now()));
+    } catch {
+      // it comes again with the next page
+    }
+  };
+  return (
+    <div class="offline tip" role="note"><Icon name="passkey" />
+      <span>Add a passkey: what is dangerous can then be approved by you alone, not by somebody with your password.</span>
+      <button class="quiet" onClick={() => go("#/me")}>Add one</button>
+      <button class="ghost" onClick={put}>Later</button>
+    </div>
+  );
+}
+
 function Keys(): VNode {
   const pending = list.value.filter(waiting);
   const oldest = Math.min(...pending.map((r) => Date.parse(r.submitted_at ?? "")));
@@ -123,7 +154,7 @@ function Page(): VNode {
   return (
     <div class={`shell ${opened.value ? "opened" : ""}`}>
       <Top />
-      <div class="bars"><Offline /><Alone /></div>
+      <div class="bars"><Offline /><Alone /><Reminder /></div>
       <main class="panes"><div class="left"><h1 class="unseen">{view.value === "queue" ? "Queue" : "Recent requests"}</h1><List /><Keys /></div><Details /></main>
     </div>
   );

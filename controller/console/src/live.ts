@@ -140,9 +140,12 @@ class Stream {
 
   private async connect(): Promise<void> {
     const aborter = new AbortController();
+    const begun = Date.now();
     this.current = aborter;
+    let ended = false;
     try {
       await this.read(aborter);
+      ended = Date.now() - begun > 1000;
     } catch (e) {
       if (e instanceof Fault && e.status === 401) {
         this.current = null;
@@ -155,6 +158,10 @@ class Stream {
       this.current = null;
     }
     if (this.stopped) return;
+    if (ended) { // the controller ended it, as it does with an old session: that is no loss yet
+      void this.connect();
+      return;
+    }
     const wait = this.pause * (0.75 + Math.random() / 2);
     this.pause = Math.min(this.pause * 2, longestPause);
     this.to.lost(Date.now() + wait);

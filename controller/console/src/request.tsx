@@ -9,7 +9,7 @@ import { lasting, span } from "./format";
 import { Icon } from "./icons";
 import { priorityName } from "./queue";
 import { away } from "./route";
-import { act, byCode, connection, current, may, me, missing, now, queue, select, undoable, waiting } from "./state";
+import { act, byCode, connection, current, may, me, missing, now, queue, select, story, undoable, waiting } from "./state";
 import { Command, Plain } from "./text";
 import type { Request } from "./types";
 
@@ -45,10 +45,10 @@ function Body({ r }: { r: Request }): VNode {
   return (
     <main class="body details" ref={top} tabIndex={-1}>
       <section class="asker">
-        <span class="face" aria-hidden="true">{initial(r.user.display ?? r.user.name)}</span>
+        <span class="face" aria-hidden="true">{initial(r.user.name)}</span>
         <span class="names">
-          <b><Plain text={r.user.display ?? r.user.name} limit={80} /></b>
-          <span class="mute">{r.user.display && <><Plain text={r.user.name} limit={60} /> </>}on <b><Plain text={r.endpoint.name ?? r.endpoint.id} limit={80} /></b></span>
+          <b><Plain text={r.user.name} limit={80} /></b>
+          <span class="mute">{r.user.display && <><Plain text={r.user.display} limit={60} />, </>}on <b><Plain text={r.endpoint.name ?? r.endpoint.id} limit={80} /></b></span>
         </span>
         <span class="since">
           {waiting(r) && <b class={`tick ${now.value - Date.parse(r.submitted_at ?? "") > 900_000 ? "late" : ""}`}>{span(now.value - Date.parse(r.submitted_at ?? ""))}</b>}
@@ -60,6 +60,18 @@ function Body({ r }: { r: Request }): VNode {
         <h2 class="line"><Command path={r.subject.path} args={r.subject.args} most={40} /></h2>
       </section>
       {r.justification !== null && r.justification !== "" && <blockquote><Plain text={r.justification} lines /></blockquote>}
+      {known(r) && <Known r={r} />}
+    </main>
+  );
+}
+
+// What is read after the request itself stands below it, and comes at once, so
+// that nothing moves under a thumb. Nobody answers before they could see it.
+const known = (r: Request): boolean => story.value?.id === r.id;
+
+function Known({ r }: { r: Request }): VNode {
+  return (
+    <>
       <Cautions r={r} />
       <Questions r={r} />
       {r.claim && <p class="note"><Icon name="user" /><span><b><Plain text={r.claim.by.id === me.value?.id ? "You" : r.claim.by.login} /></b> looks at it until {new Date(r.claim.until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}.</span></p>}
@@ -68,7 +80,7 @@ function Body({ r }: { r: Request }): VNode {
       <Why r={r} />
       <Timeline id={r.id} />
       <p class="id mute"><Copyable text={r.id} /></p>
-    </main>
+    </>
   );
 }
 
@@ -111,7 +123,7 @@ const mineToUndo = (r: Request): boolean => undoable(r) && r.decision?.by?.id ==
 
 function Answering({ r, write }: { r: Request; write: (w: Writing) => void }): VNode {
   const d = draftOf(r.id);
-  const off = !canAnswer(r);
+  const off = !canAnswer(r) || !known(r);
   const armed = d.armed > 0 && now.value > 0 && Date.now() - d.armed < 4000;
   const yes = (): void => {
     if (isGrave(r) && !armed) change(r.id, { armed: Date.now() });

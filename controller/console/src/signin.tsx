@@ -33,6 +33,9 @@ export async function learnDoors(): Promise<void> {
   }
 }
 
+// canHavePasskeys: this controller takes them, and this browser has them.
+export const canHavePasskeys = (): boolean => doors.value?.passkey === true && hasPasskeys();
+
 async function attempt(name: string, act: () => Promise<void>): Promise<void> {
   if (busy.value !== "") return;
   busy.value = name;
@@ -146,7 +149,7 @@ export async function signInByLink(): Promise<boolean> {
 
 export function SignIn(): VNode {
   const d = doors.value;
-  const keys = d !== null && d.passkey && hasPasskeys();
+  const keys = canHavePasskeys();
   useEffect(() => {
     if (!keys) return;
     arm();
