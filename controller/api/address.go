@@ -77,3 +77,8 @@ func within(ip netip.Addr, nets []netip.Prefix) bool {
 	}
 	return false
 }
+
+func isLoopback(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && ip.IsLoopback()
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -440,3 +441,53 @@ func TestCeremoniesAreBounded(t *testing.T) {
 		t.Errorf("%d, %d and %d are left after their time", len(s.byID), len(s.byUser), s.order.Len())
 	}
 }
+
+// TestMutilatedAnswers: whatever is not an answer is refused like a wrong one.
+func TestMutilatedAnswers(t *testing.T) {
+	a, _, now := factorBed(t)
+	bo := signedIn(t, a, "bo")
+	bo.adds("phone")
+	texts := []any{nil, "", "!", 7, -1.5, true, []any{}, map[string]any{}, "AAAA", strings.Repeat("A", 5000)}
+	for _, inside := range []bool{false, true} {
+		for _, field := range []string{"id", "rawId", "type", "response", "clientExtensionResults", "authenticatorAttachment",
+			"clientDataJSON", "authenticatorData", "signature", "userHandle"} {
+			for i, text := range texts {
+				if inside && (field == "userHandle" || field == "authenticatorAttachment") && text == nil {
+					continue
+				}
+				*now = now.Add(time.Minute)
+				bo.address = fmt.Sprint("192.0.2.", i)
+				id, options, err := a.BeginPasskey("", bo.address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, err := bo.keys.Get(options, authenticator.Lie{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				part := answer
+				if inside {
+					part, _ = answer["response"].(map[string]any)
+				}
+				if _, there := part[field]; !there || field == "authenticatorAttachment" || field == "clientExtensionResults" {
+					continue // extra fields, and what nothing reads, do no harm
+				}
+				part[field] = text
+				if _, act, err := a.SignInByPasskey(t.Context(), id, answer, bo.address); !errors.Is(err, ErrUnauthenticated) || act.User != "" {
+					t.Errorf("%s is %v: %+v %v", field, text, act, err)
+				}
+				made := map[string]any{"id": text, "rawId": text, "type": "public-key", "response": map[string]any{"clientDataJSON": text, "attestationObject": text}}
+				own, _, err := a.BeginAddPasskey(t.Context(), Actor{User: "usr_bo", Session: true, SeenAt: *now, SeenHow: ByPasskey, HasPasskey: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := a.AddPasskey(t.Context(), bo.actor(), bo.cookie, own, made, "x", ""); !errors.Is(err, elevation.ErrInvalid) {
+					t.Errorf("a new passkey of %v: %v", text, err)
+				}
+			}
+		}
+	}
+}
+
+// actor is the person as a session would have them, however long ago.
+func (p *person) actor() Actor { return Actor{User: "usr_bo", Login: p.login, Session: true} }

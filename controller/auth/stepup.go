@@ -52,7 +52,7 @@ func inSession(act Actor) error {
 // StepUp proves presence anew. The result is the session's new cookie; the old
 // one is worth nothing any more. What is wrong is [ErrWrong]; five failures of one
 // account, or twenty of one address, give [ErrRate]. An account that has a passkey
-// must use it: [elevation.ErrStepUp] else.
+// must use it, and one without a password signs in again: [elevation.ErrStepUp].
 func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proof, address string) (next string, now Actor, err error) {
 	if err := inSession(act); err != nil {
 		return "", Actor{}, err
@@ -64,6 +64,9 @@ func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proo
 	}
 	if u.HasPasskey && in.Credential == nil {
 		return "", Actor{}, fmt.Errorf("%w: you have a passkey; confirm with it", elevation.ErrStepUp)
+	}
+	if u.PasswordHash == "" && in.Credential == nil {
+		return "", Actor{}, fmt.Errorf("%w: you have no password here; sign in again, and add a passkey", elevation.ErrStepUp)
 	}
 	who, from := string(u.ID), AddressKey(address)
 	if wait := max(a.stepUps.Wait(who, at), a.byAddr.Wait(from, at)); wait > 0 {
@@ -91,11 +94,7 @@ func (a *Accounts) shown(ctx context.Context, u Account, in Proof, address strin
 	if in.Credential != nil {
 		return ByPasskey, a.shownPasskey(ctx, u, in, n)
 	}
-	stored := u.PasswordHash
-	if stored == "" {
-		stored = a.dummy
-	}
-	right, err := a.hashes.verify(ctx, stored, in.Password)
+	right, err := a.hashes.verify(ctx, u.PasswordHash, in.Password)
 	switch {
 	case err != nil:
 		return "", err

@@ -320,16 +320,14 @@ func TestStepUpIsLimited(t *testing.T) {
 	for range 10 {
 		_, _, _ = a.SignIn(t.Context(), "eve", "wrong horse", "", "198.51.100.1")
 	}
-	eve := signedInAt(t, a, m(a), "usr_eve")
+	eve := signedInAt(t, a, "usr_eve")
 	if _, _, err := a.StepUp(t.Context(), eve.act(), eve.cookie, Proof{Password: goodPass}, "192.0.2.8"); err != nil {
 		t.Errorf("behind a stranger's tries: %v", err)
 	}
 }
 
-func m(a *Accounts) *memory { return a.store.(*memory) }
-
 // signedInAt opens a session past the door.
-func signedInAt(t *testing.T, a *Accounts, _ *memory, id elevation.UserID) *person {
+func signedInAt(t *testing.T, a *Accounts, id elevation.UserID) *person {
 	t.Helper()
 	cookie, act, err := a.Open(t.Context(), id, "192.0.2.1", ByOIDC)
 	if err != nil {
@@ -389,7 +387,7 @@ func TestSecondFactorRequired(t *testing.T) {
 	if _, act, err := a.SignIn(t.Context(), "bo", goodPass, codeAt(t, secret, *now), "::1"); err != nil || act.MissingFactor {
 		t.Errorf("signed in with both: %+v %v", act, err)
 	}
-	if act := signedInAt(t, a, m, "usr_eve").act(); act.MissingFactor {
+	if act := signedInAt(t, a, "usr_eve").act(); act.MissingFactor {
 		t.Error("somebody whom a provider vouches for lacks a factor")
 	}
 	eve := signedIn(t, a, "eve")
@@ -400,6 +398,20 @@ func TestSecondFactorRequired(t *testing.T) {
 	m.must = []Role{Administrator}
 	if act := signedIn(t, a, "eve").act(); act.MissingFactor {
 		t.Error("somebody without such a role lacks a factor")
+	}
+}
+
+// TestStepUpWithoutPassword: whom a provider vouches for signs in again.
+func TestStepUpWithoutPassword(t *testing.T) {
+	a, m, _ := factorBed(t)
+	u := m.accounts["usr_bo"]
+	u.PasswordHash = ""
+	m.accounts["usr_bo"] = u
+	bo := signedInAt(t, a, "usr_bo")
+	for _, password := range []string{"", goodPass} {
+		if _, _, err := a.StepUp(t.Context(), bo.act(), bo.cookie, Proof{Password: password}, ""); !errors.Is(err, elevation.ErrStepUp) {
+			t.Errorf("with %q: %v", password, err)
+		}
 	}
 }
 
