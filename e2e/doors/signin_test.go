@@ -386,6 +386,17 @@ func TestA12TriesAreLimited(t *testing.T) {
 			if looked != row.want {
 				t.Errorf("%d tries were looked at, want %d", looked, row.want)
 			}
+			// Who comes through a proxy is not on this machine.
+			outside := http.StatusOK
+			if strings.HasPrefix(name, "a proxy") {
+				outside = http.StatusUnauthorized
+			}
+			if status, _, _ := d.Raw(nil, "GET", "/metrics", "", "X-Forwarded-For", "198.51.100.7"); status != outside {
+				t.Errorf("metrics from outside: %d, want %d", status, outside)
+			}
+			if status, _, _ := d.Raw(nil, "GET", "/metrics", ""); status != http.StatusOK {
+				t.Errorf("metrics on the machine: %d", status)
+			}
 		})
 	}
 }
