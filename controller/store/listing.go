@@ -204,27 +204,36 @@ func (l *listing) whole() where {
 	return w
 }
 
-// parts are the queries whose results together are the list, each in its order
-// and with its arguments.
-func (l *listing) parts(from *cursor, limit int) (queries []string, args []any) {
+// parts are the queries whose results together are the list, as far as it is in
+// these places, each in its order and with its arguments.
+func (l *listing) parts(from *cursor, modes []mode, limit int) (queries []string, args []any) {
 	for _, e := range l.either {
-		for _, m := range l.modes() {
-			w := where{slices.Clone(l.base.conds), slices.Clone(l.base.args)}
-			w.both(e)
-			w.both(l.words.row())
-			if m.cond != "" {
-				w.and(m.cond)
-			}
-			for _, after := range l.after(from) {
-				part := where{slices.Clone(w.conds), slices.Clone(w.args)}
-				part.both(after)
-				sql, a := l.part(part, m, limit)
+		for _, m := range modes {
+			for _, w := range l.wheres(from, e, m) {
+				sql, a := l.part(w, m, limit)
 				queries = append(queries, sql)
 				args = append(args, a...)
 			}
 		}
 	}
 	return queries, args
+}
+
+// wheres are the conditions of one alternative in one place: one after the other
+// they give its rows in order.
+func (l *listing) wheres(from *cursor, either where, m mode) (out []where) {
+	w := where{slices.Clone(l.base.conds), slices.Clone(l.base.args)}
+	w.both(either)
+	w.both(l.words.row())
+	if m.cond != "" {
+		w.and(m.cond)
+	}
+	for _, after := range l.after(from) {
+		part := where{slices.Clone(w.conds), slices.Clone(w.args)}
+		part.both(after)
+		out = append(out, part)
+	}
+	return out
 }
 
 // mode is one of the places in which rows are.
@@ -264,24 +273,40 @@ func (l *listing) dir() string {
 	return " ASC"
 }
 
-// part is one query for keys. Its limit is text: SQLite prepares a statement anew
-// whenever a limit that is a parameter is bound.
+// part is one query for keys.
 func (l *listing) part(w where, m mode, limit int) (string, []any) {
-	from, row := "requests", "0"
+	return l.query("pos AS p, "+l.orderKey()+" AS k, "+l.rowOf()+" AS x, requests."+l.tie()+" AS t", w, m, limit)
+}
+
+// query is one query for rows in their order. Its limit is text: SQLite prepares
+// a statement anew whenever a limit that is a parameter is bound.
+func (l *listing) query(columns string, w where, m mode, limit int) (string, []any) {
+	from := "requests"
 	order := l.order.column + l.dir()
 	if l.order.byName {
-		from, row = "requests CROSS JOIN endpoints e ON e.id = requests.endpoint", "e.rowid"
+		from = "requests CROSS JOIN endpoints e ON e.id = requests.endpoint"
 		if !m.tail && !l.narrow && !l.equal {
 			from = "endpoints e CROSS JOIN requests ON requests.endpoint = e.id"
 		}
 		order += ", e.rowid" + l.dir()
 	}
-	sql := "SELECT pos AS p, " + strings.TrimSuffix(l.order.column, " COLLATE NOCASE") + " AS k, " + row + " AS x, " + l.id() + " AS t FROM " + from +
-		" WHERE " + w.sql() + " ORDER BY " + order + ", " + l.tie() + l.dir() + limited(limit)
+	sql := "SELECT " + columns + " FROM " + from + " WHERE " + w.sql() + " ORDER BY " + order + ", " + l.tie() + l.dir() + limited(limit)
 	return strings.ReplaceAll(sql, "@", m.mark), w.args
 }
 
-func (l *listing) id() string { return "requests." + l.tie() }
+// noCase ends the order of a column that is compared ignoring case.
+const noCase = " COLLATE NOCASE"
+
+// orderKey is the value that rows are ordered by.
+func (l *listing) orderKey() string { return strings.TrimSuffix(l.order.column, noCase) }
+
+// rowOf is the row of the endpoint, where that counts.
+func (l *listing) rowOf() string {
+	if l.order.byName {
+		return "e.rowid"
+	}
+	return "0"
+}
 
 // after are the rows behind the cursor: those of the same key, and those behind
 // it. As one comparison of pairs SQLite would walk over all rows of the key.
@@ -334,8 +359,8 @@ func (l *listing) union(queries []string) string {
 // outer is the order of the rows that were found.
 func (l *listing) outer() string {
 	collate := ""
-	if strings.HasSuffix(l.order.column, " COLLATE NOCASE") {
-		collate = " COLLATE NOCASE"
+	if strings.HasSuffix(l.order.column, noCase) {
+		collate = noCase
 	}
 	return "s.k" + collate + l.dir() + ", s.x" + l.dir() + ", s.t" + l.dir()
 }

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -16,16 +18,99 @@ type key struct {
 	err  error
 }
 
-// read reads up to limit rows behind the cursor.
+// read reads up to limit rows behind the cursor. Where rows are found in the
+// list's own order, their facts are read with them, and nothing is sorted but the
+// tail; else they are read of those only that are on the page.
 func (l *listing) read(from *cursor, limit int) ([]*key, error) {
-	queries, args := l.parts(from, limit)
+	if l.narrow || l.equal || len(l.either) > 1 {
+		queries, args := l.parts(from, l.modes(), limit)
+		return l.sorted(queries, args, limit)
+	}
+	var all []*key
+	for _, m := range l.modes() {
+		read := l.straight
+		if m.tail {
+			read = l.fromTail
+		}
+		some, err := read(from, m, limit)
+		if err != nil {
+			return nil, err
+		}
+		all = l.merge(all, some)
+	}
+	return all[:min(len(all), limit)], nil
+}
+
+// sorted reads the rows of all queries in their order.
+func (l *listing) sorted(queries []string, args []any, limit int) ([]*key, error) {
 	return l.keys("SELECT s.k, s.x, s.p, r.id, r.body FROM ("+l.union(queries)+") s CROSS JOIN requests r ON r.pos = s.p ORDER BY "+l.outer()+limited(limit),
 		true, args...)
 }
 
+// straight reads the rows of one mode, which come in their order.
+func (l *listing) straight(from *cursor, m mode, limit int) (out []*key, err error) {
+	for _, w := range l.wheres(from, l.either[0], m) {
+		sql, args := l.query(l.orderKey()+", "+l.rowOf()+", pos, requests.id, body", w, m, limit-len(out))
+		some, err := l.keys(sql, true, args...)
+		if out = append(out, some...); err != nil || len(out) == limit {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// fromTail reads rows of the tail.
+func (l *listing) fromTail(from *cursor, m mode, limit int) ([]*key, error) {
+	queries, args := l.parts(from, []mode{m}, limit)
+	return l.sorted(queries, args, limit)
+}
+
+// merge puts two lists together that are in order.
+func (l *listing) merge(a, b []*key) []*key {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	out := make([]*key, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if l.compare(a[0], b[0]) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// compare compares two rows as [listing.outer] does.
+func (l *listing) compare(a, b *key) int {
+	tie := cmp.Compare(a.Pos, b.Pos)
+	if l.tie() == "id" {
+		tie = cmp.Compare(a.ID, b.ID)
+	}
+	at, bt := a.Text, b.Text
+	if strings.HasSuffix(l.order.column, noCase) {
+		at, bt = lowerASCII(at), lowerASCII(bt)
+	}
+	n := cmp.Or(cmp.Compare(a.Int, b.Int), cmp.Compare(at, bt), cmp.Compare(a.Row, b.Row), tie)
+	if l.order.desc {
+		return -n
+	}
+	return n
+}
+
+// lowerASCII is text as SQLite compares it with NOCASE.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // readKeys is read without the facts, which are large.
 func (l *listing) readKeys(from *cursor, limit int) ([]*key, error) {
-	queries, args := l.parts(from, limit)
+	queries, args := l.parts(from, l.modes(), limit)
 	return l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union(queries)+") s ORDER BY "+l.outer()+limited(limit), false, args...)
 }
 
@@ -141,7 +226,7 @@ func (l *listing) total(from *cursor) (n int, bound bool, err error) {
 	if l.order.states {
 		whole.base.both(l.f.inStates())
 	}
-	queries, args := whole.parts(nil, countCap+1)
+	queries, args := whole.parts(nil, whole.modes(), countCap+1)
 	err = l.tx.row([]any{&n}, "SELECT count(*) FROM (SELECT p FROM ("+l.union(queries)+")"+limited(countCap+1)+")", args...)
 	if n > countCap {
 		return countCap, true, err
