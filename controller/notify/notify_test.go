@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,28 @@ func (b *bed) show(_ context.Context, reader auth.Actor, e *audit.Event, id elev
 		s.Event, s.By = json.RawMessage(`{"kind":"`+e.Kind.String()+`"}`), e.Actor.Name
 	}
 	return s, nil
+}
+
+// says is what the other side answers from now on; an error means that nothing
+// is taken.
+func (b *bed) says(answer func(Channel, Message) (Result, error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answer = answer
+}
+
+// hide takes every request out of somebody's sight, or back into it.
+func (b *bed) hide(id elevation.UserID, hidden bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hidden[id] = hidden
+}
+
+// of changes a request, or who may be told of it.
+func (b *bed) of(id elevation.RequestID, change func(*Audience)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b.requests[id])
 }
 
 func (b *bed) update(fn func(*store.Tx) error) {
@@ -258,17 +281,17 @@ func TestWhoIsTold(t *testing.T) {
 		b.want(moment, "bo:r1 r1")
 
 		b.alert("a", store.AlertBody{Kinds: []audit.Kind{audit.RequestDenied}, Channels: []string{"mail"}, To: store.AlertRecipient{Requester: true, Roles: []string{"approver"}, Users: []elevation.UserID{ada}}})
-		b.requests["r1"].Account = eve
+		b.of("r1", func(a *Audience) { a.Account = eve })
 		b.happens(audit.RequestDenied, "r1")
 		b.want(moment, "ada:r1 bo:r1 eve:r1")
 
-		b.hidden[bo] = true // outside of his scope
+		b.hide(bo, true) // outside of his scope
 		b.happens(audit.RequestDenied, "r1")
 		b.happens(audit.RuleChanged, "")
 		b.want(moment, "ada:r1 eve:r1")
 
 		b.alert("a", store.AlertBody{Kinds: []audit.Kind{audit.RuleChanged, audit.AuthLoginFailed}, Channels: []string{"mail"}, To: store.AlertRecipient{Users: []elevation.UserID{ada, bo, eve}}})
-		delete(b.hidden, bo)
+		b.hide(bo, false)
 		b.happens(audit.RuleChanged, "")
 		b.want(moment, "ada: bo:")
 		b.happens(audit.AuthLoginFailed, "")
@@ -354,9 +377,7 @@ func TestWaitingLongerThan(t *testing.T) {
 		b.asks("r1", bo)
 		b.asks("r2", bo)
 		b.want(9*time.Minute, "")
-		b.mu.Lock()
-		b.requests["r2"].Request.CancelledAt = time.Now()
-		b.mu.Unlock()
+		b.of("r2", func(a *Audience) { a.Request.CancelledAt = time.Now() })
 		b.want(time.Minute+2*slowPoll, "bo:r1")
 		b.halt()
 		b.start()
@@ -413,13 +434,11 @@ func TestQuietHoursThatComeMeanwhile(t *testing.T) {
 		bo := b.user("bo", auth.Approver)
 		b.channel("mail", Email)
 		b.alert("a", submitted("mail"))
-		b.answer = func(Channel, Message) (Result, error) { return Result{}, errors.New("down") }
+		b.says(func(Channel, Message) (Result, error) { return Result{}, errors.New("down") })
 		b.asks("r1", bo)
 		b.want(moment, "")
 		b.prefer(bo, store.NotifyPreferences{Quiet: "00:00-06:00", Zone: "UTC"})
-		b.mu.Lock()
-		b.answer = nil
-		b.mu.Unlock()
+		b.says(nil)
 		b.want(5*time.Hour, "")
 		b.want(time.Hour+slowPoll, "bo:r1")
 	})
@@ -432,12 +451,12 @@ func TestBackOff(t *testing.T) {
 		var at []time.Duration
 		ids := map[string]bool{}
 		began := time.Now()
-		b.answer = func(_ Channel, m Message) (Result, error) {
+		b.says(func(_ Channel, m Message) (Result, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			at, ids[m.ID] = append(at, time.Since(began).Truncate(time.Second)), true
 			return Result{Status: 500}, errors.New("the other side answered 500")
-		}
+		})
 		b.asks("r1")
 		pass(25 * time.Hour)
 		synctest.Wait()
@@ -480,22 +499,22 @@ func TestRetryAfterHoldsTheWholeChannel(t *testing.T) {
 		b.channel("hook", Webhook)
 		b.channel("other", Webhook)
 		b.alert("a", submitted("hook", "other"))
-		tries := 0
-		b.answer = func(c Channel, _ Message) (Result, error) {
+		var tries atomic.Int32
+		b.says(func(c Channel, _ Message) (Result, error) {
 			if c.ID == "other" {
 				return Result{}, nil
 			}
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return Result{Status: 429, RetryAfter: time.Hour}, errors.New("the other side answered 429")
 			}
 			return Result{}, nil
-		}
+		})
 		b.asks("r1")
 		b.want(moment, "r1")
 		b.asks("r2")
 		b.want(50*time.Minute, "r2")
-		if tries != 1 {
-			t.Errorf("%d tries", tries)
+		if n := tries.Load(); n != 1 {
+			t.Errorf("%d tries", n)
 		}
 		b.want(11*time.Minute, "r1 r2")
 	})
@@ -505,9 +524,9 @@ func TestGoneDisablesTheChannel(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bed) {
 		b.channel("hook", Webhook)
 		b.alert("a", submitted("hook"))
-		b.answer = func(Channel, Message) (Result, error) {
+		b.says(func(Channel, Message) (Result, error) {
 			return Result{Status: 410, Gone: true}, errors.New("the other side answered 410")
-		}
+		})
 		b.asks("r1")
 		b.want(moment, "")
 		b.asks("r2")
@@ -540,7 +559,7 @@ func TestRestart(t *testing.T) {
 
 		var ids []string
 		failing := true
-		b.answer = func(_ Channel, m Message) (Result, error) {
+		b.says(func(_ Channel, m Message) (Result, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			ids = append(ids, m.ID)
@@ -548,7 +567,7 @@ func TestRestart(t *testing.T) {
 				return Result{}, errors.New("down")
 			}
 			return Result{}, nil
-		}
+		})
 		b.asks("r3")
 		b.want(moment, "")
 		b.halt()
@@ -576,14 +595,14 @@ func TestDigestKeepsItsID(t *testing.T) {
 		b.asks("r1")
 		b.want(moment, "r1")
 		var ids []string
-		b.answer = func(_ Channel, m Message) (Result, error) {
+		b.says(func(_ Channel, m Message) (Result, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			if ids = append(ids, m.ID); len(ids) < 3 {
 				return Result{}, errors.New("down")
 			}
 			return Result{}, nil
-		}
+		})
 		b.asks("r2")
 		b.asks("r3")
 		b.want(time.Minute, "")
@@ -605,9 +624,7 @@ func TestRightsThatChanged(t *testing.T) {
 		b.prefer(bo, store.NotifyPreferences{Quiet: "00:00-06:00", Zone: "UTC"})
 		b.asks("r1", bo)
 		b.want(time.Minute, "")
-		b.mu.Lock()
-		b.hidden[bo] = true
-		b.mu.Unlock()
+		b.hide(bo, true)
 		b.want(7*time.Hour, "")
 		if list := b.deliveries(); len(list) != 1 || list[0].State != store.DeliveryDropped {
 			t.Errorf("%+v", list)
