@@ -87,11 +87,11 @@ func heardOf(tx *store.Tx, h Heard) ([]elevation.Request, error) {
 
 // hear changes one request.
 func (c *change) hear(h Heard) error {
-	text := strings.TrimSpace(h.Text)
+	text := inert.Text(strings.TrimSpace(h.Text))
 	if h.Ticket != "" {
-		said := "ticket " + h.Ticket
+		said := "ticket " + inert.Text(h.Ticket)
 		if h.State != "" {
-			said += " is " + h.State
+			said += " is " + inert.Text(h.State)
 		}
 		if text != "" {
 			said += ": " + text
