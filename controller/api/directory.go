@@ -47,7 +47,7 @@ func (s *server) addDirectory() {
 			return s.providerOf(p), err
 		})
 	handle(s, route{method: http.MethodPut, path: "/identity-providers/{id}", id: "provider-edit", tag: "directory",
-		summary: "Change an identity provider; what is left out stays"},
+		summary: "Change an identity provider; what is left out stays", example: client.EditProvider{Enabled: new(true)}},
 		func(ctx context.Context, a auth.Actor, in *editProviderInput) (client.Provider, error) {
 			p, err := s.cfg.Directory.EditProvider(ctx, a, store.ProviderID(in.ID), editProvider(in.Body))
 			return s.providerOf(p), err

@@ -38,7 +38,7 @@ type screen struct {
 
 // browsing starts a controller at the real time, which a browser can not be
 // told otherwise, and a browser beside it.
-func browsing(t *testing.T) (*desk.Desk, *screen) {
+func browsing(t *testing.T, tune ...func(*controller.Config)) (*desk.Desk, *screen) {
 	t.Helper()
 	testgroup.Need(t, "chromium")
 	if !console.Built() {
@@ -47,9 +47,10 @@ func browsing(t *testing.T) (*desk.Desk, *screen) {
 		}
 		t.Skipf("%schromium: the console was not built; run make console", testgroup.Mark)
 	}
-	d := desk.Open(t, time.Now(), func(c *controller.Config) {
+	log := func(c *controller.Config) {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	})
+	}
+	d := desk.Open(t, time.Now(), append(tune, log)...)
 	opts := []chromedp.ExecAllocatorOption{
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),

@@ -506,7 +506,7 @@ func TestA12OIDCWithAnotherImplementation(t *testing.T) {
 	m := desk.Must(mockoidc.Run())(t)
 	t.Cleanup(func() { _ = m.Shutdown() })
 	m.CodeChallengeMethodsSupported = []string{"S256"}
-	m.FastForward(d.Now().Sub(time.Now()))
+	m.FastForward(time.Until(d.Now()))
 	p := &provider{t: t, d: d}
 	made := desk.Must(d.Admin.AddProvider(t.Context(), client.NewProvider{Name: "Other", Issuer: m.Issuer(), ClientID: m.ClientID, ClientSecret: m.ClientSecret,
 		Scopes: []string{"openid", "email", "profile", "groups"}, CreateAccounts: true, AllowedDomains: []string{"example.com"},
