@@ -11,13 +11,14 @@ import (
 
 // Times and limits of the follower.
 const (
-	gather    = 3 * time.Millisecond // after a wake-up, so that one step takes a burst of commits
-	slowPoll  = 30 * time.Second     // the fallback when a wake-up was lost
-	tryAgain  = time.Second          // after an error of the database
-	recheck   = 2 * time.Second      // while something waits for its time: clocks are set
-	batch     = 100                  // events of one step
-	keepHead  = 5000                 // so many events without anything to tell may be looked at again after a crash
-	keepFor   = 30 * 24 * time.Hour  // what was told is kept so long
+	gather    = 3 * time.Millisecond  // after a wake-up, so that one step takes a burst of commits
+	idle      = 50 * time.Millisecond // the same while there are no alerts
+	slowPoll  = 30 * time.Second      // the fallback when a wake-up was lost
+	tryAgain  = time.Second           // after an error of the database
+	recheck   = 2 * time.Second       // while something waits for its time: clocks are set
+	batch     = 100                   // events of one step
+	keepHead  = 5000                  // so many events without anything to tell may be looked at again after a crash
+	keepFor   = 30 * 24 * time.Hour   // what was told is kept so long
 	tidyEvery = time.Hour
 )
 
@@ -49,7 +50,11 @@ func (n *Notify) follow(ctx context.Context) {
 			tidied = now
 			n.tidy(ctx)
 		}
-		if !waitFor(ctx, news, pause) || !waitFor(ctx, nil, gather) {
+		rest := gather
+		if len(n.known.alerts) == 0 {
+			rest = idle
+		}
+		if !waitFor(ctx, news, pause) || !waitFor(ctx, nil, rest) {
 			break
 		}
 	}
