@@ -6,11 +6,10 @@
 // which is refused, and tried again, when the facts have changed meanwhile.
 //
 // Read attempt.go for what endpoints ask, file.go and resubmit.go for requests
-// made elsewhere, weigh.go for what answers them; review.go, then desk.go,
-// acts.go, group.go and afterreview.go for what people do; access.go and
-// emergency.go for answers without a vote; plan.go, climb.go and sweep.go for
-// teams and time; read.go and veil.go for what is shown, glance.go for followers,
-// codes.go for who stands beside, change.go for writing.
+// made elsewhere, weigh.go for what answers them; review.go, desk.go, acts.go,
+// group.go and afterreview.go for what people do; access.go and emergency.go for
+// answers without a vote; plan.go, climb.go, sweep.go for teams and time; read.go,
+// veil.go, glance.go, codes.go for what is shown and found, change.go for writing.
 package queue
 
 import (
