@@ -182,7 +182,8 @@ func TestPasskeyAnswerIsGoodOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := bo.keys.Get(options, authenticator.Lie{})
+		// Without a counter, which would tell a replay by itself.
+		answer, err := bo.keys.Get(options, authenticator.Lie{Count: new(uint32(0))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,6 +369,7 @@ func TestWherePasskeysAre(t *testing.T) {
 		"https://192.0.2.1":           false,
 		"http://127.0.0.1:8080":       false,
 		"https://[::1]:8080":          false,
+		"https://intranet":            false, // the library wants a dot
 	} {
 		a, _, _ := bed(t)
 		if err := a.UseFactors(box{}, public); err != nil || a.OffersPasskeys() != want {

@@ -3,7 +3,6 @@ package auth
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -23,7 +22,7 @@ func newRelyingParty(public string) (*relyingParty, error) {
 		return nil, fmt.Errorf("read the public address: %w", err)
 	}
 	host := u.Hostname()
-	if host == "" || net.ParseIP(host) != nil || u.Scheme != "https" && host != "localhost" {
+	if protocol.ValidateRPID(host) != nil || u.Scheme != "https" && host != "localhost" {
 		return nil, nil
 	}
 	must := protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired,
