@@ -135,6 +135,7 @@ func TestSignInTellsHowLongToWait(t *testing.T) {
 	b.do(chromedp.Navigate(d.url), chromedp.WaitVisible("input[name=login]"), chromedp.SendKeys("input[name=login]", "bo"),
 		chromedp.SendKeys("input[name=password]", password), chromedp.Click("button.primary"))
 	b.reads(".card .note.warn", "You can go on in")
+	b.shot("p-wait-1440")
 	b.until(`document.querySelector("button.primary").disabled`)
 	d.doors.wait = ""
 	b.until(`!document.querySelector("button.primary").disabled && document.querySelector(".card .note") === null`)
@@ -348,6 +349,7 @@ func TestSecondFactorComesFirst(t *testing.T) {
 	b.do(chromedp.Navigate(d.url))
 	b.signInHere("bo")
 	b.reads(".mine", "One step is missing")
+	b.shot("p-must-1440")
 	if n := b.number(".row, .told"); n != 0 {
 		t.Errorf("%d other things are open", n)
 	}
@@ -378,4 +380,63 @@ func TestHowIAmTold(t *testing.T) {
 			t.Errorf("saved %s, which lacks %s", got, want)
 		}
 	}
+}
+
+// What comes late moves nothing that is already there.
+func TestNothingJumps(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
+	q.Caution = []client.Caution{{Reason: "unbounded", Fact: "it can do anything"}}
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	measure := func() (sum float64) {
+		t.Helper()
+		b.do(chromedp.Evaluate(`new Promise((done) => {
+			let sum = 0;
+			new PerformanceObserver((l) => { for (const e of l.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({ type: "layout-shift", buffered: true });
+			setTimeout(() => done(sum), 300);
+		})`, &sum, awaited))
+		return sum
+	}
+	jumps := func(name string) {
+		t.Helper()
+		if sum := measure(); sum > 0.01 {
+			t.Errorf("%s moves by %.3f", name, sum)
+		}
+	}
+	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.open(at, "")
+	b.do(chromedp.WaitVisible("input[name=login]"))
+	jumps("signing in")
+	b.signInHere("bo")
+	b.do(chromedp.WaitVisible(".row"))
+	b.open(at, "#/requests/"+q.ID)
+	b.reads(".request", "No rule matched")
+	jumps("a request")
+	b.open(at, "#/me")
+	b.do(chromedp.WaitVisible(".told"))
+	jumps("one's account")
+	b.do(chromedp.Evaluate(`document.querySelector(".mine").prepend(Object.assign(document.createElement("p"), { innerText: "moved\n".repeat(9) }))`, nil))
+	if sum := measure(); sum <= 0.01 {
+		t.Errorf("what was moved by hand is measured as %.3f", sum)
+	}
+}
+
+// A link to what is not there, or not for the reader, says so and leads on.
+func TestLinkToNothing(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	b := person(t)
+	b.expect("401")
+	b.expect("404")
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.open(d.url, "#/requests/req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77")
+	b.signInHere("bo")
+	b.reads(".request .note.no", "not for you to see")
+	b.says("To the queue")
+	b.reads(".list", "Nothing is waiting")
 }

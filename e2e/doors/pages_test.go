@@ -278,3 +278,55 @@ func TestN6HowIAmToldPage(t *testing.T) {
 	b.until(`document.querySelector(".hours select")?.value === "Mon-Fri"`)
 	b.reads(".told", "Time zone")
 }
+
+// A role that needs a second factor sees its own account and nothing else until
+// there is one; then the queue opens by itself.
+func TestA12SecondFactorPage(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	d.Settings(map[string]any{"require_second_factor": []string{"approver"}})
+	e := d.Endpoint("ubu-0810")
+	id := e.Ask("dina", "/usr/bin/id")
+	b.authenticator()
+	b.opens("#/requests/" + id)
+	b.signsIn("bo")
+	b.reads(".mine", "One step is missing")
+	if s := b.text("body"); strings.Contains(s, "/usr/bin/id") {
+		t.Errorf("the page says %q", s)
+	}
+	b.says("Add a passkey")
+	b.says("Add")
+	b.reads(".details", "/usr/bin/id")
+}
+
+// One's own page: a password is changed and ends the session, a passkey is
+// removed by who has it.
+func TestA12AccountPage(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	b.opens("#/me")
+	b.signsIn("bo")
+	b.types("input[name=current]", "not the present one")
+	b.types("input[name=password]", "staple of the horse")
+	b.says("Change the password")
+	b.reads(".part .note.no", "present password is another one")
+	b.do(chromedp.Evaluate(`document.querySelector("input[name=current]").value = ""`, nil))
+	b.types("input[name=current]", desk.Password)
+	b.says("Change the password")
+	b.reads(".card", "Your password was changed")
+	b.types("input[name=login]", "bo")
+	b.types("input[name=password]", "staple of the horse")
+	b.says("Sign in")
+	b.authenticator()
+	b.says("Add a passkey")
+	b.says("Add")
+	b.do(chromedp.WaitVisible(".things .ghost"))
+	d.Pass(6 * time.Minute)
+	b.clicks(".things .ghost")
+	b.says("Remove")
+	b.says("Use your passkey")
+	b.reads(".part", "You have none yet")
+	if f := desk.Must(client.Get[client.User](t.Context(), d.Admin.Client, "/users/bo", nil))(t); !f.HasPassword {
+		t.Errorf("the account is %+v", f)
+	}
+}
