@@ -127,3 +127,27 @@ func TestPreview(t *testing.T) {
 		t.Errorf("standard: %v %s", err, out)
 	}
 }
+
+// FuzzTemplate: whatever is written, it is refused or it is filled, and then JSON is
+// JSON.
+func FuzzTemplate(f *testing.F) {
+	for _, s := range []string{`{"a":"{{.title}}"}`, `{{range .items}}{{.kind}}{{else}}x{{end}}`, `{{if eq (.kind) "a"}}{{end}}`, `{{with $.request}}{{json .}}{{end}}`,
+		`{{`, `{{.}}`, `{{"x" | url}}`, `{{(.a).b}}`, `{{nil}}`, `{{- .kind -}}`, `{{/* x */}}`, `{{end}}`, `{{1.5e3 | json}}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		tpl, err := parseTemplate(body)
+		if err != nil {
+			if !errors.Is(err, elevation.ErrInvalid) {
+				t.Fatalf("%q: %v", body, err)
+			}
+			return
+		}
+		for _, kind := range []string{"request.submitted", KindTest} {
+			out, _, err := tpl.render(evil(kind))
+			if err == nil && tpl.json && !json.Valid(out) {
+				t.Fatalf("%q: %s", body, out)
+			}
+		}
+	})
+}
