@@ -191,4 +191,3 @@ func (t *ownTemplate) render(m Message) ([]byte, string, error) {
 	}
 	return w.out.Bytes(), "application/json", nil
 }
-
