@@ -1,7 +1,7 @@
 // Fields that several pages have.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface CodeFieldProps {
   busy: boolean;
@@ -14,10 +14,12 @@ interface CodeFieldProps {
 export function CodeField({ busy, fault, action, onCode }: CodeFieldProps): VNode {
   const code = useSignal("");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => { // with the text that says so, not after it
     if (fault === "") return;
     code.value = "";
-    field.current?.focus();
+    if (!field.current) return;
+    field.current.value = "";
+    field.current.focus();
   }, [fault]);
   const typed = (e: { currentTarget: HTMLInputElement }): void => {
     const digits = e.currentTarget.value.replace(/\D/g, "").slice(0, 6);
