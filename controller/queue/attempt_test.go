@@ -108,7 +108,8 @@ func TestPersonIsAsked(t *testing.T) {
 	for range 2 { // sent again it is no error
 		p, err := b.Complete(ctx, ep, wire.Complete{Request: in.Request, Justification: "because I must"})
 		b.must(err)
-		if d := cmp.Diff(wire.Progress{Request: in.Request, Position: 1, CanAnswer: []string{"ada", "bo", "cy"}, ApprovNeed: 1, Emergency: wire.EmergencyUnlinked}, p); d != "" {
+		if d := cmp.Diff(wire.Progress{Request: in.Request, Position: 1, CanAnswer: []string{"ada", "bo", "cy"}, ApprovNeed: 1, Emergency: wire.EmergencyUnlinked,
+			Code: b.code(in.Request)}, p); d != "" || p.Code == "" {
 			t.Error(d)
 		}
 	}
