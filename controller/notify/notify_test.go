@@ -306,6 +306,11 @@ func TestWhoIsTold(t *testing.T) {
 		b.asks("r3")
 		b.asks("r4", bo)
 		b.want(moment, "ada:r3 bo:r4")
+		for _, d := range b.deliveries() {
+			if d.State != store.DeliverySent {
+				t.Errorf("a delivery that nobody may have is made: %+v", d)
+			}
+		}
 	})
 }
 
@@ -620,13 +625,20 @@ func TestRightsThatChanged(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bed) {
 		bo := b.user("bo", auth.Approver)
 		b.channel("mail", Email)
-		b.alert("a", submitted("mail"))
+		body := submitted("mail")
+		body.Kinds = append(body.Kinds, audit.RuleChanged)
+		body.To.Users = []elevation.UserID{bo}
+		b.alert("a", body)
 		b.prefer(bo, store.NotifyPreferences{Quiet: "00:00-06:00", Zone: "UTC"})
 		b.asks("r1", bo)
+		b.happens(audit.RuleChanged, "")
 		b.want(time.Minute, "")
 		b.hide(bo, true)
+		b.update(func(tx *store.Tx) error {
+			return tx.PutUser(store.User{ID: bo, Login: "bo", Roles: []auth.Role{auth.Requester}, CreatedAt: time.Now()})
+		})
 		b.want(7*time.Hour, "")
-		if list := b.deliveries(); len(list) != 1 || list[0].State != store.DeliveryDropped {
+		if list := b.deliveries(); len(list) != 2 || list[0].State != store.DeliveryDropped || list[1].State != store.DeliveryDropped {
 			t.Errorf("%+v", list)
 		}
 	})
