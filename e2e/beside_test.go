@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/e2e/machine"
 )
 
@@ -94,6 +95,37 @@ func TestRunAnsweredBeside(t *testing.T) {
 			t.Errorf("the story has %q at %d after %d:\n%s", step, at, last, story)
 		}
 		last = at
+	}
+	nothingLeft(t, w.desk)
+}
+
+// TestSudoIsToldOfTheEnd: five minutes before its end, and when it is revoked and
+// by whom, a sudo is told at its terminal; what the command writes is not touched.
+func TestSudoIsToldOfTheEnd(t *testing.T) {
+	w := theWorld(t)
+	s := terminal(t, w.desk, "alice", `sudo sh -c 'echo works; sleep 60' > /tmp/told.out; echo "code $?"`)
+	sees(t, s, "Reason:")
+	types(t, s, "a long look at the disk\r")
+	sees(t, s, "waiting for approval")
+	id := w.pending(t, "/usr/bin/dash").ID
+	if _, err := w.api.Act(t.Context(), id, "approve", client.Answer{DurationSeconds: 303}); err != nil {
+		t.Fatal(err)
+	}
+	sees(t, s, "assent: this ends in ")
+	sees(t, s, "more time: assent extend ")
+	w.act(t, id, "revoke", "wrong machine")
+	sees(t, s, "assent: revoked by admin: wrong machine")
+	if r := ends(t, s); strings.Contains(r.Stdout, "code 0") {
+		t.Errorf("%s", r)
+	}
+	if r := typed(t, w.desk, "alice", "cat /tmp/told.out"); r.Stdout != "works\n" {
+		t.Errorf("stdout was %q", r.Stdout)
+	}
+	story := typed(t, w.desk, "alice", "assent view --timeline "+id).Stdout
+	for _, step := range []string{"  ends_soon  ", "  revoked  ", "wrong machine"} {
+		if !strings.Contains(story, step) {
+			t.Errorf("the story has no %q:\n%s", step, story)
+		}
 	}
 	nothingLeft(t, w.desk)
 }
