@@ -215,6 +215,10 @@ func past(action string) string {
 		return "moved in the queue"
 	case "after-review":
 		return "reviewed"
+	case "delete":
+		return "deleted"
+	case "retry":
+		return "tried again"
 	}
 	return action
 }

@@ -115,7 +115,7 @@ func (a *app) channel() *cobra.Command {
 			in.Config = &now.Config
 		}
 	}, nothingMore)
-	return noun("channel", "How people and systems are told", listOf(a, t), viewOf(a, t), add, edit, deleteOf(a, t), a.testChannel(t))
+	return noun("channel", "How people and systems are told", listOf(a, t), viewOf(a, t), add, edit, deleteOf(a, t), a.testChannel(t), a.previewChannel())
 }
 
 // testChannel sends a message now. One that did not arrive is a failure.

@@ -104,7 +104,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.BoolVar(&a.plain, "no-color", false, "no colours (NO_COLOR)")
 	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(),
-		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.channel(), a.alert(), a.delivery(), a.provider(), a.audit(), a.reports(), a.doctor(), a.completion(), a.version())
+		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.channel(), a.alert(), a.delivery(), a.provider(), a.hook(), a.audit(), a.reports(), a.doctor(), a.completion(), a.version())
 	a.complete(root)
 	return root
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,8 @@ func TestMain(m *testing.M) {
 //	terminal N assentctl …     the same on a terminal, where the file typed is typed in;
 //	                           what stands there afterwards is the file screen
 //	rest METHOD PATH BODY      a call of the first administrator
+//	seen FILE PATTERN          waits until a line of a file that is being written matches
+//	busy FILE PATTERN          the same, while something happens at the controller
 //	ending VAR FROM            the last six characters of $FROM
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -64,7 +67,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "rest": rest, "terminal": terminal, "ending": ending,
+			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "seen": seen, "busy": busy, "rest": rest, "terminal": terminal, "ending": ending,
 		},
 	})
 }
@@ -144,6 +147,37 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func seen(ts *testscript.TestScript, _ bool, args []string) { wait(ts, args[0], args[1], func() {}) }
+
+// busy makes accounts until the stream that was just opened shows something.
+func busy(ts *testscript.TestScript, _ bool, args []string) {
+	n := 0
+	wait(ts, args[0], args[1], func() {
+		n++
+		ts.Check(ts.Exec("assentctl", "user", "add", fmt.Sprint("busy-", n), "--quiet"))
+	})
+}
+
+func wait(ts *testscript.TestScript, file, pattern string, meanwhile func()) {
+	want, err := regexp.Compile("(?m)" + pattern)
+	ts.Check(err)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	end := time.After(30 * time.Second)
+	for {
+		raw, _ := os.ReadFile(ts.MkAbs(file)) // not there at first
+		if want.Match(raw) {
+			return
+		}
+		meanwhile()
+		select {
+		case <-look.C:
+		case <-end:
+			ts.Fatalf("%s never has %q:\n%s", file, pattern, raw)
+		}
 	}
 }
 
