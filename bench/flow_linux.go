@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -136,21 +138,17 @@ const (
 	flowTurns   = 3
 )
 
-// saturate runs as many callers as share commits at most, for a while, and
-// answers how many decisions a second became durable.
-func (f *flow) saturate(ctx context.Context) (float64, error) {
+// saturate runs as many callers as share commits at most, for a while, each over
+// its own connection, and answers how many decisions a second became durable.
+func (f *flow) saturate(conns []*websocket.Conn) (float64, error) {
 	var done atomic.Int64
 	var group sync.WaitGroup
-	errs := make(chan error, flowCallers)
+	errs := make(chan error, len(conns))
 	began := time.Now()
-	for range flowCallers {
+	for _, conn := range conns {
 		group.Go(func() {
 			for time.Since(began) < flowTime {
-				ep, raw, err := f.message()
-				if err == nil {
-					err = f.decide(ctx, ep, raw)
-				}
-				if err != nil {
+				if err := f.ask(conn); err != nil {
 					errs <- err
 					return
 				}
@@ -165,6 +163,34 @@ func (f *flow) saturate(ctx context.Context) (float64, error) {
 	default:
 	}
 	return float64(done.Load()) / time.Since(began).Seconds(), nil
+}
+
+// limit finds the most decisions a second and what one costs the processors.
+func (f *flow) limit(ctx context.Context) (rate, each float64, err error) {
+	l, err := f.newLink(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer l.server.Close()
+	var conns []*websocket.Conn
+	for range flowCallers {
+		c, _, err := l.dialer.DialContext(ctx, l.url, nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer c.Close()
+		conns = append(conns, c)
+	}
+	var rates sample
+	before, had := processor(), f.next.Load()
+	for range flowTurns {
+		rate, err := f.saturate(conns)
+		if err != nil {
+			return 0, 0, err
+		}
+		rates = append(rates, rate)
+	}
+	return rates.median(), float64(processor()-before) / float64(f.next.Load()-had), nil
 }
 
 // decisions measures the flow on a copy of the history: with readers, at its
@@ -182,27 +208,24 @@ func (s *scale) decisions(ctx context.Context, t *table) error {
 	if err := f.withReaders(ctx, t); err != nil {
 		return err
 	}
-	ceiling, parts, err := s.ceiling(ctx)
+	parts, err := s.parts(ctx)
 	if err != nil {
 		return err
 	}
-	var rates sample
-	before, had := processor(), f.next.Load()
-	for range flowTurns {
-		rate, err := f.saturate(ctx)
-		if err != nil {
-			return err
-		}
-		rates = append(rates, rate)
+	rate, each, err := f.limit(ctx)
+	if err != nil {
+		return err
 	}
-	rate := rates.median()
-	each := float64(processor()-before) / float64(f.next.Load()-had)
+	ceiling := parts.perSecond("commit")
 	share := func(v float64) string { return fmt.Sprintf("%.2f×", v) }
-	r := row{"decisions stored durably, " + strconv.Itoa(flowCallers) + " callers (floor: " + parts + ")", fmt.Sprintf("%.0f/s, %s of a processor each", rate, micros(each)), fmt.Sprintf("%.0f/s", ceiling), share(rate / ceiling), "≥ 0.8×", ""}
+	ours := fmt.Sprintf("%.0f/s, %s of a processor each", rate, micros(each))
+	r := row{"decisions stored durably over mutual TLS, " + strconv.Itoa(flowCallers) + " callers (floor: " + parts.text("commit") + ", a row)", ours, fmt.Sprintf("%.0f/s", ceiling), share(rate / ceiling), "≥ 0.8×", ""}
 	if rate < 0.8*ceiling {
 		r.missed = "missed by " + share(0.8-rate/ceiling)
 	}
 	t.add(r)
+	ceiling = parts.perSecond("record")
+	t.add(row{what: "the same (floor: " + parts.text("record") + ", all rows of a decision)", ours: ours, floor: fmt.Sprintf("%.0f/s", ceiling), compared: share(rate / ceiling)})
 	return s.half(ctx, t, f, rate/2)
 }
 
@@ -215,28 +238,40 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// ceiling is what the parts of a decision would allow if each cost what it costs
-// alone and nothing else were to do.
-func (s *scale) ceiling(ctx context.Context) (perSecond float64, parts string, err error) {
-	var all []float64
-	var text string
+// parts are the processor time of the parts of a decision, each measured alone, in
+// nanoseconds: the median of some turns.
+type parts map[string]float64
+
+func (s *scale) parts(ctx context.Context) (parts, error) {
+	all := map[string]sample{}
 	for turn := range flowTurns {
 		out, err := exec.CommandContext(ctx, s.floor, "work", filepath.Join(s.dir, fmt.Sprintf("work-%d.db", turn))).Output()
 		if err != nil {
-			return 0, "", fmt.Errorf("the parts of a decision: %w", err)
+			return nil, fmt.Errorf("the parts of a decision: %w", err)
 		}
 		var took map[string]float64
 		if err := json.Unmarshal(out, &took); err != nil {
-			return 0, "", err
+			return nil, err
 		}
-		sum := 0.0
-		for _, v := range took {
-			sum += v
+		for name, v := range took {
+			all[name] = append(all[name], v)
 		}
-		all = append(all, float64(runtime.NumCPU())*1e9/sum)
-		text = fmt.Sprintf("read %s, rule %s, sign %s, commit %s", micros(took["decode"]), micros(took["rule"]), micros(took["sign"]), micros(took["commit"]))
 	}
-	return sample(all).median(), text, nil
+	p := parts{}
+	for name, took := range all {
+		p[name] = took.median()
+	}
+	return p, nil
+}
+
+// perSecond is what the parts would allow if each cost what it costs alone and
+// nothing else were to do; stored is the commit among them.
+func (p parts) perSecond(stored string) float64 {
+	return float64(runtime.NumCPU()) * 1e9 / (p["echo"] + p["decode"] + p["rule"] + p["sign"] + p[stored])
+}
+
+func (p parts) text(stored string) string {
+	return fmt.Sprintf("echo %s, read %s, rule %s, sign %s, commit %s", micros(p["echo"]), micros(p["decode"]), micros(p["rule"]), micros(p["sign"]), micros(p[stored]))
 }
 
 // half compares the slowest of a hundred at half the limit with a commit alone

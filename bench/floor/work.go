@@ -67,14 +67,25 @@ func (r *rower) commit(n int) error {
 }
 
 // work measures the processor time of each part of a decision by itself and
-// prints the nanoseconds of one: reading the message, finding a rule, signing,
-// and its share of a commit.
+// prints the nanoseconds of one: the message there and back, reading it, finding a
+// rule, signing, and its share of a commit; record is the commit of all rows that
+// a decision leaves.
 func work(path string, out io.Writer) error {
 	r, err := newRower(path)
 	if err != nil {
 		return err
 	}
 	defer r.db.Close()
+	all, err := newRecorder(path+".record", r.body)
+	if err != nil {
+		return err
+	}
+	defer all.db.Close()
+	peers, err := newEchoes()
+	if err != nil {
+		return err
+	}
+	defer peers.close()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
@@ -102,14 +113,9 @@ func work(path string, out io.Writer) error {
 			}
 			return nil
 		},
-		"commit": func(n int) error {
-			for range n / groupMost {
-				if err := r.commit(groupMost); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		"commit": func(n int) error { return batches(n, r.commit) },
+		"record": func(n int) error { return batches(n, all.commit) },
+		"echo":   peers.run,
 	}
 	took := map[string]float64{}
 	for name, part := range parts {
@@ -121,6 +127,16 @@ func work(path string, out io.Writer) error {
 		took[name] = float64(cpu()-before) / float64(rounds)
 	}
 	return json.NewEncoder(out).Encode(took)
+}
+
+// batches commits n in groups.
+func batches(n int, commit func(int) error) error {
+	for range n / groupMost {
+		if err := commit(groupMost); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func decode(message []byte, n int) error {
