@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/e2e/testgroup"
@@ -214,6 +215,7 @@ func TestStepUpRepeatsOnce(t *testing.T) {
 	b.key("a") // the keys of the queue are off while the dialog is there
 	b.says("Cancel")
 	b.reads(".details .note.no", "nothing was changed")
+	b.until(`document.activeElement.matches("button.approve")`) // where one was before
 	if got := d.decision(q.ID); got != nil || d.doors.acts != 1 {
 		t.Fatalf("left the dialog: %+v after %d approvals", got, d.doors.acts)
 	}
@@ -439,4 +441,46 @@ func TestLinkToNothing(t *testing.T) {
 	b.reads(".request .note.no", "not for you to see")
 	b.says("To the queue")
 	b.reads(".list", "Nothing is waiting")
+}
+
+// The pages can be walked through with the tab key, in the order in which they
+// are read.
+func TestOrderOfKeys(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
+	b := person(t)
+	b.expect("401")
+	b.expect("403")
+	walk := func(from string, want ...string) {
+		t.Helper()
+		b.until(`(() => { const e = document.querySelector(` + quote(from) + `); e?.focus(); return e !== null && document.activeElement === e; })()`)
+		for _, w := range want {
+			b.do(chromedp.KeyEvent(kb.Tab))
+			var at string
+			b.do(chromedp.Evaluate(`document.activeElement.name || document.activeElement.ariaLabel || document.activeElement.innerText.trim()`, &at))
+			if at != w {
+				t.Errorf("after %s: %q, want %q", from, at, w)
+			}
+		}
+	}
+	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
+	b.open(at, "")
+	b.until(`document.activeElement.name === "login"`)
+	walk("input[name=login]", "password", "Sign in", "Use a passkey", "Go on with Example ID")
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.signInHere("bo")
+	b.do(chromedp.WaitVisible(".row"))
+	b.open(at, "#/requests/"+q.ID)
+	b.until(`document.querySelector(".thumb .approve:enabled") !== null`)
+	walk(".head button", "Copy")
+	walk(".thumb select", "Comment", "Ask", "Deny", "Approve")
+	b.says("Ask")
+	b.until(`document.activeElement.tagName === "TEXTAREA"`)
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.until(`document.querySelector("dialog") === null`)
+	if got := b.number(".thumb .approve"); got != 1 {
+		t.Error("escape left the request")
+	}
 }

@@ -330,3 +330,29 @@ func TestA12AccountPage(t *testing.T) {
 		t.Errorf("the account is %+v", f)
 	}
 }
+
+// The whole way of somebody beside: the code, a passkey, one touch. Having just
+// signed in with it, nothing more is asked, also where a rule wants presence.
+func TestE17CodeThenPasskey(t *testing.T) {
+	d, b := browsing(t)
+	withPassword(t, d, "bo", "approver")
+	d.Rules("rules:\n  - name: here\n    match: {path: /usr/bin/mount, args: [{rest: true}]}\n    then: require\n    require: {step_up: true}\n")
+	e := d.Endpoint("ubu-0810")
+	b.phone()
+	b.authenticator()
+	b.opens("#/me")
+	b.signsIn("bo")
+	b.says("Add a passkey")
+	b.says("Add")
+	b.do(chromedp.WaitVisible(".things .ghost"))
+	id := e.Ask("dina", "/usr/bin/mount", "/dev/sdb1", "/mnt")
+	code := desk.Wait(e, frames.TProgress, func(m frames.Progress) bool { return string(m.Request) == id && m.Code != "" }).Code
+	b.signsOutTo("#/b/" + code) // the passkey is offered by the browser itself
+	b.reads(".request .wants", "mount")
+	b.says("Approve")
+	b.says("Tap again")
+	b.reads(".thumb", "Approved by you")
+	if dec := e.Decision(id); dec.Verdict != "approved" {
+		t.Errorf("the endpoint got %+v", dec)
+	}
+}

@@ -6,27 +6,30 @@ import { Fault } from "./api";
 
 export interface Wanted {
   why: string; // what the controller said
+  from: Element | null; // where the focus was
   settle: (there: boolean) => void;
 }
 
 export const wanted = signal<Wanted | null>(null);
 
 export async function present<T>(act: () => Promise<T>): Promise<T> {
+  const from = document.activeElement;
   try {
     return await act();
   } catch (e) {
     if (!(e instanceof Fault) || e.code !== "step_up_required") throw e;
-    if (!(await ask(e.message))) throw new Fault(403, "not_confirmed", "You did not confirm that it is you, so nothing was changed.");
+    if (!(await ask(e.message, from))) throw new Fault(403, "not_confirmed", "You did not confirm that it is you, so nothing was changed.");
   }
   return act();
 }
 
 // ask shows the dialog; only one is ever open.
-function ask(why: string): Promise<boolean> {
+function ask(why: string, from: Element | null): Promise<boolean> {
   wanted.value?.settle(false);
   return new Promise((done) => {
     wanted.value = {
       why,
+      from,
       settle: (there) => {
         wanted.value = null;
         done(there);

@@ -25,12 +25,12 @@ function Dialog({ w }: { w: Wanted }): VNode {
   const closed = useSignal(0);
   const stop = useRef(new AbortController());
   useEffect(() => {
-    const before = document.activeElement;
     box.current?.showModal();
     call<Factors>("GET", "/me/factors").then((f) => { has.value = f; }, () => { has.value = { passkeys: [], totp: false, password: true }; });
     return () => {
       stop.current.abort();
-      if (before instanceof HTMLElement) before.focus();
+      const back = w.from;
+      if (back instanceof HTMLElement) setTimeout(() => { if (back.isConnected && document.activeElement === document.body) back.focus(); }, 60); // it is enabled again by then
     };
   }, []);
   const prove = async (body: () => Promise<unknown>): Promise<void> => {
@@ -95,7 +95,7 @@ function Proofs({ has, off, busy, login, byPasskey, byPassword }: ProofsProps): 
       </div>
     );
   }
-  if (!has.password) return <p class="note warn"><Icon name="warn" /><span>You signed in through a provider. Sign out and in again to confirm, or add a passkey to your account.</span></p>;
+  if (!has.password) return <p class="note warn"><Icon name="warn" /><span>Your account has neither a password nor a passkey to confirm with. Sign out, sign in again as before, and do this within five minutes.</span></p>;
   return (
     <form class="proofs" onSubmit={byPassword}>
       <input type="text" name="username" class="unseen" autocomplete="username" value={login} readOnly tabIndex={-1} aria-hidden="true" />
