@@ -330,8 +330,18 @@ func TestA12LostPhone(t *testing.T) {
 	if err := d.Admin.ResetFactors(t.Context(), "nobody"); desk.Code(err) != "not_found" {
 		t.Errorf("nobody's: %v", err)
 	}
-	if err := d.Admin.ResetFactors(t.Context(), "bo"); err != nil {
+	ann := visits(d, d.Person("ann", "administrator"))
+	ann.addsPasskey("phone")
+	d.Pass(6 * time.Minute)
+	if err := ann.ResetFactors(t.Context(), "bo"); desk.Code(err) != "step_up_required" {
+		t.Errorf("by an administrator who may not be there: %v", err)
+	}
+	ann.call("", "POST", "/sessions/step-up", ann.answer("/sessions/step-up/passkey", nil, authenticator.Lie{}))
+	if err := ann.ResetFactors(t.Context(), "bo"); err != nil {
 		t.Fatal(err)
+	}
+	if n := refusals(d, "auth.factor_changed", `"act":"removed"`); n != 1 {
+		t.Errorf("%d removals are in the log", n)
 	}
 	b.call("unauthenticated", "GET", "/me", nil)
 	fresh := visit(d, bo)
