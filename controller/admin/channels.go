@@ -27,6 +27,8 @@ type ChannelKinds interface {
 	TryChannel(ctx context.Context, by auth.Actor, ch store.Channel) (store.ChannelTest, error)
 	// PreviewTemplate is what a template makes of an example.
 	PreviewTemplate(template, body, kind string) (out []byte, contentType string, err error)
+	// StreamError is why a log server does not follow now, "" when it does.
+	StreamError(id string) string
 	// Wake has what waits for channels looked at.
 	Wake(channels ...string)
 }
@@ -37,6 +39,7 @@ type Channel struct {
 	Shown     json.RawMessage // its configuration without secrets
 	SecretSet bool
 	Made      string // a secret that was made: shown once
+	Stream    *ChannelStream
 }
 
 // EditChannel makes or changes a channel; what is nil stays.
@@ -86,6 +89,9 @@ func (a *Admin) Channels(ctx context.Context, act auth.Actor) (list []Channel, e
 			if err != nil {
 				return err
 			}
+			if shown.Stream, err = a.streamOf(tx, shown); err != nil {
+				return err
+			}
 			list = append(list, shown)
 		}
 		return nil
@@ -103,7 +109,10 @@ func (a *Admin) Channel(ctx context.Context, act auth.Actor, name string) (c Cha
 		if err != nil {
 			return err
 		}
-		c, err = a.shownChannel(found)
+		if c, err = a.shownChannel(found); err != nil {
+			return err
+		}
+		c.Stream, err = a.streamOf(tx, c)
 		return err
 	})
 	return c, err

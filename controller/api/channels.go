@@ -116,6 +116,9 @@ func (s *server) editChannel(ctx context.Context, a auth.Actor, in *editChannelI
 func channelOf(c admin.Channel) client.Channel {
 	out := client.Channel{ID: c.ID, Name: c.Name, Kind: c.Kind, SecretSet: c.SecretSet, Secret: c.Made, Enabled: c.DisabledAt.IsZero(),
 		DisabledWhy: c.DisabledWhy, MadeAt: c.MadeAt.UTC()}
+	if x := c.Stream; x != nil {
+		out.Stream = &client.ChannelStream{Seq: x.Seq, Behind: x.Behind, Error: x.Error}
+	}
 	if len(c.Shown) > 0 {
 		_ = json.Unmarshal(c.Shown, &out.Config) // it was written from this type
 	}

@@ -75,7 +75,8 @@ type Notify struct {
 	mu      sync.Mutex // guards the fields below
 	workers map[string]*worker
 	running bool
-	ctx     context.Context // of Run; workers begin when there is something to do
+	faults  map[string]string // why log servers do not follow, by channel
+	ctx     context.Context   // of Run; workers begin when there is something to do
 	wg      sync.WaitGroup
 }
 
@@ -88,7 +89,7 @@ func New(ctx context.Context, cfg Config) (*Notify, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Notify{cfg: cfg, open: open, look: recheck, tests: make(chan struct{}, 4), changed: make(chan struct{}, 1), sure: streamSure, workers: map[string]*worker{}}
+	n := &Notify{cfg: cfg, open: open, look: recheck, tests: make(chan struct{}, 4), changed: make(chan struct{}, 1), sure: streamSure, workers: map[string]*worker{}, faults: map[string]string{}}
 	err := cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 		n.head, err = tx.NotifyHead()
 		return err

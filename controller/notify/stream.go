@@ -95,6 +95,24 @@ func (n *Notify) streaming(ctx context.Context) (out []store.Channel, err error)
 	return out, err
 }
 
+// fault keeps why a log server does not follow.
+func (n *Notify) fault(channel, why string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if why == "" {
+		delete(n.faults, channel)
+		return
+	}
+	n.faults[channel] = why
+}
+
+// StreamError is why a log server does not follow now, "" when it does.
+func (n *Notify) StreamError(channel string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.faults[channel]
+}
+
 // stream follows the log for one log server. TCP tells nobody that a line was
 // taken, so a line counts as taken when the other side has acknowledged its bytes,
 // where the system says so, and has kept the connection for a while; after a broken
@@ -116,8 +134,10 @@ func (s *stream) run(ctx context.Context) {
 		before := s.at.Sent
 		err := s.connect(ctx)
 		if ctx.Err() != nil || err == nil {
+			s.n.fault(s.ch.ID, "")
 			return
 		}
+		s.n.fault(s.ch.ID, errorText(err))
 		if tries++; s.at.Sent > before {
 			tries = 1
 		}
@@ -150,6 +170,7 @@ func (s *stream) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.n.fault(s.ch.ID, "")
 	f := &flow{stream: s, server: server, w: w, next: s.at.Pos, stored: s.at}
 	if err = f.follow(ctx); err != nil {
 		w.close()

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -399,7 +400,7 @@ func TestN4SIEMFollowsTheLogOverTLS(t *testing.T) {
 	s := &logServer{t: t, cfg: cfg, addr: "127.0.0.1:0"}
 	s.start()
 	t.Cleanup(s.stop)
-	channel(d, "syslog", client.ChannelConfig{Address: &s.addr, TLS: true, CAPEM: &ca, Format: new("cef"), Stream: new(true)})
+	c := channel(d, "syslog", client.ChannelConfig{Address: &s.addr, TLS: true, CAPEM: &ca, Format: new("cef"), Stream: new(true)})
 	web, bo := d.Endpoint("web-1"), d.Person("bo", "approver")
 	bo.Does("deny", ask(web, poison, ""), map[string]any{"comment": poison})
 	last := func() uint64 {
@@ -413,14 +414,33 @@ func TestN4SIEMFollowsTheLogOverTLS(t *testing.T) {
 	}
 	reach()
 	s.stop()
+	shown := func() client.ChannelStream {
+		t.Helper()
+		now := Must(client.Get[client.Channel](t.Context(), d.Admin.Client, "/channels/"+c.ID, nil))(t)
+		if now.Stream == nil {
+			t.Fatal("the channel does not show how far it is")
+		}
+		return *now.Stream
+	}
 	began := d.Now()
 	id := web.AskWith(web.Attempt("eve", "/usr/bin/id"), "while nobody listens", "")
 	bo.Does("deny", id, nil)
 	if took := d.Now().Sub(began); took > Patience/2 {
 		t.Errorf("a decision takes %s while the log server is away", took)
 	}
+	looked := time.Time{}
+	d.Eventually("the channel shows why it does not follow", func() bool {
+		if time.Since(looked) < 50*time.Millisecond {
+			return false // calls are limited
+		}
+		looked = time.Now()
+		return strings.Contains(shown().Error, "log server")
+	})
 	s.start()
 	reach()
+	if now := shown(); now.Error != "" || now.Seq+now.Behind < last() {
+		t.Errorf("%+v", now)
+	}
 	got := s.seqs()
 	for i := range got {
 		if got[i] != got[0]+uint64(i) {
