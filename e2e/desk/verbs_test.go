@@ -574,7 +574,7 @@ func TestA12StepUpByPassword(t *testing.T) {
 	id := web.Ask("eve", "/usr/bin/id")
 	bo.Refused("step_up_required", "approve", id, nil)
 	r := d.Ctl(bo, "approval", "approve", id)
-	if r.Code != 4 || !strings.Contains(r.Err, "hint: sign in again at "+d.URL) {
+	if r.Code != 4 || !strings.Contains(r.Err, "hint: sign in again") || !strings.Contains(r.Err, d.URL+"/#/requests/"+id) {
 		t.Errorf("%d %s", r.Code, r.Err)
 	}
 	signed := bo.SignIn()
