@@ -58,10 +58,10 @@ func run(args []string) error {
 		}
 		return beAgents(ctx, args[1], args[2], args[3], count)
 	}
-	parts := map[string]func(context.Context, *table) error{"machines": machines, "doors": doors, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
+	parts := map[string]func(context.Context, *table) error{"machines": machines, "doors": doors, "start": startUp, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
 		"decisions": scaled((*scale).decisions), "idle": scaled((*scale).idle),
 		"rules": scaled((*scale).rules), "replay": scaled((*scale).replay)}
-	order := []string{"lists", "search", "rules", "replay", "decisions", "idle", "doors", "machines"}
+	order := []string{"lists", "search", "rules", "replay", "decisions", "idle", "doors", "start", "machines"}
 	if len(args) > 0 {
 		order = args
 	}

@@ -56,14 +56,10 @@ func (a *app) user() *cobra.Command {
 }
 
 func (a *app) editUser() *cobra.Command {
-	var name, email string
-	var roles, scope []string
+	var scope []string
 	var stdin, disable, enable bool
 	cmd := &cobra.Command{Use: "edit LOGIN", Short: "Change an account", Args: cobra.ExactArgs(1)}
 	f := cmd.Flags()
-	f.StringVar(&name, "name", "", "name of the person")
-	f.StringVar(&email, "email", "", "e-mail address")
-	f.StringSliceVar(&roles, "role", nil, "role; all roles anew; may be repeated")
 	f.StringArrayVar(&scope, "scope", nil, "k=v label; the scope anew; may be repeated")
 	f.BoolVar(&stdin, "password-stdin", false, "read a new password from standard input")
 	f.BoolVar(&disable, "disable", false, "let it not sign in any more")
@@ -76,15 +72,6 @@ func (a *app) editUser() *cobra.Command {
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
 		if err := put(); err != nil {
 			return err
-		}
-		if f.Changed("name") {
-			in.Name = &name
-		}
-		if f.Changed("email") {
-			in.Email = &email
-		}
-		if f.Changed("role") {
-			in.Roles = &roles
 		}
 		if disable && enable {
 			return usage("give --disable or --enable, not both")
