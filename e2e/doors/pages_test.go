@@ -277,6 +277,24 @@ func TestN6HowIAmToldPage(t *testing.T) {
 	b.opens("#/me")
 	b.until(`document.querySelector(".hours select")?.value === "Mon-Fri"`)
 	b.reads(".told", "Time zone")
+
+	host, port, from, tls := "mail.example.org", int64(587), "assent@example.org", "starttls"
+	if _, err := d.Admin.AddChannel(t.Context(), client.NewChannel{Name: "Mail", Kind: "email",
+		Config: client.ChannelConfig{Host: &host, Port: &port, From: &from, TLS: tls}}); err != nil {
+		t.Fatal(err)
+	}
+	ann := withPassword(t, d, "ann", "administrator")
+	b.signsOutTo("#/me")
+	b.signsIn("ann")
+	b.until(`[...document.querySelectorAll(".told label")].some((e) => e.innerText.includes("Only through these"))`)
+	b.do(chromedp.Evaluate(`[...document.querySelectorAll(".told label")].find((e) => e.innerText.includes("Only through these")).click()`, nil))
+	b.reads(".picks", "Mail")
+	b.picture("told")
+	b.says("Save")
+	b.reads(".told .note.ok", "Saved.")
+	if got := desk.Must(ann.MySettings(t.Context()))(t); got.Notify.Channels == nil || strings.Join(*got.Notify.Channels, " ") != "Mail" {
+		t.Errorf("the controller keeps %s", desk.JSON(got.Notify))
+	}
 }
 
 // A role that needs a second factor sees its own account and nothing else until
