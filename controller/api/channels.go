@@ -87,7 +87,7 @@ func (s *server) bodyExample(method, path string, body any) {
 	if method == http.MethodPost {
 		op = item.Post
 	}
-	op.RequestBody.Content["application/json"].Example = body
+	op.Metadata[exampleKey] = body
 }
 
 func (s *server) addChannel(ctx context.Context, a auth.Actor, in *newChannelInput) (client.Channel, error) {
