@@ -71,6 +71,12 @@ func (n *Notify) step(ctx context.Context) (more bool, next time.Time, err error
 	var out plan
 	to := n.head
 	changed := false
+	if n.unsure {
+		if err := n.makeSure(ctx); err != nil {
+			return false, next, err
+		}
+		to = n.head
+	}
 	err = n.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 		out, changed, more = plan{}, false, false
 		if to, err = tx.LastEvent(); err != nil {
@@ -105,7 +111,7 @@ func (n *Notify) step(ctx context.Context) (more bool, next time.Time, err error
 	n.head = to
 	if len(out.list)+len(out.waits) > 0 || n.head-n.saved >= keepHead {
 		if err := n.save(ctx, to, out.list, out.waits); err != nil {
-			n.head = n.saved
+			n.unsure = true
 			return false, next, err
 		}
 	}
@@ -115,6 +121,22 @@ func (n *Notify) step(ctx context.Context) (more bool, next time.Time, err error
 	n.Wake(out.channels()...)
 	late, next, err := n.stepWaits(ctx)
 	return more || late, next, err
+}
+
+// makeSure finds out what became of a commit that had no good answer: it may
+// have been done all the same.
+func (n *Notify) makeSure(ctx context.Context) error {
+	var head uint64
+	err := n.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		head, err = tx.NotifyHead()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n.head, n.saved, n.unsure = head, head, false
+	n.wakeBusy(ctx)
+	return nil
 }
 
 func changesTable(e audit.Event) bool {
@@ -151,6 +173,7 @@ func (n *Notify) stepWaits(ctx context.Context) (more bool, next time.Time, err 
 		return false, next, err
 	}
 	if err := n.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.TellWaits(due, out.list) }); err != nil {
+		n.unsure = true
 		return false, next, err
 	}
 	n.Wake(out.channels()...)

@@ -71,6 +71,7 @@ type Notify struct {
 	saved  uint64 // up to there the database knows of it
 	known  table
 	loaded bool
+	unsure bool // whether the last commit was done
 
 	mu      sync.Mutex // guards the fields below
 	workers map[string]*worker

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -35,6 +36,7 @@ type bed struct {
 	requests map[elevation.RequestID]*Audience
 	hidden   map[elevation.UserID]bool
 	sent     []Message
+	lose     int // so many commits of alerts get no answer
 	answer   func(Channel, Message) (Result, error)
 }
 
@@ -72,7 +74,7 @@ func plainWrap(_ string, raw []byte) ([]byte, error) { return raw, nil }
 func (b *bed) start() {
 	b.t.Helper()
 	var err error
-	if b.store, err = store.Open(b.t.Context(), store.Config{Path: b.path}); err != nil {
+	if b.store, err = store.Open(b.t.Context(), store.Config{Path: b.path, Fail: b.fail}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.n, err = New(b.t.Context(), Config{Store: b.store, Wrap: plainWrap, Unwrap: plainWrap, Audience: b.audience, Show: b.show,
@@ -87,6 +89,17 @@ func (b *bed) start() {
 	done := make(chan struct{})
 	go func() { b.n.Run(ctx); close(done) }()
 	b.stop = func() { cancel(); <-done }
+}
+
+// fail loses the answers to commits that were done.
+func (b *bed) fail(point string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if point != store.FailAfterCommit || b.lose == 0 {
+		return nil
+	}
+	b.lose--
+	return errors.New("the answer was lost")
 }
 
 func (b *bed) halt() {
@@ -117,7 +130,7 @@ func (b *bed) isHidden(id elevation.UserID) bool {
 func (b *bed) show(_ context.Context, reader auth.Actor, e *audit.Event, id elevation.RequestID) (Shown, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.hidden[reader.User] {
+	if b.hidden[reader.User] && id != "" {
 		return Shown{}, elevation.ErrNotFound
 	}
 	s := Shown{Endpoint: "web-1"}
@@ -587,6 +600,39 @@ func TestRestart(t *testing.T) {
 		b.halt()
 		b.start()
 		b.want(time.Minute, "")
+	})
+}
+
+// TestLostAnswers loses the answers to the commits of rows and of what was sent:
+// each thing is told, and again only with its id.
+func TestLostAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bed) {
+		b.channel("hook", Webhook)
+		b.alert("a", submitted("hook"))
+		b.want(moment, "")
+		for i, lose := range []int{1, 2, 3} {
+			ids := map[string]bool{}
+			b.says(func(_ Channel, m Message) (Result, error) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				ids[m.ID] = true
+				return Result{}, nil
+			})
+			r := fmt.Sprintf("r%d", i)
+			b.asks(r)
+			b.mu.Lock()
+			b.lose = lose
+			b.mu.Unlock()
+			got := b.after(time.Minute)
+			if got == "" || strings.Trim(got, r+" ") != "" || len(ids) != 1 {
+				t.Errorf("%d lost: %q with %d ids", lose, got, len(ids))
+			}
+		}
+		for _, d := range b.deliveries() {
+			if d.State != store.DeliverySent {
+				t.Errorf("%+v", d)
+			}
+		}
 	})
 }
 
