@@ -147,6 +147,12 @@ func TestC2ExamplesAreSent(t *testing.T) {
 	d.Person("bo", "approver")
 	d.Person("dina")
 	d.Endpoint("web-1", "role=workstation")
+	for path, body := range map[string]string{"/api/v1/teams": `{"name":"Platform"}`,
+		"/api/v1/channels": `{"name":"Operations","kind":"webhook","config":{"url":"https://example.org/hook"}}`} {
+		if status, _, answer := d.Raw(d.Admin, "POST", path, body); status != 201 {
+			t.Fatalf("%s: %d %s", path, status, answer)
+		}
+	}
 	sent := 0
 	for _, op := range doc.operations() {
 		if op.streams() {
