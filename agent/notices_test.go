@@ -74,6 +74,9 @@ func TestEachStepIsTold(t *testing.T) {
 		for range 2 { // it is told every ten seconds
 			d.answer(wire.TProgress, progress)
 		}
+		if it := d.list(alice); it.SeenBy != "bo" {
+			t.Errorf("in the list: %+v", it)
+		}
 		progress.ApprovHave = 1
 		d.answer(wire.TProgress, progress)
 		synctest.Wait()

@@ -181,7 +181,8 @@ func (a *Agent) item(n note) local.Item {
 		Mechanism: n.Attempt.Mechanism, Justification: n.Justification, Ticket: n.Ticket, At: n.At, ChangedAt: n.ChangedAt,
 		By: n.By, Text: n.Text, Grant: n.Grant, Extends: n.Extends, Previous: n.Previous}
 	if n.open() && a.Conn.Connected() {
-		it.Code = a.progressOf(n.ID).Code
+		progress := a.progressOf(n.ID)
+		it.Code, it.SeenBy = progress.Code, progress.SeenBy
 		it.Beside = intercept.BesideAddress(a.Conn.Console(), it.Code)
 	}
 	if i := n.asked(); i >= 0 && n.open() {

@@ -3,12 +3,16 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/shared/elevation"
 )
 
 var errEnough = errors.New("enough")
@@ -119,5 +123,47 @@ func TestStopWithOpenStreams(t *testing.T) {
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("stopping took %v", took)
+	}
+}
+
+// TestEventsFarBehind: more events than are kept for all streams together reach
+// one that follows and one that comes from far behind, each once and in order.
+func TestEventsFarBehind(t *testing.T) {
+	b := start(t)
+	const many = 3000
+	appended := func() {
+		err := b.Store().Update(t.Context(), func(tx *store.Tx) error {
+			for n := range many {
+				e := audit.Event{At: time.Now(), Kind: audit.ControllerStarted, Actor: elevation.Actor{Kind: elevation.BySystem}, Data: map[string]string{"n": fmt.Sprint(n)}}
+				if err := tx.Append(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	var got []client.Event
+	err := b.admin.Listen(t.Context(), "", appended, func(e client.Event) error {
+		if got = append(got, e); len(got) == many {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		t.Fatal(err)
+	}
+	first := int(got[0].Live.Seq)
+	for n, e := range got {
+		if int(e.Live.Seq) != first+n {
+			t.Fatalf("event %d comes as number %d from %d", e.Live.Seq, n, first)
+		}
+	}
+	for n, e := range follow(t, b.admin, "0", first-1+many, nil) {
+		if int(e.Live.Seq) != n+1 {
+			t.Fatalf("from far behind: event %d comes as number %d", e.Live.Seq, n+1)
+		}
 	}
 }

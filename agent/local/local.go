@@ -68,6 +68,7 @@ type Item struct {
 	Asker    string              `json:"asker"`    // who asks it
 	Code     string              `json:"code"`     // for somebody beside the user, while it waits
 	Beside   string              `json:"beside"`   // the address that has it
+	SeenBy   string              `json:"seen_by"`  // who looks at it, while it waits
 	Timeline []Event             `json:"timeline"` // only in a view
 }
 

@@ -54,10 +54,11 @@ func newCodes() *codes {
 func (c *codes) of(id elevation.RequestID, now time.Time) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if was, ok := c.given[id]; ok && now.Before(was.until) {
+	was, ok := c.given[id]
+	switch {
+	case ok && now.Before(was.until):
 		return was.text
-	}
-	if len(c.given) >= codesKept {
+	case !ok && len(c.given) >= codesKept:
 		return ""
 	}
 	var bits [5]byte

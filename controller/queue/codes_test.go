@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -194,5 +195,25 @@ func TestProgressSaysWhoLooks(t *testing.T) {
 	b.pass(elevation.ClaimTime)
 	if p, err = b.Progress(ctx, ep, id); err != nil || p.SeenBy != "" {
 		t.Errorf("later looked at by %q, %v", p.SeenBy, err)
+	}
+}
+
+// TestCodesAreBounded: beyond a number of requests that wait at a time there is
+// no code; those that have one keep it, and get the next.
+func TestCodesAreBounded(t *testing.T) {
+	c := newCodes()
+	first := elevation.RequestID("req_0")
+	code := c.of(first, day)
+	for n := range codesKept - 1 {
+		c.of(elevation.RequestID(fmt.Sprint("req_", n+1)), day)
+	}
+	if got := c.of("req_more", day); got != "" {
+		t.Errorf("one more has the code %s", got)
+	}
+	if c.of(first, day) != code {
+		t.Error("who has a code gets another")
+	}
+	if next := c.of(first, day.Add(elevation.CodeTime)); next == code || next == "" {
+		t.Errorf("after it ran out comes %q", next)
 	}
 }

@@ -216,3 +216,24 @@ func TestOfStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestListSaysWhatMoves: who looks at a request, until when an approval is good,
+// when what is in use ends; nothing of what somebody else wrote reaches the
+// terminal as it is.
+func TestListSaysWhatMoves(t *testing.T) {
+	until := time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	if err := standing(&b, []local.Item{
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f000001", State: "pending", SeenBy: "bo\x1b[2J"},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f000002", State: "pending"},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f000003", State: "available", By: "cy", Until: until},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f000004", State: "active", Until: until},
+		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f000005", State: "ended", Until: until},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "\n000001: bo\\x1b[2J is looking at it\n000003: approved by cy; run the same command before " + stamp(until) + "\n000004: it ends at " + stamp(until) + "\n"
+	if b.String() != want {
+		t.Errorf("got  %q\nwant %q", b.String(), want)
+	}
+}

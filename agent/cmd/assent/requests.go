@@ -96,7 +96,34 @@ func table(w io.Writer, items []local.Item, now time.Time) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	if err := standing(w, items); err != nil {
+		return err
+	}
 	return questions(w, items)
+}
+
+// standing prints below a list what moves now: who looks at a request, until when
+// an approval can be used, when what is in use ends.
+func standing(w io.Writer, items []local.Item) error {
+	before := "\n"
+	for _, it := range items {
+		text := ""
+		switch {
+		case it.State == "pending" && it.SeenBy != "":
+			text = it.SeenBy + " is looking at it"
+		case it.State == "available" && !it.Until.IsZero():
+			text = "approved by " + it.By + "; run the same command before " + stamp(it.Until)
+		case it.State == "active" && !it.Until.IsZero():
+			text = "it ends at " + stamp(it.Until)
+		default:
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s%s: %s\n", before, elevation.ShortID(string(it.ID)), inert.Text(text)); err != nil {
+			return err
+		}
+		before = ""
+	}
+	return nil
 }
 
 // questions prints what approvers want to know, below a list.
@@ -270,6 +297,7 @@ func details(w io.Writer, it local.Item) error {
 		line("question", it.Asker+" asks: "+it.Question)
 		line("", "answer it with: assent answer "+elevation.ShortID(string(it.ID))+" TEXT")
 	}
+	line("looked at by", it.SeenBy)
 	if it.Code != "" {
 		line("somebody beside you", strings.TrimSpace(it.Beside+" (or "+it.Code+" in the console)"))
 	}
