@@ -52,6 +52,7 @@ type provider struct {
 	answer func(w http.ResponseWriter, token string) bool    // answers the token endpoint instead
 	serve  func(w http.ResponseWriter, r *http.Request) bool // answers anything instead
 	codes  map[string]url.Values
+	last   url.Values // what the last code was for
 }
 
 const (
@@ -118,7 +119,7 @@ func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	code := fmt.Sprintf("code-%d", time.Now().UnixNano())
 	p.mu.Lock()
-	p.codes[code] = q
+	p.codes[code], p.last = q, q
 	p.mu.Unlock()
 	http.Redirect(w, r, q.Get("redirect_uri")+"?code="+code+"&state="+url.QueryEscape(q.Get("state")), http.StatusFound)
 }
