@@ -202,7 +202,7 @@ func (tx *Tx) BusyChannels() (ids []string, err error) {
 // Due are the next deliveries of a channel, at most limit, also those that are not
 // due yet.
 func (tx *Tx) Due(channel string, limit int) ([]Delivery, error) {
-	return tx.deliveries("WHERE channel = ? AND state = 'waiting' ORDER BY next_ms, id LIMIT ?", channel, limit)
+	return tx.deliveries("WHERE channel = ? AND state = 'waiting' ORDER BY next_ms, event, id LIMIT ?", channel, limit)
 }
 
 // Together are the deliveries that are told together with d: those of its batch,
