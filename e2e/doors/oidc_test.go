@@ -529,3 +529,50 @@ func TestA12OIDCWithAnotherImplementation(t *testing.T) {
 		t.Errorf("signed in as %s %v", me.Login, me.Roles)
 	}
 }
+
+// TestA12OIDCAsksForWhatTokensLeaveOut: claims that stand only at the provider's
+// user address are read there, of the same person and no other.
+func TestA12OIDCAsksForWhatTokensLeaveOut(t *testing.T) {
+	d := calling(t)
+	p := newProvider(t, d)
+	p.add(func(in *client.NewProvider) { in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"auditor"}}} })
+	told := map[string]any{"sub": "sub-eve", "email": "eve@corp.example", "email_verified": true, "groups": []string{"g-1"}}
+	answers := func(p *provider) {
+		p.lie = func(c map[string]any) { delete(c, "groups"); delete(c, "email"); delete(c, "email_verified") }
+		p.serve = func(w http.ResponseWriter, r *http.Request) bool {
+			switch r.URL.Path {
+			case "/.well-known/openid-configuration":
+				p.json(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
+					"userinfo_endpoint": p.URL + "/me", "id_token_signing_alg_values_supported": []string{"ES256"}})
+			case "/me":
+				if r.Header.Get("Authorization") != "Bearer access" {
+					t.Errorf("asked with %q", r.Header.Get("Authorization"))
+				}
+				p.json(w, told)
+			default:
+				return false
+			}
+			return true
+		}
+	}
+	p.lies(answers)
+	told["sub"] = "sub-mallory"
+	p.browser().refused("could not be checked")
+	told["sub"] = "sub-eve"
+	b := p.browser()
+	if s := b.signsIn(); s != "" {
+		t.Fatal(s)
+	}
+	if me := desk.Must(b.me())(t); me.Login != "eve@corp.example" || !slices.Equal(me.Roles, []string{"auditor"}) {
+		t.Errorf("signed in as %s %v", me.Login, me.Roles)
+	}
+	b = p.browser()
+	if s := b.goOn(b.begin() + "&iss=https%3A%2F%2Flogin.evil.example"); !strings.Contains(s, "could not be checked") {
+		t.Errorf("an answer of another provider: %q", s)
+	}
+	b = p.browser()
+	back := b.begin()
+	if s := b.goOn(strings.Replace(back, "code=", "error=access_denied&nothing=", 1)); !strings.Contains(s, "did not let you") {
+		t.Errorf("a refusal of the provider: %q", s)
+	}
+}

@@ -168,7 +168,7 @@ func (a *app) connect() (*client.Client, error) {
 	}
 	if c.Token == "" {
 		return nil, &exitError{code: exitSignIn, err: fmt.Errorf("not signed in at %s", address),
-			hints: []string{"run: assentctl login --url " + address + " --token-file FILE", "or set ASSENT_TOKEN"}}
+			hints: []string{"run: assentctl login --url " + address, "or set ASSENT_TOKEN"}}
 	}
 	c.Agent = "assentctl/" + version.Get(wire.Version).Version
 	return c, nil
