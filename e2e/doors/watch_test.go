@@ -26,10 +26,16 @@ type terminal struct {
 // tmux opens a terminal of a size in which somebody watches the queue.
 func tmux(d *desk.Desk, p *desk.Person, url string, wide, high int, env ...string) *terminal {
 	d.T.Helper()
+	return tmuxOf(d, p, url, "approval watch", wide, high, env...)
+}
+
+// tmuxOf is tmux with another command of assentctl.
+func tmuxOf(d *desk.Desk, p *desk.Person, url, command string, wide, high int, env ...string) *terminal {
+	d.T.Helper()
 	testgroup.Need(d.T, "tmux")
 	x := &terminal{d, filepath.Join(d.T.TempDir(), "tmux")}
 	set := append([]string{"ASSENT_URL=" + url, "ASSENT_TOKEN=" + p.Client.Token, "XDG_CONFIG_HOME=" + d.Data, "TZ=UTC", "LC_ALL=C.UTF-8"}, env...)
-	line := "cd " + d.Data + " && env " + strings.Join(set, " ") + " " + d.Program() + " approval watch"
+	line := "cd " + d.Data + " && env " + strings.Join(set, " ") + " " + d.Program() + " " + command
 	x.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(wide), "-y", fmt.Sprint(high), line+"; echo it ended with $?; read line")
 	d.T.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
 	return x
@@ -310,6 +316,25 @@ func TestC1WatchOnAWideTerminal(t *testing.T) {
 	}
 	x.press("q")
 	x.shows("it ended with 0")
+}
+
+// TestC1ListIsDrawnAnew: list --watch on a terminal shows the whole list after
+// each event, and goes on after a break.
+func TestC1ListIsDrawnAnew(t *testing.T) {
+	d, bo, ubu, ids := busyDesk(t)
+	link := cable(d)
+	x := tmuxOf(d, bo, "http://"+link.listener.Addr().String(), "approval list --watch", 180, 30)
+	x.shows("nginx", "wireshark", "live at")
+	d.Admin.Does("deny", ids["nginx"], nil)
+	s := x.until("the denied one is off the list", func(s string) bool { return !strings.Contains(s, "nginx") && strings.Contains(s, "live at") })
+	if strings.Count(s, "STATUS") != 1 || !strings.Contains(s, "wireshark") {
+		t.Errorf("drawn anew:\n%s", s)
+	}
+	link.cut(true)
+	x.shows("note: not live", "trying again in")
+	ubu.Ask("zoe", "/usr/bin/apt", "update")
+	link.cut(false)
+	x.shows("apt update")
 }
 
 func TestC1WatchWithoutColours(t *testing.T) {
