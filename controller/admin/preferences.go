@@ -38,19 +38,44 @@ const (
 )
 
 // Preferences are the caller's own settings. Channels are given by name.
-func (a *Admin) Preferences(ctx context.Context, act auth.Actor) (p store.Preferences, err error) {
+func (a *Admin) Preferences(ctx context.Context, act auth.Actor) (p OwnSettings, err error) {
 	if err := act.Can(auth.RequestsOwn); err != nil {
 		return p, err
 	}
 	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		if p, err = tx.Preferences(act.User); err != nil {
+		own, err := tx.Preferences(act.User)
+		if err != nil {
 			return err
 		}
-		p.Notify.Channels, err = channelNames(tx, p.Notify.Channels)
+		p, err = shownPreferences(tx, own)
 		return err
 	})
 	return p, err
 }
+
+// OwnSettings are somebody's own settings with the names of the channels that
+// they may choose from, which is all that they may know of channels.
+type OwnSettings struct {
+	store.Preferences
+	Offered []string
+}
+
+func shownPreferences(tx *store.Tx, own store.Preferences) (OwnSettings, error) {
+	p := OwnSettings{Preferences: own}
+	all, err := tx.Channels()
+	for _, c := range all {
+		if c.DisabledAt.IsZero() && toPeople(c) {
+			p.Offered = append(p.Offered, c.Name)
+		}
+	}
+	if err == nil {
+		p.Notify.Channels, err = channelNames(tx, own.Notify.Channels)
+	}
+	return p, err
+}
+
+// toPeople reports whether a channel speaks to people, each by themself.
+func toPeople(c store.Channel) bool { return c.Kind == "email" || c.Kind == "sms" }
 
 func channelNames(tx *store.Tx, ids []string) ([]string, error) {
 	all, err := tx.Channels()
@@ -64,7 +89,7 @@ func channelNames(tx *store.Tx, ids []string) ([]string, error) {
 }
 
 // EditPreferences changes the caller's own settings.
-func (a *Admin) EditPreferences(ctx context.Context, act auth.Actor, in EditPreferences) (p store.Preferences, err error) {
+func (a *Admin) EditPreferences(ctx context.Context, act auth.Actor, in EditPreferences) (p OwnSettings, err error) {
 	if err := act.Can(auth.RequestsOwn); err != nil {
 		return p, err
 	}
@@ -76,26 +101,25 @@ func (a *Admin) EditPreferences(ctx context.Context, act auth.Actor, in EditPref
 		if err != nil {
 			return audit.Event{}, err
 		}
-		p, err = a.ownSettings(tx, old, in)
+		next, err := a.ownSettings(tx, old, in)
 		if err != nil {
 			return audit.Event{}, err
 		}
 		was, _ := json.Marshal(old)
-		is, err := json.Marshal(p)
+		is, err := json.Marshal(next)
 		if err != nil {
 			return audit.Event{}, fmt.Errorf("write settings: %w", err)
 		}
 		if len(is) > maxPreferences {
 			return audit.Event{}, fmt.Errorf("%w: your settings are larger than %d bytes", elevation.ErrInvalid, maxPreferences)
 		}
-		if err := tx.PutPreferences(act.User, p); err != nil {
+		if err := tx.PutPreferences(act.User, next); err != nil {
 			return audit.Event{}, err
 		}
-		channels := p.Notify.Channels
-		if p.Notify.Channels, err = channelNames(tx, channels); err != nil {
+		if p, err = shownPreferences(tx, next); err != nil {
 			return audit.Event{}, err
 		}
-		return a.event(act, audit.PreferencesChanged, ownData(old, p, string(was) == string(is))), nil
+		return a.event(act, audit.PreferencesChanged, ownData(old, p.Preferences, string(was) == string(is))), nil
 	})
 	return p, err
 }
@@ -176,7 +200,7 @@ func (a *Admin) ownNotify(tx *store.Tx, n *store.NotifyPreferences, in EditPrefe
 			if err != nil {
 				return err
 			}
-			if c.Kind != "email" && c.Kind != "sms" {
+			if !toPeople(c) {
 				return fmt.Errorf("%w: the channel %s speaks to a system, not to people", elevation.ErrInvalid, c.Name)
 			}
 		}

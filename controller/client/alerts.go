@@ -165,6 +165,8 @@ type MySettings struct {
 	Views   []MyView            `json:"views" nullable:"false"`
 	Density string              `json:"density" enum:"comfortable,compact"`
 	Keys    map[string]string   `json:"keys" doc:"Keys of the keyboard by what they do."`
+
+	OfferedChannels []string `json:"offered_channels" nullable:"false" example:"[\"Mail\"]" doc:"Names of the channels that can be chosen."`
 }
 
 // MyNotify says how the caller is told.

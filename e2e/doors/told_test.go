@@ -228,6 +228,9 @@ func TestN6EachChoosesHowTheyAreTold(t *testing.T) {
 		_, err := bo.EditMySettings(t.Context(), client.EditMySettings{Notify: &client.EditMyNotify{Channels: &names}})
 		return err
 	}
+	if s := Must(bo.MySettings(t.Context()))(t); strings.Join(s.OfferedChannels, " ") != c.Name+" "+second.Name {
+		t.Errorf("offered: %v", s.OfferedChannels)
+	}
 	if err := choose(system.Name); Code(err) != "invalid" {
 		t.Errorf("a system's channel is chosen: %v", err)
 	}
@@ -320,7 +323,7 @@ func TestA20SettingsOfOneself(t *testing.T) {
 	Must(bo.EditMySettings(t.Context(), client.EditMySettings{Notify: &client.EditMyNotify{QuietHours: new("22:00-07:00")}}))(t) // the rest stays
 	got := Must(bo.MySettings(t.Context()))(t)
 	if JSON(got) != `{"notify":{"channels":null,"quiet_hours":"22:00-07:00","time_zone":"UTC","digest_seconds":600,"phone":"+4930123456"},"buttons":["new-request","my-access"],`+
-		`"columns":{"approvals":["id","user","waited"]},"views":[{"name":"Servers","query":"status=pending\u0026q=web"}],"density":"compact","keys":{"approve":"a"}}` {
+		`"columns":{"approvals":["id","user","waited"]},"views":[{"name":"Servers","query":"status=pending\u0026q=web"}],"density":"compact","keys":{"approve":"a"},"offered_channels":[]}` {
 		t.Errorf("%s", JSON(got))
 	}
 	if s := Must(ada.MySettings(t.Context()))(t); len(s.Buttons) != 0 || s.Notify.Phone != "" {
