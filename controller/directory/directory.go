@@ -66,7 +66,7 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Directory{cfg: cfg, outside: bound(cfg.Outside), tries: auth.NewLimiter(1.0/3, 20, 10_000), asked: auth.NewLimiter(1.0/3, 20, 10_000),
+	return &Directory{cfg: cfg, outside: bound(cfg.Outside), tries: auth.NewLimiter(1, 60, 10_000), asked: auth.NewLimiter(1.0/3, 20, 10_000),
 		guessed: auth.NewLimiter(1.0/3, 20, 10_000), codes: auth.NewLimiter(1.0/6, 10, 10_000),
 		known: map[store.ProviderID]*discovered{}, polls: map[string]poll{}}, nil
 }

@@ -142,6 +142,9 @@ func (d *Directory) Finish(ctx context.Context, query url.Values, cookie, addres
 		if err != nil {
 			return "", "", fmt.Errorf("open a session: %w", err)
 		}
+		for range 2 { // beginning and ending: an office behind one address may all sign in
+			d.tries.GiveBack(address, d.cfg.Now())
+		}
 		return session, returnTo, nil
 	}
 	var refused *Refusal

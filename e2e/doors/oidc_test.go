@@ -303,7 +303,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 	})
 	t.Run("too many tries", func(t *testing.T) {
 		code := ""
-		for range 60 {
+		for range 150 {
 			_, err := client.Post[client.OIDCRedirect](t.Context(), p.browser().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id})
 			if code = desk.Code(err); code != "" {
 				break
