@@ -257,11 +257,11 @@ func (c *choices) draw(s *screen, wide, _ int) []string {
 	}
 	comment := inert.Text(string(c.comment.typed))
 	if c.on == 2 {
-		comment = c.comment.line(s, boxInner(wide)-20)
+		comment = c.comment.line(s, boxInner(wide)-21)
 	} else {
-		comment = cut(comment, boxInner(wide)-20)
+		comment = cut(comment, boxInner(wide)-21)
 	}
-	lines := []string{row(0, "For", pickFrom(0, c.spans)), row(1, "Approved again", pickFrom(1, c.lasts)), row(2, "Comment", comment)}
+	lines := []string{row(0, "For", pickFrom(0, c.spans)), row(1, "Approved again", pickFrom(1, c.lasts)), row(2, "Comment", " "+comment)}
 	return s.box(c.title, lines, wide)
 }
 
