@@ -123,7 +123,7 @@ func newMailServer(t *testing.T, cfg *tls.Config, implicit, auth bool) *mailServ
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = m.Serve(l) }()
-	t.Cleanup(func() { _ = m.Close(); <-done })
+	t.Cleanup(func() { _, _ = m.Close(), l.Close(); <-done }) // Serve may not have begun
 	return m
 }
 

@@ -177,7 +177,8 @@ func (s *stream) connect(ctx context.Context) error {
 		f.keep(context.WithoutCancel(ctx), false)
 		return err
 	}
-	f.keep(context.WithoutCancel(ctx), w.bye(syslogBye))
+	read, _ := w.bye(syslogBye)
+	f.keep(context.WithoutCancel(ctx), read)
 	return nil
 }
 

@@ -312,7 +312,7 @@ func TestSyslogAlerts(t *testing.T) {
 			t.Errorf("%d: %v", i, data)
 		}
 	}
-	// The connection is broken without our knowing: the next message makes a new one.
+	// The log server went away and came back.
 	s.stop()
 	s.start()
 	if _, err := send(t, sender, Example(KindTest, "")); err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -34,8 +33,8 @@ type syslogConfig struct {
 }
 
 // syslogSender writes lines of RFC 5424 with counted octets (RFC 6587, 3.4.1) over
-// TLS (RFC 5425) or TCP. It keeps one connection and makes a new one when that is
-// broken.
+// TLS (RFC 5425) or TCP. TCP tells nobody that a line was read, so each message has a
+// connection of its own, whose orderly end says that all of it was.
 type syslogSender struct {
 	cfg  syslogConfig
 	host string
@@ -43,9 +42,6 @@ type syslogSender struct {
 	head audit.Header
 	tls  *tls.Config // nil = TCP
 	deps Deps
-
-	mu   sync.Mutex // guards the field below
-	conn *wire
 }
 
 func openSyslog(c Channel, deps Deps) (Sender, error) { return openLog(c, deps) }
@@ -105,47 +101,18 @@ func (s *syslogSender) Send(ctx context.Context, m Message) (Result, error) {
 		}
 		frames = append(frames, frame(line)...)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fresh := s.conn == nil
-	err := s.writeLocked(ctx, frames)
-	if err != nil && !fresh { // the old connection was broken without our knowing
-		err = s.writeLocked(ctx, frames)
+	w, err := s.dial(ctx)
+	if err != nil {
+		return Result{}, err
 	}
-	return Result{}, err
-}
-
-func (s *syslogSender) writeLocked(ctx context.Context, frames []byte) error {
-	if s.conn != nil && s.conn.broken() {
-		s.closeLocked()
+	if err := w.write(frames); err != nil {
+		w.close()
+		return Result{}, describeCall("write to the log server", ctx, err)
 	}
-	if s.conn == nil {
-		conn, err := s.dial(ctx)
-		if err != nil {
-			return err
-		}
-		s.conn = conn
+	if _, reset := w.bye(syslogBye); reset {
+		return Result{}, errors.New("the log server has cut the connection before it had read everything")
 	}
-	if err := s.conn.write(frames); err != nil {
-		s.closeLocked()
-		return describeCall("write to the log server", ctx, err)
-	}
-	return nil
-}
-
-func (s *syslogSender) closeLocked() {
-	s.conn.close()
-	s.conn = nil
-}
-
-// Close ends the connection.
-func (s *syslogSender) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil {
-		s.closeLocked()
-	}
-	return nil
+	return Result{}, nil
 }
 
 // line is a message as a line. What is no event, a test for example, is written as
@@ -232,12 +199,13 @@ func (w *wire) write(frames []byte) error {
 }
 
 // bye says that nothing more comes and waits until the other side, having read
-// everything, closes too. It reports whether that was seen.
-func (w *wire) bye(within time.Duration) bool {
+// everything, closes too. It reports whether that was seen, or whether the
+// connection was cut before.
+func (w *wire) bye(within time.Duration) (read, reset bool) {
 	closer, ok := w.Conn.(interface{ CloseWrite() error })
 	if !ok || w.broken() || closer.CloseWrite() != nil {
 		w.close()
-		return false
+		return false, true
 	}
 	if w.Conn != w.raw { // behind the end of TLS, that of TCP
 		if tcp, ok := w.raw.(interface{ CloseWrite() error }); ok {
@@ -249,9 +217,10 @@ func (w *wire) bye(within time.Duration) bool {
 	defer w.close()
 	select {
 	case <-w.over: // a reset would say that something was not read
-		return errors.Is(w.end, io.EOF) || errors.Is(w.end, io.ErrUnexpectedEOF)
+		read = errors.Is(w.end, io.EOF) || errors.Is(w.end, io.ErrUnexpectedEOF)
+		return read, !read
 	case <-timer.C:
-		return false
+		return false, false
 	}
 }
 

@@ -56,7 +56,7 @@ func newStrict(t *testing.T) (*strict, string) {
 	p.port = int64(l.Addr().(*net.TCPAddr).Port)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = p.s.Serve(l) }()
-	t.Cleanup(func() { _ = p.s.Close(); <-done })
+	t.Cleanup(func() { _, _ = p.s.Close(), l.Close(); <-done }) // Serve may not have begun
 	return p, ca
 }
 
