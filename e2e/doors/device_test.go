@@ -87,6 +87,12 @@ func TestC1DeviceSignInIsRefused(t *testing.T) {
 	if err := person.AnswerDevice(t.Context(), byToken.UserCode, true); desk.Code(err) != "forbidden" {
 		t.Errorf("allowed by a token: %v", err)
 	}
+	if err := person.AnswerDevice(t.Context(), byToken.UserCode, false); desk.Code(err) != "forbidden" {
+		t.Errorf("denied by a token: %v", err)
+	}
+	if _, err := person.Device(t.Context(), byToken.UserCode); desk.Code(err) != "forbidden" {
+		t.Errorf("shown to a token: %v", err)
+	}
 	if err := device.AnswerDevice(t.Context(), byToken.UserCode, true); desk.Code(err) != "unauthenticated" {
 		t.Errorf("allowed by nobody: %v", err)
 	}
