@@ -268,11 +268,8 @@ func (a *Accounts) seated(act *Actor, s WebSession) {
 // somebody who signed in may, with the present password where there is one:
 // a token may be somebody else's work. Other sessions of the account end.
 func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next, address string) error {
-	switch {
-	case act.User == "":
-		return ErrUnauthenticated
-	case !act.Session || act.Token != "":
-		return fmt.Errorf("%w: a token sets no password; sign in to the console", elevation.ErrNotAllowed)
+	if err := inSession(act, "sets no password"); err != nil {
+		return err
 	}
 	u, err := a.store.Account(ctx, act.User)
 	if err != nil {

@@ -112,15 +112,20 @@ func (a *Accounts) Factors(ctx context.Context, act Actor) (Factors, error) {
 	return Factors{Passkeys: keys, TOTP: u.HasTOTP, Password: u.PasswordHash != ""}, nil
 }
 
+// ownFactors refuses whoever is not signed in to change their factors.
+func (a *Accounts) ownFactors(ctx context.Context, act Actor) error {
+	err := inSession(act, "changes no factors")
+	if errors.Is(err, elevation.ErrNotAllowed) {
+		return a.refused(ctx, act, "factors", err)
+	}
+	return err
+}
+
 // owner is the account of somebody who may change its factors: signed in, and
 // just there. A token never may.
 func (a *Accounts) owner(ctx context.Context, act Actor) (Account, error) {
-	switch {
-	case act.User == "":
-		return Account{}, ErrUnauthenticated
-	case !act.Session || act.Token != "":
-		return Account{}, a.refused(ctx, act, "factors",
-			fmt.Errorf("%w: a token changes no factors; sign in to the console", elevation.ErrNotAllowed))
+	if err := a.ownFactors(ctx, act); err != nil {
+		return Account{}, err
 	}
 	if err := act.Present(a.now()); err != nil {
 		return Account{}, a.refused(ctx, act, "factors", err)

@@ -132,12 +132,10 @@ func (a *Accounts) BeginAddPasskey(ctx context.Context, act Actor) (ceremonyID s
 // AddPasskey stores the passkey that answered the offer, and makes the session
 // one that was proved with it: the result is its new cookie. Other sessions end.
 func (a *Accounts) AddPasskey(ctx context.Context, act Actor, cookie, ceremonyID string, credential map[string]any, name, address string) (key Passkey, next string, err error) {
-	switch {
-	case act.User == "":
-		return Passkey{}, "", ErrUnauthenticated
-	case !act.Session || act.Token != "":
-		return Passkey{}, "", a.refused(ctx, act, "factors", fmt.Errorf("%w: a token changes no factors; sign in to the console", elevation.ErrNotAllowed))
-	case a.web == nil:
+	if err := a.ownFactors(ctx, act); err != nil {
+		return Passkey{}, "", err
+	}
+	if a.web == nil {
 		return Passkey{}, "", errNoPasskeys()
 	}
 	name = strings.TrimSpace(name)

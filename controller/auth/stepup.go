@@ -19,7 +19,7 @@ type Proof struct {
 
 // BeginStepUp asks the caller for one of their passkeys.
 func (a *Accounts) BeginStepUp(ctx context.Context, act Actor) (ceremonyID string, options map[string]any, err error) {
-	if err := inSession(act); err != nil {
+	if err := inSession(act, "proves no presence"); err != nil {
 		return "", nil, err
 	}
 	if a.web == nil {
@@ -39,12 +39,14 @@ func (a *Accounts) BeginStepUp(ctx context.Context, act Actor) (ceremonyID strin
 	return a.own.add(ceremony{kind: forStepUp, user: act.User, asked: challenge}, a.now()), options, nil
 }
 
-func inSession(act Actor) error {
+// inSession refuses whoever is not signed in. A token may be somebody else's
+// work; does says what none of them does.
+func inSession(act Actor, does string) error {
 	switch {
 	case act.User == "":
 		return ErrUnauthenticated
 	case !act.Session || act.Token != "":
-		return fmt.Errorf("%w: a token proves no presence; sign in to the console", elevation.ErrNotAllowed)
+		return fmt.Errorf("%w: a token %s; sign in to the console", elevation.ErrNotAllowed, does)
 	}
 	return nil
 }
@@ -54,7 +56,7 @@ func inSession(act Actor) error {
 // account, or twenty of one address, give [ErrRate]. An account that has a passkey
 // must use it, and one without a password signs in again: [elevation.ErrStepUp].
 func (a *Accounts) StepUp(ctx context.Context, act Actor, cookie string, in Proof, address string) (next string, now Actor, err error) {
-	if err := inSession(act); err != nil {
+	if err := inSession(act, "proves no presence"); err != nil {
 		return "", Actor{}, err
 	}
 	at := a.now()
