@@ -50,17 +50,16 @@ func (s *server) addChannels() {
 			return paginate(all, in, "channels", func(c admin.Channel) string { return c.ID }, channelOf)
 		})
 	handle(s, route{method: http.MethodPost, path: "/channels", id: "channel-add", tag: "alerts", status: http.StatusCreated, summary: "Make a channel",
-		hint: hint{secret: true}}, s.addChannel)
-	s.bodyExample(http.MethodPost, "/channels", client.NewChannel{Name: "Operations", Kind: "webhook",
-		Config: client.ChannelConfig{URL: new("https://example.org/hook")}})
+		example: client.NewChannel{Name: "Operations", Kind: "webhook", Config: client.ChannelConfig{URL: new("https://example.org/hook")}},
+		hint:    hint{secret: true}}, s.addChannel)
 	handle(s, route{method: http.MethodGet, path: "/channels/{id}", id: "channel-view", tag: "alerts", summary: "See one channel, without its secrets"},
 		func(ctx context.Context, a auth.Actor, in *ChannelInput) (client.Channel, error) {
 			c, err := s.cfg.Admin.Channel(ctx, a, in.ID)
 			return channelOf(c), err
 		})
 	handle(s, route{method: http.MethodPut, path: "/channels/{id}", id: "channel-edit", tag: "alerts", summary: "Change a channel; what is left out stays",
-		hint: hint{secret: true}}, s.editChannel)
-	s.bodyExample(http.MethodPut, "/channels/{id}", client.EditChannel{Config: &client.ChannelConfig{URL: new("https://example.org/hook")}})
+		example: client.EditChannel{Config: &client.ChannelConfig{URL: new("https://example.org/hook")}},
+		hint:    hint{secret: true}}, s.editChannel)
 	handleEmpty(s, route{method: http.MethodDelete, path: "/channels/{id}", id: "channel-delete", tag: "alerts",
 		summary: "Delete a channel that no alert names"},
 		func(ctx context.Context, a auth.Actor, in *ChannelInput) error {
@@ -78,16 +77,6 @@ func (s *server) addChannels() {
 			d, err := s.cfg.Admin.RetryDelivery(ctx, a, in.ID)
 			return deliveryOf(d), err
 		})
-}
-
-// bodyExample is the example of a body whose parts do not all go together.
-func (s *server) bodyExample(method, path string, body any) {
-	item := s.huma.OpenAPI().Paths[prefix+path]
-	op := item.Put
-	if method == http.MethodPost {
-		op = item.Post
-	}
-	op.Metadata[exampleKey] = body
 }
 
 func (s *server) addChannel(ctx context.Context, a auth.Actor, in *newChannelInput) (client.Channel, error) {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -198,12 +199,22 @@ func (d *door) recognise(r *http.Request) (auth.Actor, error) {
 	return d.accounts.Resume(r.Context(), c.Value)
 }
 
-// read takes the body in within size and time and puts it back for huma.
+// read takes the body in and puts it back for huma.
 func (d *door) read(w http.ResponseWriter, r *http.Request, h hint) ([]byte, error) {
 	limit := h.limit
 	if limit == 0 {
 		limit = maxBody
 	}
+	body, err := readBody(w, r, limit, "application/json")
+	if err == nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return body, err
+}
+
+// readBody takes a body in within size and time, if it is of one of these media
+// types.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, errTooLarge
@@ -223,13 +234,10 @@ func (d *door) read(w http.ResponseWriter, r *http.Request, h hint) ([]byte, err
 	case err != nil:
 		return nil, fmt.Errorf("%w: the body could not be read", elevation.ErrInvalid)
 	}
-	if len(body) > 0 {
-		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-		if !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
-			return nil, errContentType
-		}
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if len(body) > 0 && !slices.Contains(types, strings.ToLower(strings.TrimSpace(kind))) {
+		return nil, errContentType
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, nil
 }
 

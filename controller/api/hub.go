@@ -80,7 +80,7 @@ func (h *hub) after(ctx context.Context, seq uint64) (list []*kept, behind bool,
 	defer h.mu.Unlock()
 	news = h.s.cfg.Sequencer.Placed()
 	if news != h.read {
-		if err := h.advance(ctx, news); err != nil {
+		if err := h.advanceLocked(ctx, news); err != nil {
 			return nil, false, nil, err
 		}
 	}
@@ -95,14 +95,14 @@ func (h *hub) after(ctx context.Context, seq uint64) (list []*kept, behind bool,
 	return append([]*kept(nil), list[:min(len(list), eventBatch)]...), false, news, nil
 }
 
-// advance reads what is new. After a time without any stream it begins anew.
-func (h *hub) advance(ctx context.Context, news <-chan struct{}) error {
+// advanceLocked reads what is new. After a time without any stream it begins anew.
+func (h *hub) advanceLocked(ctx context.Context, news <-chan struct{}) error {
 	size, err := h.s.lastSeq(ctx)
 	if err != nil {
 		return err
 	}
 	if h.head == 0 || size > h.head+hubEvents {
-		h.drop(len(h.kept))
+		h.dropLocked(len(h.kept))
 		h.head = size
 	}
 	for {
@@ -115,7 +115,7 @@ func (h *hub) advance(ctx context.Context, news <-chan struct{}) error {
 			return err
 		}
 		for _, e := range events {
-			h.keep(e)
+			h.keepLocked(e)
 		}
 		if len(events) < hubRead {
 			h.read = news
@@ -124,7 +124,7 @@ func (h *hub) advance(ctx context.Context, news <-chan struct{}) error {
 	}
 }
 
-func (h *hub) keep(e audit.Event) {
+func (h *hub) keepLocked(e audit.Event) {
 	k := &kept{event: e, texts: map[sight]rendered{}}
 	if e.Request != "" {
 		if k.about = h.requests[e.Request]; k.about == nil {
@@ -135,15 +135,15 @@ func (h *hub) keep(e audit.Event) {
 	}
 	h.kept, h.head = append(h.kept, k), e.Seq
 	if len(h.kept) > hubEvents {
-		h.drop(len(h.kept) - hubEvents)
+		h.dropLocked(len(h.kept) - hubEvents)
 	}
 	for len(h.kept) > 1 && h.bytes.Load() > hubBytes {
-		h.drop(1)
+		h.dropLocked(1)
 	}
 }
 
-// drop forgets the n oldest events.
-func (h *hub) drop(n int) {
+// dropLocked forgets the n oldest events.
+func (h *hub) dropLocked(n int) {
 	for _, k := range h.kept[:n] {
 		if k.about != nil && k.about.newest.Load() == k.event.Seq {
 			delete(h.requests, k.event.Request)

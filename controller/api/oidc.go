@@ -85,7 +85,7 @@ func (s *server) callback(w http.ResponseWriter, r *http.Request) {
 		s.door.refuse(w, r, err)
 		return
 	}
-	h.Add("Set-Cookie", s.cookie(session, int(auth.SessionLife/time.Second)))
+	h.Add("Set-Cookie", s.sessionCookie(session))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	_ = page.Execute(w, "/"+to) // the peer is gone: there is nobody left to tell
 }

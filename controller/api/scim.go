@@ -3,13 +3,10 @@ package api
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/directory"
@@ -142,26 +139,11 @@ func (s *server) scimCaller(w http.ResponseWriter, r *http.Request) (scimCall, e
 	if err := s.door.take(act); err != nil {
 		return scimCall{}, err
 	}
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSCIMBody))
-	_ = rc.SetReadDeadline(time.Time{})
-	var large *http.MaxBytesError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &large):
-		return scimCall{}, errTooLarge
-	case errors.As(err, &timeout) && timeout.Timeout():
-		w.Header().Set("Connection", "close")
-		return scimCall{}, errTimeout
-	case err != nil:
-		return scimCall{}, fmt.Errorf("%w: the body could not be read", elevation.ErrInvalid)
+	body, err := readBody(w, r, maxSCIMBody, scimType, "application/json")
+	if err != nil {
+		return scimCall{}, err
 	}
 	if len(body) > 0 {
-		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-		if kind = strings.ToLower(strings.TrimSpace(kind)); kind != scimType && kind != "application/json" {
-			return scimCall{}, errContentType
-		}
 		if err := checkJSON(body); err != nil {
 			return scimCall{}, &directory.Fault{Type: "invalidSyntax", Err: fmt.Errorf("%w: %w", elevation.ErrInvalid, err)}
 		}
