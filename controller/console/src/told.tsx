@@ -7,12 +7,11 @@ import { call, Fault } from "./api";
 import { lasting } from "./format";
 import { Icon } from "./icons";
 import { Part, Refused, useDoing } from "./me";
-import { lost401, may } from "./state";
+import { lost401 } from "./state";
 import { Plain } from "./text";
-import type { MyNotify, MySettings, Page } from "./types";
+import type { MyNotify, MySettings } from "./types";
 
 const settings = signal<MySettings | null>(null);
-const offered = signal<string[]>([]); // names of channels to people, where one may know them
 
 async function read(): Promise<void> {
   try {
@@ -20,13 +19,6 @@ async function read(): Promise<void> {
   } catch (e) {
     if (e instanceof Fault && e.status === 401) lost401();
     return;
-  }
-  if (!may("alerts.read")) return;
-  try {
-    const all = await call<Page<{ name: string; kind: string; enabled: boolean }>>("GET", "/channels?limit=500");
-    offered.value = all.items.filter((c) => c.enabled && (c.kind === "email" || c.kind === "sms")).map((c) => c.name);
-  } catch {
-    // those that were chosen are known all the same
   }
 }
 
@@ -125,7 +117,7 @@ type Way = "alerts" | "these" | "none";
 // Ways is through what one is told: as the alerts say, through some of the
 // channels, or not at all.
 function Ways({ chosen, set }: { chosen: string[] | null; set: (channels: string[] | null) => void }): VNode {
-  const names = [...new Set([...offered.value, ...(chosen ?? [])])];
+  const names = [...new Set([...(settings.value?.offered_channels ?? []), ...(chosen ?? [])])];
   const way = useSignal<Way>(chosen === null ? "alerts" : chosen.length === 0 ? "none" : "these");
   const pick = (w: Way): void => {
     way.value = w;

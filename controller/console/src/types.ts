@@ -320,6 +320,7 @@ export interface MySettings {
   views: MyView[];
   density: string;
   keys: Record<string, string>;
+  offered_channels: string[];
 }
 
 export interface MyNotify {
