@@ -28,6 +28,36 @@ class Operations(Transport):
             if not cursor:
                 return
 
+    def alert_add(self, *, channels: List[str], events: List[str], name: str, digest_seconds: Optional[int] = None, enabled: Optional[bool] = None, filter: Optional[types.AlertFilter] = None, mandatory: Optional[bool] = None, recipients: Optional[types.AlertRecipients] = None, idempotency_key: Optional[str] = None) -> types.Alert:
+        """Tell somebody of something."""
+        return cast("types.Alert", self.call("POST", "/alerts", body={"channels": channels, "digest_seconds": digest_seconds, "enabled": enabled, "events": events, "filter": filter, "mandatory": mandatory, "name": name, "recipients": recipients}, idempotency_key=idempotency_key))
+
+    def alert_delete(self, id: str) -> None:
+        """Delete an alert."""
+        self.call("DELETE", f"/alerts/{place(id)}")
+
+    def alert_edit(self, id: str, *, channels: Optional[List[str]] = None, digest_seconds: Optional[int] = None, enabled: Optional[bool] = None, events: Optional[List[str]] = None, filter: Optional[types.AlertFilter] = None, mandatory: Optional[bool] = None, name: Optional[str] = None, recipients: Optional[types.AlertRecipients] = None) -> types.Alert:
+        """Change an alert; what is left out stays."""
+        return cast("types.Alert", self.call("PUT", f"/alerts/{place(id)}", body={"channels": channels, "digest_seconds": digest_seconds, "enabled": enabled, "events": events, "filter": filter, "mandatory": mandatory, "name": name, "recipients": recipients}))
+
+    def alert_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListAlert:
+        """List what is told to whom."""
+        return cast("types.ListAlert", self.call("GET", "/alerts", query={"limit": limit, "cursor": cursor}))
+
+    def alert_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Alert]:
+        """List what is told to whom: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.alert_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def alert_view(self, id: str) -> types.Alert:
+        """See one alert."""
+        return cast("types.Alert", self.call("GET", f"/alerts/{place(id)}"))
+
     def audit_checkpoint(self) -> types.Checkpoint:
         """The newest signed statement about the whole log."""
         return cast("types.Checkpoint", self.call("GET", "/audit/checkpoint"))
@@ -47,6 +77,44 @@ class Operations(Transport):
     def canned_texts(self) -> types.CannedTexts:
         """Texts for questions and denials that the caller can choose from."""
         return cast("types.CannedTexts", self.call("GET", "/canned"))
+
+    def channel_add(self, *, config: types.ChannelConfig, kind: Literal["webhook", "email", "sms", "syslog"], name: str, enabled: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Channel:
+        """Make a channel."""
+        return cast("types.Channel", self.call("POST", "/channels", body={"config": config, "enabled": enabled, "kind": kind, "name": name}, idempotency_key=idempotency_key))
+
+    def channel_delete(self, id: str) -> None:
+        """Delete a channel that no alert names."""
+        self.call("DELETE", f"/channels/{place(id)}")
+
+    def channel_edit(self, id: str, *, config: Optional[types.ChannelConfig] = None, enabled: Optional[bool] = None, kind: Optional[Literal["webhook", "email", "sms", "syslog"]] = None, name: Optional[str] = None) -> types.Channel:
+        """Change a channel; what is left out stays."""
+        return cast("types.Channel", self.call("PUT", f"/channels/{place(id)}", body={"config": config, "enabled": enabled, "kind": kind, "name": name}))
+
+    def channel_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListChannel:
+        """List ways to tell people and systems."""
+        return cast("types.ListChannel", self.call("GET", "/channels", query={"limit": limit, "cursor": cursor}))
+
+    def channel_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Channel]:
+        """List ways to tell people and systems: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.channel_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def channel_preview(self, *, body: Optional[str] = None, kind: Optional[str] = None, template: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.TemplatePreview:
+        """See what a template makes of an example."""
+        return cast("types.TemplatePreview", self.call("POST", "/channels/preview", body={"body": body, "kind": kind, "template": template}, idempotency_key=idempotency_key))
+
+    def channel_test(self, id: str, *, idempotency_key: Optional[str] = None) -> types.ChannelTest:
+        """Send a message through a channel now."""
+        return cast("types.ChannelTest", self.call("POST", f"/channels/{place(id)}/test", idempotency_key=idempotency_key))
+
+    def channel_view(self, id: str) -> types.Channel:
+        """See one channel, without its secrets."""
+        return cast("types.Channel", self.call("GET", f"/channels/{place(id)}"))
 
     def counts(self, *, mine: Optional[bool] = None) -> types.Counts:
         """Numbers of requests by status."""
@@ -81,6 +149,48 @@ class Operations(Transport):
     def delegation_view(self, id: str) -> types.Delegation:
         """See one delegation."""
         return cast("types.Delegation", self.call("GET", f"/delegations/{place(id)}"))
+
+    def delivery_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, channel: Optional[str] = None, state: Optional[Literal["waiting", "sent", "failed", "dropped"]] = None, request: Optional[str] = None) -> types.ListDelivery:
+        """List what was told or waits to be told, the newest first."""
+        return cast("types.ListDelivery", self.call("GET", "/deliveries", query={"limit": limit, "cursor": cursor, "channel": channel, "state": state, "request": request}))
+
+    def delivery_list_all(self, *, limit: Optional[int] = None, channel: Optional[str] = None, state: Optional[Literal["waiting", "sent", "failed", "dropped"]] = None, request: Optional[str] = None) -> Iterator[types.Delivery]:
+        """List what was told or waits to be told, the newest first: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.delivery_list(limit=limit, channel=channel, state=state, request=request, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def delivery_retry(self, id: str, *, idempotency_key: Optional[str] = None) -> types.Delivery:
+        """Try a delivery again now."""
+        return cast("types.Delivery", self.call("POST", f"/deliveries/{place(id)}/retry", idempotency_key=idempotency_key))
+
+    def device_answer(self, user_code: str, *, allow: bool, idempotency_key: Optional[str] = None) -> None:
+        """Allow or deny a device: it acts for whoever allows it."""
+        self.call("POST", f"/sessions/device/{place(user_code)}", body={"allow": allow}, idempotency_key=idempotency_key)
+
+    def device_ask(self, *, name: str) -> types.DeviceCodes:
+        """Begin the sign-in of a device."""
+        return cast("types.DeviceCodes", self.call("POST", "/sessions/device", body={"name": name}))
+
+    def device_claim(self, *, device_code: str) -> types.DeviceToken:
+        """Ask whether the device was allowed; its token, once."""
+        return cast("types.DeviceToken", self.call("POST", "/sessions/device/token", body={"device_code": device_code}))
+
+    def device_view(self, user_code: str) -> types.DeviceAsked:
+        """See the device that waits with a code."""
+        return cast("types.DeviceAsked", self.call("GET", f"/sessions/device/{place(user_code)}"))
+
+    def directory_edit(self, *, adopt_accounts: Optional[bool] = None, groups: Optional[List[types.DirectoryMapping]] = None) -> types.Directory:
+        """Say what the groups of the directory mean; what is left out stays."""
+        return cast("types.Directory", self.call("PUT", "/directory", body={"adopt_accounts": adopt_accounts, "groups": groups}))
+
+    def directory_view(self) -> types.Directory:
+        """See what the groups of the directory mean."""
+        return cast("types.Directory", self.call("GET", "/directory"))
 
     def endpoint_delete(self, id: str) -> None:
         """Delete an endpoint and ban its key."""
@@ -125,6 +235,36 @@ class Operations(Transport):
         cursor: Optional[str] = None
         while True:
             page = self.enrollment_token_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def factors(self) -> types.Factors:
+        """See one's own passkeys and authenticator."""
+        return cast("types.Factors", self.call("GET", "/me/factors"))
+
+    def hook_add(self, *, kind: Literal["note", "ticket"], name: str, idempotency_key: Optional[str] = None) -> types.Hook:
+        """Make a way in for another system."""
+        return cast("types.Hook", self.call("POST", "/hooks", body={"kind": kind, "name": name}, idempotency_key=idempotency_key))
+
+    def hook_call(self, id: str, *, request: Optional[str] = None, state: Optional[str] = None, text: Optional[str] = None, ticket: Optional[str] = None) -> types.HookHeard:
+        """Say something about requests, signed by the hook's secret; it never decides."""
+        return cast("types.HookHeard", self.call("POST", f"/hooks/{place(id)}", body={"request": request, "state": state, "text": text, "ticket": ticket}))
+
+    def hook_delete(self, id: str) -> None:
+        """Delete a hook."""
+        self.call("DELETE", f"/hooks/{place(id)}")
+
+    def hook_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListHook:
+        """List ways in for other systems."""
+        return cast("types.ListHook", self.call("GET", "/hooks", query={"limit": limit, "cursor": cursor}))
+
+    def hook_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Hook]:
+        """List ways in for other systems: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.hook_list(limit=limit, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -182,6 +322,14 @@ class Operations(Transport):
         """Who the caller is."""
         return cast("types.Me", self.call("GET", "/me"))
 
+    def my_settings(self) -> types.MySettings:
+        """See one's own settings."""
+        return cast("types.MySettings", self.call("GET", "/me/settings"))
+
+    def my_settings_edit(self, *, buttons: Optional[List[str]] = None, columns: Optional[Dict[str, Optional[List[str]]]] = None, density: Optional[Literal["comfortable", "compact"]] = None, keys: Optional[Dict[str, str]] = None, notify: Optional[types.EditMyNotify] = None, views: Optional[List[types.MyView]] = None) -> types.MySettings:
+        """Change one's own settings; what is left out stays."""
+        return cast("types.MySettings", self.call("PUT", "/me/settings", body={"buttons": buttons, "columns": columns, "density": density, "keys": keys, "notify": notify, "views": views}))
+
     def pack_disable(self, name: str, *, acknowledge_denied: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Pack:
         """Switch a pack off."""
         return cast("types.Pack", self.call("POST", f"/packs/{place(name)}/disable", query={"acknowledge_denied": acknowledge_denied}, idempotency_key=idempotency_key))
@@ -193,6 +341,18 @@ class Operations(Transport):
     def pack_list(self) -> types.ListPack:
         """Starter packs of rules."""
         return cast("types.ListPack", self.call("GET", "/packs"))
+
+    def passkey_add(self, *, ceremony: str, credential: Dict[str, Any], name: str, idempotency_key: Optional[str] = None) -> types.Passkey:
+        """Add a passkey; other sessions end."""
+        return cast("types.Passkey", self.call("POST", "/me/passkeys", body={"ceremony": ceremony, "credential": credential, "name": name}, idempotency_key=idempotency_key))
+
+    def passkey_begin(self, *, idempotency_key: Optional[str] = None) -> types.Ceremony:
+        """Begin to add a passkey."""
+        return cast("types.Ceremony", self.call("POST", "/me/passkeys/begin", idempotency_key=idempotency_key))
+
+    def passkey_delete(self, id: str) -> None:
+        """Remove one's own passkey."""
+        self.call("DELETE", f"/me/passkeys/{place(id)}")
 
     def password(self, *, password: str, current: Optional[str] = None) -> None:
         """Choose one's own password; sessions end."""
@@ -222,6 +382,36 @@ class Operations(Transport):
         """One of them, with what it changes."""
         return cast("types.Proposal", self.call("GET", f"/rules/proposals/{place(id)}"))
 
+    def provider_add(self, *, client_id: str, issuer: str, name: str, allowed_domains: Optional[List[str]] = None, client_secret: Optional[str] = None, create_accounts: Optional[bool] = None, enabled: Optional[bool] = None, groups: Optional[List[types.GroupRoles]] = None, groups_claim: Optional[str] = None, link: Optional[types.ProviderLink] = None, scopes: Optional[List[str]] = None, idempotency_key: Optional[str] = None) -> types.Provider:
+        """Let an identity provider recognise people."""
+        return cast("types.Provider", self.call("POST", "/identity-providers", body={"allowed_domains": allowed_domains, "client_id": client_id, "client_secret": client_secret, "create_accounts": create_accounts, "enabled": enabled, "groups": groups, "groups_claim": groups_claim, "issuer": issuer, "link": link, "name": name, "scopes": scopes}, idempotency_key=idempotency_key))
+
+    def provider_delete(self, id: str) -> None:
+        """Delete an identity provider; what its groups gave is taken away."""
+        self.call("DELETE", f"/identity-providers/{place(id)}")
+
+    def provider_edit(self, id: str, *, allowed_domains: Optional[List[str]] = None, client_id: Optional[str] = None, client_secret: Optional[str] = None, create_accounts: Optional[bool] = None, enabled: Optional[bool] = None, groups: Optional[List[types.GroupRoles]] = None, groups_claim: Optional[str] = None, issuer: Optional[str] = None, link: Optional[types.ProviderLink] = None, name: Optional[str] = None, scopes: Optional[List[str]] = None) -> types.Provider:
+        """Change an identity provider; what is left out stays."""
+        return cast("types.Provider", self.call("PUT", f"/identity-providers/{place(id)}", body={"allowed_domains": allowed_domains, "client_id": client_id, "client_secret": client_secret, "create_accounts": create_accounts, "enabled": enabled, "groups": groups, "groups_claim": groups_claim, "issuer": issuer, "link": link, "name": name, "scopes": scopes}))
+
+    def provider_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListProvider:
+        """List identity providers."""
+        return cast("types.ListProvider", self.call("GET", "/identity-providers", query={"limit": limit, "cursor": cursor}))
+
+    def provider_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Provider]:
+        """List identity providers: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.provider_list(limit=limit, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def provider_view(self, id: str) -> types.Provider:
+        """See one identity provider."""
+        return cast("types.Provider", self.call("GET", f"/identity-providers/{place(id)}"))
+
     def report_list(self) -> types.ListReportInfo:
         """The reports there are."""
         return cast("types.ListReportInfo", self.call("GET", "/reports"))
@@ -249,6 +439,10 @@ class Operations(Transport):
     def request_batch(self, *, action: Literal["approve", "deny", "ask", "undo", "revoke", "cancel", "check-in", "remove", "claim", "nudge", "escalate", "prioritize", "after-review"], comment: Optional[str] = None, duration_seconds: Optional[int] = None, group: Optional[types.GroupKey] = None, ids: Optional[List[str]] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.BatchResults:
         """Do one thing to several requests, or to a whole group, each on its own."""
         return cast("types.BatchResults", self.call("POST", "/requests/batch", body={"action": action, "comment": comment, "duration_seconds": duration_seconds, "group": group, "ids": ids, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_by_code(self, *, code: str, idempotency_key: Optional[str] = None) -> types.Request:
+        """Find the request that waits and has this short code."""
+        return cast("types.Request", self.call("POST", "/requests/by-code", body={"code": code}, idempotency_key=idempotency_key))
 
     def request_cancel(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
         """Withdraw one's own request."""
@@ -388,21 +582,41 @@ class Operations(Transport):
         """One rule in force."""
         return cast("types.Rule", self.call("GET", f"/rules/{place(id)}"))
 
-    def settings_edit(self, *, admin_cap_seconds: Optional[int] = None, admin_seconds: Optional[int] = None, beneficiary_check: Optional[bool] = None, canned: Optional[List[types.Canned]] = None, emergency: Optional[types.EmergencyPatch] = None, four_eyes_accounts: Optional[bool] = None, four_eyes_rules: Optional[bool] = None, head_start_seconds: Optional[types.HeadStartPatch] = None, history_days: Optional[int] = None, hold_seconds: Optional[int] = None, mask_patterns: Optional[List[str]] = None, max_requester_priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, min_duration_seconds: Optional[int] = None, nudge: Optional[types.NudgePatch] = None, pending_ttl_seconds: Optional[int] = None, quota: Optional[types.QuotaPatch] = None, retention: Optional[types.RetentionPatch] = None, run_cap_seconds: Optional[int] = None, session_seconds: Optional[int] = None, show_approvers: Optional[bool] = None, step_up_risky: Optional[bool] = None, ticket_validator: Optional[types.TicketValidatorPatch] = None, time_zone: Optional[str] = None, undo_seconds: Optional[int] = None, unlinked_risky_approvers: Optional[int] = None, use_within_seconds: Optional[int] = None) -> types.Settings:
+    def settings_edit(self, *, admin_cap_seconds: Optional[int] = None, admin_seconds: Optional[int] = None, beneficiary_check: Optional[bool] = None, canned: Optional[List[types.Canned]] = None, emergency: Optional[types.EmergencyPatch] = None, four_eyes_accounts: Optional[bool] = None, four_eyes_rules: Optional[bool] = None, head_start_seconds: Optional[types.HeadStartPatch] = None, history_days: Optional[int] = None, hold_seconds: Optional[int] = None, mask_patterns: Optional[List[str]] = None, max_requester_priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, min_duration_seconds: Optional[int] = None, nudge: Optional[types.NudgePatch] = None, pending_ttl_seconds: Optional[int] = None, quota: Optional[types.QuotaPatch] = None, require_second_factor: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, retention: Optional[types.RetentionPatch] = None, run_cap_seconds: Optional[int] = None, session_seconds: Optional[int] = None, show_approvers: Optional[bool] = None, step_up_risky: Optional[bool] = None, ticket_validator: Optional[types.TicketValidatorPatch] = None, time_zone: Optional[str] = None, undo_seconds: Optional[int] = None, unlinked_risky_approvers: Optional[int] = None, use_within_seconds: Optional[int] = None) -> types.Settings:
         """Change settings; what is left out stays."""
-        return cast("types.Settings", self.call("PUT", "/settings", body={"admin_cap_seconds": admin_cap_seconds, "admin_seconds": admin_seconds, "beneficiary_check": beneficiary_check, "canned": canned, "emergency": emergency, "four_eyes_accounts": four_eyes_accounts, "four_eyes_rules": four_eyes_rules, "head_start_seconds": head_start_seconds, "history_days": history_days, "hold_seconds": hold_seconds, "mask_patterns": mask_patterns, "max_requester_priority": max_requester_priority, "min_duration_seconds": min_duration_seconds, "nudge": nudge, "pending_ttl_seconds": pending_ttl_seconds, "quota": quota, "retention": retention, "run_cap_seconds": run_cap_seconds, "session_seconds": session_seconds, "show_approvers": show_approvers, "step_up_risky": step_up_risky, "ticket_validator": ticket_validator, "time_zone": time_zone, "undo_seconds": undo_seconds, "unlinked_risky_approvers": unlinked_risky_approvers, "use_within_seconds": use_within_seconds}))
+        return cast("types.Settings", self.call("PUT", "/settings", body={"admin_cap_seconds": admin_cap_seconds, "admin_seconds": admin_seconds, "beneficiary_check": beneficiary_check, "canned": canned, "emergency": emergency, "four_eyes_accounts": four_eyes_accounts, "four_eyes_rules": four_eyes_rules, "head_start_seconds": head_start_seconds, "history_days": history_days, "hold_seconds": hold_seconds, "mask_patterns": mask_patterns, "max_requester_priority": max_requester_priority, "min_duration_seconds": min_duration_seconds, "nudge": nudge, "pending_ttl_seconds": pending_ttl_seconds, "quota": quota, "require_second_factor": require_second_factor, "retention": retention, "run_cap_seconds": run_cap_seconds, "session_seconds": session_seconds, "show_approvers": show_approvers, "step_up_risky": step_up_risky, "ticket_validator": ticket_validator, "time_zone": time_zone, "undo_seconds": undo_seconds, "unlinked_risky_approvers": unlinked_risky_approvers, "use_within_seconds": use_within_seconds}))
 
     def settings_view(self) -> types.Settings:
         """See the settings."""
         return cast("types.Settings", self.call("GET", "/settings"))
 
-    def sign_in(self, *, link: Optional[str] = None, login: Optional[str] = None, password: Optional[str] = None) -> types.Me:
-        """Sign in with a password or a one-time link."""
-        return cast("types.Me", self.call("POST", "/sessions", body={"link": link, "login": login, "password": password}))
+    def sign_in(self, *, code: Optional[str] = None, link: Optional[str] = None, login: Optional[str] = None, passkey: Optional[types.PasskeyAnswer] = None, password: Optional[str] = None) -> types.Me:
+        """Sign in with a password, a passkey or a one-time link."""
+        return cast("types.Me", self.call("POST", "/sessions", body={"code": code, "link": link, "login": login, "passkey": passkey, "password": password}))
+
+    def sign_in_page(self) -> types.SignInPage:
+        """What the page for signing in offers."""
+        return cast("types.SignInPage", self.call("GET", "/sign-in"))
+
+    def sign_in_passkey(self, *, login: Optional[str] = None) -> types.Ceremony:
+        """Begin to sign in with a passkey."""
+        return cast("types.Ceremony", self.call("POST", "/sessions/passkey", body={"login": login}))
+
+    def sign_in_provider(self, *, provider: str, return_to: Optional[str] = None) -> types.OIDCRedirect:
+        """Begin signing in with an identity provider."""
+        return cast("types.OIDCRedirect", self.call("POST", "/sessions/oidc", body={"provider": provider, "return_to": return_to}))
 
     def sign_out(self) -> None:
         """Sign out."""
         self.call("DELETE", "/sessions")
+
+    def step_up(self, *, code: Optional[str] = None, passkey: Optional[types.PasskeyAnswer] = None, password: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Me:
+        """Prove presence again: with a passkey once there is one, else with the password."""
+        return cast("types.Me", self.call("POST", "/sessions/step-up", body={"code": code, "passkey": passkey, "password": password}, idempotency_key=idempotency_key))
+
+    def step_up_passkey(self, *, idempotency_key: Optional[str] = None) -> types.Ceremony:
+        """Begin to prove presence with a passkey."""
+        return cast("types.Ceremony", self.call("POST", "/sessions/step-up/passkey", idempotency_key=idempotency_key))
 
     def team_add(self, *, name: str, escalate: Optional[List[types.TeamStep]] = None, hours: Optional[str] = None, members: Optional[List[str]] = None, scope: Optional[types.TeamScope] = None, tz: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Team:
         """Make a team."""
@@ -434,7 +648,7 @@ class Operations(Transport):
         """See one team."""
         return cast("types.Team", self.call("GET", f"/teams/{place(id)}"))
 
-    def token_add(self, *, name: str, scopes: Optional[List[Literal["requests.read", "requests.decide", "rules", "endpoints", "users", "audit.read", "metrics"]]] = None, ttl_seconds: Optional[int] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Token:
+    def token_add(self, *, name: str, scopes: Optional[List[Literal["requests.read", "requests.decide", "rules", "endpoints", "users", "audit.read", "metrics", "scim"]]] = None, ttl_seconds: Optional[int] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Token:
         """Make an API token."""
         return cast("types.Token", self.call("POST", "/tokens", body={"name": name, "scopes": scopes, "ttl_seconds": ttl_seconds, "user": user}, idempotency_key=idempotency_key))
 
@@ -456,6 +670,18 @@ class Operations(Transport):
             if not cursor:
                 return
 
+    def totp_add(self, *, code: str, idempotency_key: Optional[str] = None) -> types.Factors:
+        """Put the authenticator in force with its first code; other sessions end."""
+        return cast("types.Factors", self.call("POST", "/me/totp", body={"code": code}, idempotency_key=idempotency_key))
+
+    def totp_begin(self, *, idempotency_key: Optional[str] = None) -> types.TOTPSecret:
+        """Begin to add an authenticator."""
+        return cast("types.TOTPSecret", self.call("POST", "/me/totp/begin", idempotency_key=idempotency_key))
+
+    def totp_delete(self) -> None:
+        """Remove one's own authenticator."""
+        self.call("DELETE", "/me/totp")
+
     def user_add(self, *, login: str, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None, idempotency_key: Optional[str] = None) -> types.User:
         """Make an account."""
         return cast("types.User", self.call("POST", "/users", body={"email": email, "login": login, "name": name, "password": password, "roles": roles, "scope": scope}, idempotency_key=idempotency_key))
@@ -467,6 +693,10 @@ class Operations(Transport):
     def user_edit(self, id: str, *, disabled: Optional[bool] = None, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None) -> types.User:
         """Change an account; what is left out stays."""
         return cast("types.User", self.call("PUT", f"/users/{place(id)}", body={"disabled": disabled, "email": email, "name": name, "password": password, "roles": roles, "scope": scope}))
+
+    def user_factors_delete(self, id: str) -> None:
+        """Take away the passkeys and the authenticator of somebody who lost them; their sessions end."""
+        self.call("DELETE", f"/users/{place(id)}/factors")
 
     def user_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListUser:
         """List accounts."""

@@ -38,6 +38,37 @@ class Again(TypedDict, total=False):
     ticket: "str"
 
 
+class Alert(TypedDict):
+    channels: "List[str]"
+    digest_seconds: "int"
+    enabled: "bool"
+    events: "List[str]"
+    filter: "AlertFilter"
+    id: "str"
+    made_at: "str"
+    mandatory: "bool"
+    name: "str"
+    recipients: "AlertRecipients"
+
+
+class AlertFilter(TypedDict, total=False):
+    access_type: "Literal[\"run\", \"session\", \"admin\"]"
+    caution: "bool"
+    endpoint_labels: "Dict[str, str]"
+    priority_at_least: "Literal[\"low\", \"normal\", \"high\", \"urgent\"]"
+    team: "str"
+    user: "str"
+    waiting_longer_than_seconds: "int"
+
+
+class AlertRecipients(TypedDict, total=False):
+    answerers: "bool"
+    requester: "bool"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+    teams: "List[str]"
+    users: "List[str]"
+
+
 class Answer(TypedDict, total=False):
     comment: "str"
     duration_seconds: "int"
@@ -120,6 +151,10 @@ class BatchResults(TypedDict):
     rule_from: "Optional[str]"
 
 
+class ByCode(TypedDict):
+    code: "str"
+
+
 class Canned(TypedDict):
     denials: "List[str]"
     questions: "List[str]"
@@ -134,6 +169,71 @@ class CannedTexts(TypedDict):
 class Caution(TypedDict):
     fact: "str"
     reason: "str"
+
+
+class Ceremony(TypedDict):
+    ceremony: "str"
+    options: "Dict[str, Any]"
+
+
+class _Channel(TypedDict):
+    config: "ChannelConfig"
+    disabled_why: "str"
+    enabled: "bool"
+    id: "str"
+    kind: "str"
+    made_at: "str"
+    name: "str"
+    secret_set: "bool"
+    stream: "Optional[ChannelStream]"
+
+
+class Channel(_Channel, total=False):
+    secret: "str"
+
+
+ChannelConfig = TypedDict(
+    "ChannelConfig",
+    {
+        "account": "str",
+        "address": "str",
+        "auth_token": "str",
+        "body": "str",
+        "ca_pem": "str",
+        "facility": "int",
+        "format": "Literal[\"rfc5424\", \"cef\", \"ocsf\"]",
+        "from": "str",
+        "headers": "Dict[str, str]",
+        "host": "str",
+        "options": "Dict[str, str]",
+        "password": "str",
+        "port": "int",
+        "routing_key": "str",
+        "secret": "str",
+        "stream": "bool",
+        "template": "str",
+        "tls": "Any",
+        "url": "str",
+        "username": "str",
+    },
+    total=False,
+)
+
+
+class ChannelStream(TypedDict):
+    behind: "int"
+    error: "str"
+    seq: "int"
+
+
+class _ChannelTest(TypedDict):
+    ok: "bool"
+    took_ms: "int"
+
+
+class ChannelTest(_ChannelTest, total=False):
+    error: "str"
+    status: "int"
 
 
 class Checkpoint(TypedDict):
@@ -180,6 +280,94 @@ Delegation = TypedDict(
 )
 
 
+class Delivery(TypedDict):
+    alert: "str"
+    alert_name: "str"
+    channel: "str"
+    channel_name: "str"
+    created_at: "str"
+    id: "str"
+    kind: "str"
+    last_error: "str"
+    message: "str"
+    next_at: "Optional[str]"
+    recipient: "str"
+    request: "str"
+    sent_at: "Optional[str]"
+    state: "Literal[\"waiting\", \"sent\", \"failed\", \"dropped\"]"
+    tries: "int"
+
+
+class DeviceAnswer(TypedDict):
+    allow: "bool"
+
+
+class DeviceAsked(TypedDict):
+    address: "str"
+    created_at: "str"
+    name: "str"
+
+
+class DeviceClaim(TypedDict):
+    device_code: "str"
+
+
+class DeviceCodes(TypedDict):
+    device_code: "str"
+    expires_in_seconds: "int"
+    interval_seconds: "int"
+    user_code: "str"
+    verification_uri: "str"
+    verification_uri_complete: "str"
+
+
+class DeviceToken(TypedDict):
+    expires_at: "str"
+    login: "str"
+    token: "str"
+
+
+class Directory(TypedDict):
+    adopt_accounts: "bool"
+    base_url: "str"
+    groups: "List[DirectoryMapping]"
+    known: "List[DirectoryGroup]"
+    users: "int"
+
+
+class DirectoryGroup(TypedDict):
+    external_id: "str"
+    id: "str"
+    name: "str"
+
+
+class _DirectoryMapping(TypedDict):
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+
+
+class DirectoryMapping(_DirectoryMapping, total=False):
+    external_id: "str"
+    id: "str"
+
+
+class EditAlert(TypedDict, total=False):
+    channels: "List[str]"
+    digest_seconds: "int"
+    enabled: "bool"
+    events: "List[str]"
+    filter: "AlertFilter"
+    mandatory: "bool"
+    name: "str"
+    recipients: "AlertRecipients"
+
+
+class EditChannel(TypedDict, total=False):
+    config: "ChannelConfig"
+    enabled: "bool"
+    kind: "Literal[\"webhook\", \"email\", \"sms\", \"syslog\"]"
+    name: "str"
+
+
 EditDelegation = TypedDict(
     "EditDelegation",
     {
@@ -189,6 +377,11 @@ EditDelegation = TypedDict(
     },
     total=False,
 )
+
+
+class EditDirectory(TypedDict, total=False):
+    adopt_accounts: "bool"
+    groups: "List[DirectoryMapping]"
 
 
 class EditEndpoint(TypedDict, total=False):
@@ -201,6 +394,38 @@ class EditLink(TypedDict, total=False):
     endpoint: "str"
     uid: "str"
     user: "str"
+
+
+class EditMyNotify(TypedDict, total=False):
+    as_alerts_say: "bool"
+    channels: "List[str]"
+    digest_seconds: "int"
+    phone: "str"
+    quiet_hours: "str"
+    time_zone: "str"
+
+
+class EditMySettings(TypedDict, total=False):
+    buttons: "List[str]"
+    columns: "Dict[str, Optional[List[str]]]"
+    density: "Literal[\"comfortable\", \"compact\"]"
+    keys: "Dict[str, str]"
+    notify: "EditMyNotify"
+    views: "List[MyView]"
+
+
+class EditProvider(TypedDict, total=False):
+    allowed_domains: "List[str]"
+    client_id: "str"
+    client_secret: "str"
+    create_accounts: "bool"
+    enabled: "bool"
+    groups: "List[GroupRoles]"
+    groups_claim: "str"
+    issuer: "str"
+    link: "ProviderLink"
+    name: "str"
+    scopes: "List[str]"
 
 
 class EditRule(TypedDict, total=False):
@@ -369,6 +594,12 @@ class Explanation(TypedDict):
     trace: "List[TraceLine]"
 
 
+class Factors(TypedDict):
+    passkeys: "List[Passkey]"
+    password: "bool"
+    totp: "bool"
+
+
 class Fault(TypedDict):
     code: "str"
     col: "int"
@@ -400,6 +631,11 @@ class GroupKey(TypedDict):
     key: "str"
 
 
+class GroupRoles(TypedDict):
+    id: "str"
+    roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
+
+
 class HeadStartPatch(TypedDict, total=False):
     high: "int"
     low: "int"
@@ -412,6 +648,30 @@ class HeadStarts(TypedDict):
     low: "int"
     normal: "int"
     urgent: "int"
+
+
+class _Hook(TypedDict):
+    id: "str"
+    kind: "Literal[\"note\", \"ticket\"]"
+    made_at: "str"
+    made_by: "str"
+    name: "str"
+    used_at: "Optional[str]"
+
+
+class Hook(_Hook, total=False):
+    secret: "str"
+
+
+class HookCall(TypedDict, total=False):
+    request: "str"
+    state: "str"
+    text: "str"
+    ticket: "str"
+
+
+class HookHeard(TypedDict):
+    requests: "int"
 
 
 class Link(TypedDict):
@@ -437,6 +697,26 @@ class ListAccess(_ListAccess, total=False):
     next_cursor: "str"
 
 
+class _ListAlert(TypedDict):
+    items: "List[Alert]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListAlert(_ListAlert, total=False):
+    next_cursor: "str"
+
+
+class _ListChannel(TypedDict):
+    items: "List[Channel]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListChannel(_ListChannel, total=False):
+    next_cursor: "str"
+
+
 class _ListDelegation(TypedDict):
     items: "List[Delegation]"
     total: "int"
@@ -444,6 +724,16 @@ class _ListDelegation(TypedDict):
 
 
 class ListDelegation(_ListDelegation, total=False):
+    next_cursor: "str"
+
+
+class _ListDelivery(TypedDict):
+    items: "List[Delivery]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListDelivery(_ListDelivery, total=False):
     next_cursor: "str"
 
 
@@ -464,6 +754,16 @@ class _ListEnrollToken(TypedDict):
 
 
 class ListEnrollToken(_ListEnrollToken, total=False):
+    next_cursor: "str"
+
+
+class _ListHook(TypedDict):
+    items: "List[Hook]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListHook(_ListHook, total=False):
     next_cursor: "str"
 
 
@@ -494,6 +794,16 @@ class _ListProposal(TypedDict):
 
 
 class ListProposal(_ListProposal, total=False):
+    next_cursor: "str"
+
+
+class _ListProvider(TypedDict):
+    items: "List[Provider]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListProvider(_ListProvider, total=False):
     next_cursor: "str"
 
 
@@ -575,15 +885,66 @@ class MadeRule(TypedDict):
 
 class Me(TypedDict):
     cluster: "str"
+    has_passkey: "bool"
     id: "str"
     login: "str"
     name: "str"
+    needs_second_factor: "bool"
     permissions: "List[str]"
+    presence_until: "Optional[str]"
     roles: "List[str]"
     scope: "Dict[str, str]"
     session: "bool"
+    signed_in_by: "Literal[\"password\", \"totp\", \"passkey\", \"oidc\", \"link\", \"token\"]"
     undo_seconds: "int"
     version: "str"
+
+
+class MyNotify(TypedDict):
+    channels: "Optional[List[str]]"
+    digest_seconds: "int"
+    phone: "str"
+    quiet_hours: "str"
+    time_zone: "str"
+
+
+class MySettings(TypedDict):
+    buttons: "List[str]"
+    columns: "Dict[str, Optional[List[str]]]"
+    density: "Literal[\"comfortable\", \"compact\"]"
+    keys: "Dict[str, str]"
+    notify: "MyNotify"
+    offered_channels: "List[str]"
+    views: "List[MyView]"
+
+
+class MyView(TypedDict):
+    name: "str"
+    query: "str"
+
+
+class _NewAlert(TypedDict):
+    channels: "List[str]"
+    events: "List[str]"
+    name: "str"
+
+
+class NewAlert(_NewAlert, total=False):
+    digest_seconds: "int"
+    enabled: "bool"
+    filter: "AlertFilter"
+    mandatory: "bool"
+    recipients: "AlertRecipients"
+
+
+class _NewChannel(TypedDict):
+    config: "ChannelConfig"
+    kind: "Literal[\"webhook\", \"email\", \"sms\", \"syslog\"]"
+    name: "str"
+
+
+class NewChannel(_NewChannel, total=False):
+    enabled: "bool"
 
 
 class _NewDelegation(TypedDict):
@@ -595,12 +956,21 @@ class NewDelegation(_NewDelegation, total=False):
     user: "str"
 
 
+class NewDevice(TypedDict):
+    name: "str"
+
+
 class NewEnrollToken(TypedDict, total=False):
     accept_labels: "List[str]"
     labels: "Dict[str, str]"
     max_uses: "int"
     mode: "Literal[\"observe\", \"ask\"]"
     ttl_seconds: "int"
+
+
+class NewHook(TypedDict):
+    kind: "Literal[\"note\", \"ticket\"]"
+    name: "str"
 
 
 class _NewLink(TypedDict):
@@ -614,12 +984,35 @@ class NewLink(_NewLink, total=False):
     user: "str"
 
 
+class NewPasskey(TypedDict):
+    ceremony: "str"
+    credential: "Dict[str, Any]"
+    name: "str"
+
+
 class _NewPassword(TypedDict):
     password: "str"
 
 
 class NewPassword(_NewPassword, total=False):
     current: "str"
+
+
+class _NewProvider(TypedDict):
+    client_id: "str"
+    issuer: "str"
+    name: "str"
+
+
+class NewProvider(_NewProvider, total=False):
+    allowed_domains: "List[str]"
+    client_secret: "str"
+    create_accounts: "bool"
+    enabled: "bool"
+    groups: "List[GroupRoles]"
+    groups_claim: "str"
+    link: "ProviderLink"
+    scopes: "List[str]"
 
 
 class _NewRequest(TypedDict):
@@ -640,8 +1033,10 @@ class NewRequest(_NewRequest, total=False):
 
 
 class NewSession(TypedDict, total=False):
+    code: "str"
     link: "str"
     login: "str"
+    passkey: "PasskeyAnswer"
     password: "str"
 
 
@@ -662,7 +1057,7 @@ class _NewToken(TypedDict):
 
 
 class NewToken(_NewToken, total=False):
-    scopes: "List[Literal[\"requests.read\", \"requests.decide\", \"rules\", \"endpoints\", \"users\", \"audit.read\", \"metrics\"]]"
+    scopes: "List[Literal[\"requests.read\", \"requests.decide\", \"rules\", \"endpoints\", \"users\", \"audit.read\", \"metrics\", \"scim\"]]"
     ttl_seconds: "int"
     user: "str"
 
@@ -700,6 +1095,18 @@ class Nudges(TypedDict):
     last_at: "Optional[str]"
 
 
+class OIDCRedirect(TypedDict):
+    url: "str"
+
+
+class _OIDCSignIn(TypedDict):
+    provider: "str"
+
+
+class OIDCSignIn(_OIDCSignIn, total=False):
+    return_to: "str"
+
+
 class _Pack(TypedDict):
     name: "str"
     rules: "List[Rule]"
@@ -716,6 +1123,23 @@ class Pack(_Pack, total=False):
 class PackName(TypedDict):
     name: "str"
     state: "Literal[\"off\", \"observe\", \"ask\", \"enforce\"]"
+
+
+class Passkey(TypedDict):
+    blocked: "bool"
+    created_at: "str"
+    id: "str"
+    last_used_at: "Optional[str]"
+    name: "str"
+
+
+class PasskeyAnswer(TypedDict):
+    ceremony: "str"
+    credential: "Dict[str, Any]"
+
+
+class PasskeyLogin(TypedDict, total=False):
+    login: "str"
 
 
 class Person(TypedDict):
@@ -744,6 +1168,12 @@ class Policy(_Policy, total=False):
     mode: "Literal[\"off\", \"observe\", \"ask\"]"
     presets: "List[str]"
     reason_min: "int"
+
+
+class PreviewTemplate(TypedDict, total=False):
+    body: "str"
+    kind: "str"
+    template: "str"
 
 
 class Priority(TypedDict):
@@ -778,6 +1208,29 @@ class _Proposal(TypedDict):
 
 class Proposal(_Proposal, total=False):
     diff: "str"
+
+
+class Provider(TypedDict):
+    allowed_domains: "List[str]"
+    callback_url: "str"
+    client_id: "str"
+    create_accounts: "bool"
+    created_at: "str"
+    enabled: "bool"
+    groups: "List[GroupRoles]"
+    groups_claim: "str"
+    id: "str"
+    issuer: "str"
+    link: "ProviderLink"
+    name: "str"
+    scopes: "List[str]"
+    secret_set: "bool"
+
+
+class ProviderLink(TypedDict):
+    directory: "str"
+    uid_claim: "str"
+    user_claim: "str"
 
 
 class Publisher(TypedDict):
@@ -1034,6 +1487,7 @@ class Settings(TypedDict):
     nudge: "Nudge"
     pending_ttl_seconds: "int"
     quota: "Quota"
+    require_second_factor: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
     retention: "Retention"
     run_cap_seconds: "int"
     session_seconds: "int"
@@ -1063,6 +1517,7 @@ class SettingsPatch(TypedDict, total=False):
     nudge: "NudgePatch"
     pending_ttl_seconds: "int"
     quota: "QuotaPatch"
+    require_second_factor: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
     retention: "RetentionPatch"
     run_cap_seconds: "int"
     session_seconds: "int"
@@ -1075,11 +1530,29 @@ class SettingsPatch(TypedDict, total=False):
     use_within_seconds: "int"
 
 
+class SignInPage(TypedDict):
+    cluster: "str"
+    passkey: "bool"
+    password: "bool"
+    providers: "List[SignInProvider]"
+
+
+class SignInProvider(TypedDict):
+    id: "str"
+    name: "str"
+
+
 class Stage(TypedDict):
     have: "int"
     name: "str"
     quorum: "int"
     team: "str"
+
+
+class StepUp(TypedDict, total=False):
+    code: "str"
+    passkey: "PasskeyAnswer"
+    password: "str"
 
 
 class Subject(TypedDict):
@@ -1115,6 +1588,15 @@ class SwitchPack(TypedDict, total=False):
     mode: "Literal[\"observe\", \"ask\", \"enforce\"]"
 
 
+class TOTPCode(TypedDict):
+    code: "str"
+
+
+class TOTPSecret(TypedDict):
+    secret: "str"
+    uri: "str"
+
+
 class Target(TypedDict):
     domain: "str"
     name: "str"
@@ -1144,6 +1626,11 @@ class TeamScopeSeen(TypedDict):
 class TeamStep(TypedDict):
     after_seconds: "int"
     team: "str"
+
+
+class TemplatePreview(TypedDict):
+    body: "str"
+    content_type: "str"
 
 
 class TicketValidator(TypedDict):
