@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -198,7 +199,7 @@ func (a *Admin) putChannel(ctx context.Context, act auth.Actor, in EditChannel, 
 		if in.Enabled != nil {
 			switch {
 			case *in.Enabled:
-				next.DisabledAt, next.DisabledWhy = store.Channel{}.DisabledAt, ""
+				next.DisabledAt, next.DisabledWhy = time.Time{}, ""
 			case next.DisabledAt.IsZero():
 				next.DisabledAt, next.DisabledWhy = a.cfg.Now(), "by "+act.Login
 			}
@@ -260,6 +261,15 @@ func (a *Admin) TestChannel(ctx context.Context, act auth.Actor, name string) (s
 		return store.ChannelTest{}, err
 	}
 	return a.cfg.Channels.TryChannel(ctx, act, c)
+}
+
+// PreviewTemplate shows what a template makes of an example of an event.
+func (a *Admin) PreviewTemplate(ctx context.Context, act auth.Actor, template, body, kind string) (text, contentType string, err error) {
+	if err := a.mayAlerts(ctx, act, auth.AlertsRead, ""); err != nil {
+		return "", "", err
+	}
+	out, contentType, err := a.cfg.Channels.PreviewTemplate(template, body, kind)
+	return string(out), contentType, err
 }
 
 // Delivery is a delivery with the names of what it is about.
@@ -339,8 +349,7 @@ func (a *Admin) RetryDelivery(ctx context.Context, act auth.Actor, id string) (o
 		if _, err := tx.Channel(d.Channel); err != nil {
 			return err
 		}
-		d.State, d.Tries, d.Next = store.DeliveryWaiting, 0, a.cfg.Now()
-		d.Begun = store.Delivery{}.Begun
+		d.State, d.Tries, d.Next, d.Begun = store.DeliveryWaiting, 0, a.cfg.Now(), time.Time{}
 		if err := tx.PutDeliveries(d); err != nil {
 			return err
 		}

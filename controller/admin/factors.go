@@ -47,8 +47,8 @@ func (a *Admin) ResetFactors(ctx context.Context, act auth.Actor, who string) er
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if now.HeldBy = holder(act); n == 0 {
-			now.HeldBy = u.HeldBy // nothing was taken away
+		if n > 0 { // else nothing was taken away
+			now.HeldBy = holder(act)
 		}
 		if err := tx.PutUser(now); err != nil {
 			return audit.Event{}, err

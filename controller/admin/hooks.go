@@ -38,11 +38,10 @@ type Secrets interface {
 	Unwrap(purpose string, wrapped []byte) ([]byte, error)
 }
 
-// Hook is a hook as it is read. Secret is there only in the answer to the call that
-// made it.
+// Hook is a hook as it is read, without what the database keeps of its secret.
 type Hook struct {
 	store.Hook
-	Made string
+	Made string // the secret, when it was just made: shown once
 }
 
 func hookPurpose(id string) string { return "hook " + id }
@@ -204,7 +203,7 @@ func (a *Admin) hookRefused(ctx context.Context, h Hook, now time.Time, why erro
 	if h.ID == "" || a.hookCalls.TakeOrWait("refused "+h.ID, now) > 0 {
 		return why
 	}
-	e := audit.Event{At: now, Kind: audit.AuthRefused, Actor: elevation.Actor{Kind: elevation.BySystem, ID: h.ID, Name: "hook " + h.Name},
+	e := audit.Event{At: now, Kind: audit.AuthRefused, Actor: h.Speaker(),
 		Data: map[string]string{"act": "hook.call", "why": "the signature or the time is wrong"}}
 	if err := a.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Append(e) }); err != nil {
 		return fmt.Errorf("record a refusal: %w", err)
@@ -215,13 +214,4 @@ func (a *Admin) hookRefused(ctx context.Context, h Hook, now time.Time, why erro
 // Speaker is the hook as the one who says something.
 func (h Hook) Speaker() elevation.Actor {
 	return elevation.Actor{Kind: elevation.BySystem, ID: h.ID, Name: "hook " + h.Name}
-}
-
-// PreviewTemplate shows what a template makes of an example of an event.
-func (a *Admin) PreviewTemplate(ctx context.Context, act auth.Actor, template, body, kind string) (text, contentType string, err error) {
-	if err := a.mayAlerts(ctx, act, auth.AlertsRead, ""); err != nil {
-		return "", "", err
-	}
-	out, contentType, err := a.cfg.Channels.PreviewTemplate(template, body, kind)
-	return string(out), contentType, err
 }

@@ -16,8 +16,8 @@ import (
 
 // EditPreferences changes somebody's own settings; what is nil stays.
 type EditPreferences struct {
-	Channels *[]string // ids or names of channels to people; nil in Chosen means as alerts say
-	Default  bool      // forget the choice of channels
+	Channels *[]string // ids or names of channels to people
+	Default  bool      // forget the choice of channels: as alerts say
 	Quiet    *string
 	Zone     *string
 	Digest   *time.Duration
@@ -62,31 +62,21 @@ type OwnSettings struct {
 
 func shownPreferences(tx *store.Tx, own store.Preferences) (OwnSettings, error) {
 	p := OwnSettings{Preferences: own}
+	p.Notify.Channels = nil
 	all, err := tx.Channels()
 	for _, c := range all {
 		if c.DisabledAt.IsZero() && toPeople(c) {
 			p.Offered = append(p.Offered, c.Name)
 		}
-	}
-	if err == nil {
-		p.Notify.Channels, err = channelNames(tx, own.Notify.Channels)
+		if slices.Contains(own.Notify.Channels, c.ID) {
+			p.Notify.Channels = append(p.Notify.Channels, c.Name)
+		}
 	}
 	return p, err
 }
 
 // toPeople reports whether a channel speaks to people, each by themself.
 func toPeople(c store.Channel) bool { return c.Kind == "email" || c.Kind == "sms" }
-
-func channelNames(tx *store.Tx, ids []string) ([]string, error) {
-	all, err := tx.Channels()
-	var names []string
-	for _, c := range all {
-		if slices.Contains(ids, c.ID) {
-			names = append(names, c.Name)
-		}
-	}
-	return names, err
-}
 
 // EditPreferences changes the caller's own settings.
 func (a *Admin) EditPreferences(ctx context.Context, act auth.Actor, in EditPreferences) (p OwnSettings, err error) {

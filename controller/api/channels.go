@@ -151,7 +151,7 @@ func deliveryOf(d admin.Delivery) client.Delivery {
 	return out
 }
 
-type myNotifyInput struct{ Body client.EditMySettings }
+type mySettingsInput struct{ Body client.EditMySettings }
 
 func (s *server) addPreferences() {
 	handle(s, route{method: http.MethodGet, path: "/me/settings", id: "my-settings", tag: "people", summary: "See one's own settings"},
@@ -161,7 +161,7 @@ func (s *server) addPreferences() {
 		})
 	handle(s, route{method: http.MethodPut, path: "/me/settings", id: "my-settings-edit", tag: "people",
 		summary: "Change one's own settings; what is left out stays"},
-		func(ctx context.Context, a auth.Actor, in *myNotifyInput) (client.MySettings, error) {
+		func(ctx context.Context, a auth.Actor, in *mySettingsInput) (client.MySettings, error) {
 			p, err := s.cfg.Admin.EditPreferences(ctx, a, editMySettings(in.Body))
 			return mySettings(p), err
 		})
