@@ -303,17 +303,12 @@ func (tx *Tx) EndAccess(user elevation.UserID) error {
 	if err := tx.DeleteWebSessionsOf(user); err != nil {
 		return err
 	}
-	for _, table := range []any{&apiTokenRow{}, &signInLinkRow{}} {
-		column := "user"
-		if _, tokens := table.(*apiTokenRow); tokens {
-			column = "owner"
-		}
-		if _, err := tx.drop(table, column+" = ?", string(user)); err != nil {
+	for _, rows := range []string{"api_tokens WHERE owner", "sign_in_links WHERE user", "devices WHERE user"} {
+		if _, err := tx.exec("DELETE FROM "+rows+" = ?", string(user)); err != nil {
 			return fmt.Errorf("end the access of %s: %w", user, err)
 		}
 	}
-	_, err := tx.exec("DELETE FROM devices WHERE user = ?", string(user))
-	return err
+	return nil
 }
 
 // forgetDirectory deletes what the directory knows of an account that is deleted.

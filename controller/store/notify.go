@@ -127,11 +127,14 @@ func (tx *Tx) PutChannel(c Channel) error {
 	return nil
 }
 
-// DeleteChannel deletes a channel with what waits to be told through it.
+// DeleteChannel deletes a channel with what waits to be told through it, and how
+// far it has followed the log.
 func (tx *Tx) DeleteChannel(id string) error {
 	tx.audited("channel " + id)
-	if _, err := tx.exec("DELETE FROM deliveries WHERE channel = ?", id); err != nil {
-		return err
+	for _, table := range []string{"deliveries", "streams"} {
+		if _, err := tx.exec("DELETE FROM "+table+" WHERE channel = ?", id); err != nil {
+			return err
+		}
 	}
 	return tx.dropOne(&channelRow{}, "channel", id)
 }

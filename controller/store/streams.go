@@ -66,12 +66,6 @@ ON CONFLICT(channel) DO UPDATE SET pos = max(pos, excluded.pos), sent = max(sent
 	return nil
 }
 
-// ForgetStreams forgets those of channels that are gone.
-func (tx *Tx) ForgetStreams() error {
-	_, err := tx.exec("DELETE FROM streams WHERE channel NOT IN (SELECT id FROM channels)")
-	return err
-}
-
 // HookPrefix begins the id of a hook.
 const HookPrefix = "hook_"
 
