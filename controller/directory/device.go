@@ -49,9 +49,6 @@ type poll struct {
 	every time.Duration
 }
 
-// The letters and digits of codes: none that is taken for another.
-const codeAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
 // AskDevice begins the sign-in of a device that calls itself name. Anybody may,
 // within the limits of an address and of all.
 func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDevice, error) {
@@ -66,14 +63,11 @@ func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDev
 		return NewDevice{}, fmt.Errorf("%w: give the device a name", elevation.ErrInvalid)
 	}
 	code := random()
-	typed := make([]byte, 8)
-	rand.Read(typed) // never fails: crypto/rand documents that it ends the program instead
-	for i := range typed {
-		typed[i] = codeAlphabet[typed[i]%32]
-	}
-	shown := string(typed[:4]) + "-" + string(typed[4:])
+	var bits [5]byte
+	rand.Read(bits[:]) // never fails: crypto/rand documents that it ends the program instead
+	shown := elevation.CodeOf(bits)
 	now := d.cfg.Now()
-	dev := store.Device{Hash: hashOf(code), Code: hashOf(string(typed)), Name: name, Address: address, MadeAt: now, ExpiresAt: now.Add(DeviceFor)}
+	dev := store.Device{Hash: hashOf(code), Code: hashOf(shown), Name: name, Address: address, MadeAt: now, ExpiresAt: now.Add(DeviceFor)}
 	err := d.update(ctx, func(tx *store.Tx) error {
 		if n, err := tx.Devices(); err != nil || n >= maxDevices {
 			return errors.Join(err, fmt.Errorf("%w: too many devices wait for an answer; try again in a few minutes", elevation.ErrLimit))
@@ -87,16 +81,6 @@ func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDev
 func hashOf(s string) []byte {
 	h := sha256.Sum256([]byte(s))
 	return h[:]
-}
-
-// typedCode is a code as people type it: any casing, with or without the dash,
-// and with the letters that look like digits.
-func typedCode(s string) (string, bool) {
-	s = strings.NewReplacer("-", "", " ", "", "I", "1", "L", "1", "O", "0").Replace(strings.ToUpper(s))
-	if len(s) != 8 || strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(codeAlphabet, r) }) {
-		return "", false
-	}
-	return s, true
 }
 
 // RedeemDevice answers a device that asks whether it was allowed: with a token,
@@ -118,7 +102,7 @@ func (d *Directory) RedeemDevice(ctx context.Context, code, address string) (t s
 		return t, "", owner, ErrDeviceExpired
 	case dev.Denied:
 		return t, "", owner, ErrDeviceDenied
-	case !d.onTime(string(hash), dev.ExpiresAt, now):
+	case !d.onTime(string(hash), now):
 		return t, "", owner, ErrDeviceSlow
 	case dev.User == "":
 		return t, "", owner, ErrDevicePending
@@ -157,7 +141,7 @@ func (d *Directory) unknownDevice(address string) error {
 
 // onTime notes a question of a device; one that comes too soon makes the wait
 // longer.
-func (d *Directory) onTime(hash string, until, now time.Time) bool {
+func (d *Directory) onTime(hash string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p, known := d.polls[hash]
@@ -191,11 +175,11 @@ func (d *Directory) Device(ctx context.Context, act auth.Actor, code string) (de
 		return dev, &auth.RateError{Wait: wait}
 	}
 	unknown := fmt.Errorf("no device waits with this code: %w", elevation.ErrNotFound)
-	typed, ok := typedCode(code)
-	if !ok {
+	shown, err := elevation.ReadCode(code)
+	if err != nil {
 		return dev, unknown
 	}
-	err = d.view(ctx, func(tx *store.Tx) error { dev, err = tx.DeviceByCode(hashOf(typed)); return err })
+	err = d.view(ctx, func(tx *store.Tx) error { dev, err = tx.DeviceByCode(hashOf(shown)); return err })
 	if errors.Is(err, elevation.ErrNotFound) || err == nil && (!d.cfg.Now().Before(dev.ExpiresAt) || dev.User != "" || dev.Denied) {
 		return store.Device{}, unknown
 	}

@@ -88,7 +88,7 @@ func (d *Directory) refuse(ctx context.Context, act auth.Actor, what string, why
 		return why // nobody: the door counts those
 	}
 	e := d.event(act.Elevation(), audit.AuthRefused, map[string]string{"act": what, "why": audit.Clip(why.Error(), 500)})
-	if err := d.cfg.Store.Update(ctx, func(tx *store.Tx) error { return tx.Append(e) }); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Append(e) }); err != nil {
 		return fmt.Errorf("record a refusal: %w", err)
 	}
 	return why

@@ -241,19 +241,6 @@ func TestCheckEmail(t *testing.T) {
 	}
 }
 
-func TestTypedCode(t *testing.T) {
-	for in, want := range map[string]string{"ABCD-EFGH": "ABCDEFGH", "abcd efgh": "ABCDEFGH", "oil0-1234": "01101234", "ABCDEFGH": "ABCDEFGH"} {
-		if got, ok := typedCode(in); !ok || got != want {
-			t.Errorf("%s: %s %v", in, got, ok)
-		}
-	}
-	for _, in := range []string{"", "ABCD-EFG", "ABCD-EFGHJ", "ABCD-EFGU", "ABCD-EF%H", "ÄBCD-EFGH"} {
-		if got, ok := typedCode(in); ok {
-			t.Errorf("%s is %s", in, got)
-		}
-	}
-}
-
 // TestFetchIsBounded: an answer without an end is not read to it.
 func TestFetchIsBounded(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -80,8 +81,9 @@ func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source 
 		return u, false, err
 	}
 	var byOthers, hand []auth.Role
+	sources := slices.Collect(maps.Values(given))
 	for _, r := range u.Roles {
-		if !slices.ContainsFunc(keysOf(given), func(s string) bool { return slices.Contains(given[s], r) }) {
+		if !slices.ContainsFunc(sources, func(roles []auth.Role) bool { return slices.Contains(roles, r) }) {
 			hand = append(hand, r)
 		}
 	}
@@ -143,14 +145,6 @@ func (d *Directory) putRoles(tx *store.Tx, by elevation.Actor, before, now store
 		return administered(tx)
 	}
 	return nil
-}
-
-func keysOf(given map[string][]auth.Role) []string {
-	var out []string
-	for s := range given {
-		out = append(out, s)
-	}
-	return out
 }
 
 func roleList(roles []auth.Role) string {

@@ -102,11 +102,11 @@ func (d *Directory) remap(tx *store.Tx, by elevation.Actor, mapped []store.Group
 				if err != nil {
 					return err
 				}
-				members = slices.DeleteFunc(members, func(id elevation.UserID) bool { return done[id] })
 				for _, id := range members {
+					if done[id] {
+						continue
+					}
 					done[id] = true
-				}
-				for _, id := range members {
 					if err := d.regive(tx, by, id); err != nil {
 						return err
 					}

@@ -15,8 +15,8 @@ const codeAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // codeLength is the number of characters without the dash.
 const codeLength = 8
 
-// CodeOf writes 40 bits as the short code of a request, like 7K2Q-M9XD. It says
-// which request is meant and gives nobody any right.
+// CodeOf writes 40 bits as the short code of a request, or of a device that wants
+// to sign in, like 7K2Q-M9XD. It says which one is meant and gives nobody any right.
 func CodeOf(bits [5]byte) string {
 	var n uint64
 	for _, b := range bits {
