@@ -65,7 +65,7 @@ func shownPreferences(tx *store.Tx, own store.Preferences) (OwnSettings, error) 
 	p.Notify.Channels = nil
 	all, err := tx.Channels()
 	for _, c := range all {
-		if c.DisabledAt.IsZero() && toPeople(c) {
+		if c.DisabledAt.IsZero() && c.ToPeople() {
 			p.Offered = append(p.Offered, c.Name)
 		}
 		if slices.Contains(own.Notify.Channels, c.ID) {
@@ -74,9 +74,6 @@ func shownPreferences(tx *store.Tx, own store.Preferences) (OwnSettings, error) 
 	}
 	return p, err
 }
-
-// toPeople reports whether a channel speaks to people, each by themself.
-func toPeople(c store.Channel) bool { return c.Kind == "email" || c.Kind == "sms" }
 
 // EditPreferences changes the caller's own settings.
 func (a *Admin) EditPreferences(ctx context.Context, act auth.Actor, in EditPreferences) (p OwnSettings, err error) {
@@ -190,7 +187,7 @@ func (a *Admin) ownNotify(tx *store.Tx, n *store.NotifyPreferences, in EditPrefe
 			if err != nil {
 				return err
 			}
-			if !toPeople(c) {
+			if !c.ToPeople() {
 				return fmt.Errorf("%w: the channel %s speaks to a system, not to people", elevation.ErrInvalid, c.Name)
 			}
 		}

@@ -18,10 +18,6 @@ import (
 // maxConfig is the largest configuration of a channel in bytes.
 const maxConfig = 64 << 10
 
-// ToPeople reports whether a kind of channel speaks to people, each by
-// themself, and not to a system.
-func ToPeople(kind string) bool { return kind == Email || kind == SMS }
-
 // purpose binds wrapped secrets to their channel.
 func purpose(id string) string { return "channel " + id }
 

@@ -154,7 +154,7 @@ func (s *emailSender) Send(ctx context.Context, m Message) (Result, error) {
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return Result{Status: smtpCode(err)}, describeMail("reach the mail server", ctx, err)
+		return Result{Status: smtpCode(err)}, describeMail(ctx, "reach the mail server", err)
 	}
 	err = client.SendWithSMTPClient(conn, msg)
 	if msg.IsDelivered() { // whatever came after the server has taken it
@@ -162,7 +162,7 @@ func (s *emailSender) Send(ctx context.Context, m Message) (Result, error) {
 	}
 	_ = client.CloseWithSMTPClient(conn)
 	code := smtpCode(err)
-	return Result{Status: code, Permanent: code >= 500}, describeMail("send a mail", ctx, err)
+	return Result{Status: code, Permanent: code >= 500}, describeMail(ctx, "send a mail", err)
 }
 
 // client makes what speaks to the server within ctx.
@@ -238,7 +238,7 @@ func smtpCode(err error) int {
 
 // describeMail says what is wrong in our words: what a server answers may have
 // anything in it.
-func describeMail(act string, ctx context.Context, err error) error {
+func describeMail(ctx context.Context, act string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -250,11 +250,11 @@ func describeMail(act string, ctx context.Context, err error) error {
 	case code >= 400:
 		return fmt.Errorf("%s: it was refused for now (%d)", act, code)
 	}
-	return describeCall(act, ctx, err)
+	return describeCall(ctx, act, err)
 }
 
 // describeCall is the same for whatever ended a connection.
-func describeCall(act string, ctx context.Context, err error) error {
+func describeCall(ctx context.Context, act string, err error) error {
 	var cert *tls.CertificateVerificationError
 	var timeout net.Error
 	switch {

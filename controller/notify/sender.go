@@ -14,7 +14,6 @@ package notify
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -98,9 +97,6 @@ type Deps struct {
 	Now    func() time.Time
 }
 
-// errKind means that there is no such kind of channel.
-var errKind = errors.New("there is no such kind of channel")
-
 // open makes the sender of a channel. It checks the whole configuration, with
 // errors wrapping [elevation.ErrInvalid], and calls nobody: it is also what
 // judges a channel that is saved.
@@ -115,7 +111,7 @@ func open(c Channel, deps Deps) (Sender, error) {
 	case Syslog:
 		return openSyslog(c, deps)
 	}
-	return nil, fmt.Errorf("%w: %w: %q; there are %s, %s, %s and %s", elevation.ErrInvalid, errKind, c.Kind, Webhook, Email, SMS, Syslog)
+	return nil, fmt.Errorf("%w: there is no such kind of channel: %q; there are %s, %s, %s and %s", elevation.ErrInvalid, c.Kind, Webhook, Email, SMS, Syslog)
 }
 
 // secretFields are the fields of a kind's configuration that are written and

@@ -218,7 +218,7 @@ func (f *flow) follow(ctx context.Context) error {
 			return errors.New("the log server has closed the connection")
 		}
 		if err := f.write(list); err != nil {
-			return describeCall("write to the log server", ctx, err)
+			return describeCall(ctx, "write to the log server", err)
 		}
 		if f.n.cfg.Now().Sub(f.saved) >= streamPoll {
 			f.keep(ctx, false)

@@ -107,7 +107,7 @@ func (s *syslogSender) Send(ctx context.Context, m Message) (Result, error) {
 	}
 	if err := w.write(frames); err != nil {
 		w.close()
-		return Result{}, describeCall("write to the log server", ctx, err)
+		return Result{}, describeCall(ctx, "write to the log server", err)
 	}
 	if _, reset := w.bye(syslogBye); reset {
 		return Result{}, errors.New("the log server has cut the connection before it had read everything")
@@ -143,14 +143,14 @@ func (s *syslogSender) dial(ctx context.Context) (*wire, error) {
 	defer cancel()
 	raw, err := s.deps.Dial(ctx, "tcp", s.cfg.Address)
 	if err != nil {
-		return nil, describeCall("reach the log server", ctx, err)
+		return nil, describeCall(ctx, "reach the log server", err)
 	}
 	w := &wire{Conn: raw, raw: raw, over: make(chan struct{})}
 	if s.tls != nil {
 		secure := tls.Client(raw, s.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = raw.Close()
-			return nil, describeCall("reach the log server", ctx, err)
+			return nil, describeCall(ctx, "reach the log server", err)
 		}
 		w.Conn = secure
 	}

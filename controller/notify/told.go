@@ -164,7 +164,7 @@ func (n *Notify) planAlert(tx *store.Tx, a store.Alert, c cause, out *plan) erro
 		ch, ok := n.known.channels[id]
 		switch {
 		case !ok || !ch.DisabledAt.IsZero():
-		case ToPeople(ch.Kind):
+		case ch.ToPeople():
 			personal = append(personal, id)
 		default:
 			d := store.Delivery{Alert: a.ID, Channel: id, Lane: id + " " + a.ID, Gather: a.Body.Digest > 0, Mandatory: true}
@@ -205,7 +205,7 @@ func (n *Notify) planPerson(tx *store.Tx, a store.Alert, c cause, u store.User, 
 		if p.Notify.Chosen {
 			channels = slices.DeleteFunc(slices.Clone(p.Notify.Channels), func(id string) bool {
 				ch, ok := n.known.channels[id]
-				return !ok || !ch.DisabledAt.IsZero() || !ToPeople(ch.Kind)
+				return !ok || !ch.DisabledAt.IsZero() || !ch.ToPeople()
 			})
 		}
 	}

@@ -89,6 +89,10 @@ type Channel struct {
 	MadeAt      time.Time
 }
 
+// ToPeople reports whether a channel speaks to people, each by themself, and not to
+// a system.
+func (c Channel) ToPeople() bool { return c.Kind == "email" || c.Kind == "sms" }
+
 // ChannelTest is what came of trying a channel.
 type ChannelTest struct {
 	OK     bool

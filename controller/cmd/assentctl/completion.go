@@ -203,17 +203,15 @@ func (a *app) complete(root *cobra.Command) {
 		"status": append(statuses(), "all"), "sort": {"queue", "newest", "waited", "priority", "user", "endpoint"},
 		"group-by": {"program", "publisher", "user", "endpoint"}, "mode": {"observe", "ask", "enforce"}, "for": {"15m", "30m", "1h", "4h", "8h"}, "since": {"1h", "24h", "7d"},
 		"role": {"administrator", "security_admin", "rule_author", "approver", "auditor", "requester"}, "as": {"json", "cef", "ocsf", "syslog"},
-		"kind": nil, "remove": nil, "approve": nil, "deny": nil, "type": nil, "columns": nil,
 	}
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
-		noun := c.CommandPath()
 		for name, all := range fixed {
-			if c.Flags().Lookup(name) != nil && len(all) > 0 {
+			if c.Flags().Lookup(name) != nil {
 				_ = c.RegisterFlagCompletionFunc(name, words(all...))
 			}
 		}
-		if strings.HasPrefix(noun, "assentctl approval") || strings.HasPrefix(noun, "assentctl request") {
+		if path := c.CommandPath(); strings.HasPrefix(path, "assentctl approval") || strings.HasPrefix(path, "assentctl request") {
 			a.completeRequests(c)
 		}
 		for _, sub := range c.Commands() {

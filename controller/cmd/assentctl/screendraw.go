@@ -68,8 +68,7 @@ func (s *screen) lay() []string {
 	room := s.high - 1 - len(foot)
 	body := s.body(room)
 	if s.over != nil {
-		if page, ok := s.over.(interface{ page() }); ok {
-			page.page()
+		if _, whole := s.over.(interface{ page() }); whole {
 			body = s.over.draw(s, s.wide, room)
 		} else {
 			body = onTop(body, s.over.draw(s, s.wide, room), s.wide)

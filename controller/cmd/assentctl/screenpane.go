@@ -141,11 +141,9 @@ func (s *screen) pane(wide, high int) []string {
 		out := s.brief(r.Request, wide)
 		return out[:min(len(out), high)]
 	}
-	out := s.factLines(s.facts(r.Request), wide, 3)
-	if high > paneLines {
-		title := s.look().strong.Render(cut(inert.Text(r.User.Name+" on "+first(str(r.Endpoint.Name), r.Endpoint.ID)), wide-8))
-		out = append([]string{title + strings.Repeat(" ", max(wide-6-lipgloss.Width(title), 1)) + s.look().mute.Render(short(r.Request)), ""}, out...)
-	}
+	title := s.look().strong.Render(cut(inert.Text(r.User.Name+" on "+first(str(r.Endpoint.Name), r.Endpoint.ID)), wide-8))
+	out := []string{title + strings.Repeat(" ", max(wide-6-lipgloss.Width(title), 1)) + s.look().mute.Render(short(r.Request)), ""}
+	out = append(out, s.factLines(s.facts(r.Request), wide, 3)...)
 	return out[:min(len(out), high)]
 }
 
@@ -210,20 +208,27 @@ func readDetail(ctx context.Context, c *client.Client, id string) tea.Msg {
 
 func (*detail) page() {}
 
+// scroll moves the first line of a page that covers the screen; drawing it keeps
+// the last line in sight.
+func (s *screen) scroll(top *int, key string) {
+	switch key {
+	case "j", "down":
+		*top++
+	case "k", "up":
+		*top = max(*top-1, 0)
+	case "pgdown", "space":
+		*top += s.high - 4
+	case "pgup":
+		*top = max(*top-s.high+4, 0)
+	case "home", "g":
+		*top = 0
+	}
+}
+
 func (d *detail) press(s *screen, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "esc", "enter", "q":
 		s.over = nil
-	case "j", "down":
-		d.top++
-	case "k", "up":
-		d.top = max(d.top-1, 0)
-	case "pgdown", "space":
-		d.top += s.high - 4
-	case "pgup":
-		d.top = max(d.top-s.high+4, 0)
-	case "home", "g":
-		d.top = 0
 	case "a", "A", "d", "c", "e", "l", "r", "z":
 		if i := s.find(d.id); i >= 0 && k.String() != "z" {
 			s.setFocus(i)
@@ -231,6 +236,8 @@ func (d *detail) press(s *screen, k tea.KeyPressMsg) tea.Cmd {
 		clear(s.picked)
 		s.over = nil
 		return s.answer(k.String())
+	default:
+		s.scroll(&d.top, k.String())
 	}
 	return nil
 }
@@ -355,10 +362,6 @@ func (p *rulePage) press(s *screen, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "esc", "q", "enter":
 		s.over = nil
-	case "j", "down":
-		p.top++
-	case "k", "up":
-		p.top = max(p.top-1, 0)
 	case "w":
 		name := "rule-" + elevation.ShortID(p.m.id) + ".yaml"
 		if err := s.save(name, p.m.made.YAML); err != nil {
@@ -367,6 +370,8 @@ func (p *rulePage) press(s *screen, k tea.KeyPressMsg) tea.Cmd {
 		}
 		s.over = nil
 		s.say("%s is written; look at it, then: assentctl rule apply --merge %s", name, name)
+	default:
+		s.scroll(&p.top, k.String())
 	}
 	return nil
 }
