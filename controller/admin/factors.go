@@ -47,7 +47,7 @@ func (a *Admin) ResetFactors(ctx context.Context, act auth.Actor, who string) er
 		if err != nil {
 			return audit.Event{}, err
 		}
-		if n > 0 { // else nothing was taken away
+		if n > 0 && now.HeldBy.Kind == "" { // who holds it already still knows its password
 			now.HeldBy = holder(act)
 		}
 		if err := tx.PutUser(now); err != nil {

@@ -141,11 +141,11 @@ type HookCall struct {
 // is wrong with a call, the answer is [auth.ErrUnauthenticated].
 func (a *Admin) KnownHook(ctx context.Context, c HookCall) (h Hook, once func(tx *store.Tx) error, err error) {
 	now := a.cfg.Now()
-	if wait := a.hookTries.Wait(c.Address, now); wait > 0 {
+	if wait := a.hookTries.Wait(auth.AddressKey(c.Address), now); wait > 0 {
 		return h, nil, &auth.RateError{Wait: wait}
 	}
 	if h, err = a.signedBy(ctx, c, now); err != nil {
-		a.hookTries.Take(c.Address, now)
+		a.hookTries.Take(auth.AddressKey(c.Address), now)
 		if !errors.Is(err, auth.ErrUnauthenticated) {
 			return h, nil, err
 		}

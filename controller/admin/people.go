@@ -213,6 +213,9 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 	if err := a.mayChange(ctx, act, "user.edit", old, a.edited(old, in, "")); err != nil {
 		return store.User{}, err
 	}
+	if err := a.ownPassword(ctx, act, old, in); err != nil {
+		return store.User{}, err
+	}
 	hash := ""
 	if in.Password != nil && *in.Password != "" {
 		if hash, err = a.cfg.Passwords.HashPassword(ctx, *in.Password); err != nil {
@@ -229,18 +232,13 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 			return audit.Event{}, fmt.Errorf("%w: the account was changed meanwhile; look at it and try again", elevation.ErrConflict)
 		}
 		next = a.edited(now, in, hash)
-		if hash != "" {
-			next.HeldBy = holder(act)
-			if act.User == next.ID && act.MadeBy.ID == "" {
-				next.HeldBy = elevation.Actor{} // their own
-			}
-		}
+		next.HeldBy = holderAfter(act, now, next, hash != "")
 		if err := checkPerson(next); err != nil {
 			return audit.Event{}, err
 		}
-		data := changes(now, next)
-		if data == nil {
-			return audit.Event{}, nil
+		data, err := a.changed(tx, now, next, in)
+		if data == nil || err != nil {
+			return audit.Event{}, err
 		}
 		if err := tx.PutUser(next); err != nil {
 			return audit.Event{}, err
@@ -253,6 +251,48 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 		return a.event(act, audit.UserChanged, data), administered(tx)
 	})
 	return next, err
+}
+
+// ownPassword refuses a session that sets its own account's password without
+// having just proved that its owner is there: the door for other people's
+// passwords is no way around that.
+func (a *Admin) ownPassword(ctx context.Context, act auth.Actor, u store.User, in EditUser) error {
+	if in.Password == nil || !act.Session || act.User != u.ID {
+		return nil
+	}
+	if err := act.Present(a.cfg.Now()); err != nil {
+		return a.refuse(ctx, act, "user.edit", err)
+	}
+	return nil
+}
+
+// holderAfter is who could act as an account after act has changed it: whoever sets
+// its password, or writes the address by which a provider recognises its owner.
+func holderAfter(act auth.Actor, old, next store.User, password bool) elevation.Actor {
+	own := act.User == next.ID && act.MadeBy.ID == ""
+	switch {
+	case password && own:
+		return elevation.Actor{}
+	case password:
+		return holder(act)
+	case !own && next.Email != "" && !strings.EqualFold(old.Email, next.Email) && next.HeldBy.Kind == "":
+		return holder(act)
+	}
+	return next.HeldBy
+}
+
+// changed names what differs, nil when nothing does. Whom an administrator
+// disables no directory lets in again, although it had done so first.
+func (a *Admin) changed(tx *store.Tx, old, next store.User, in EditUser) (map[string]string, error) {
+	data := changes(old, next)
+	if in.Disabled == nil || !*in.Disabled {
+		return data, nil
+	}
+	kept, err := tx.KeepDisabled(next.ID)
+	if kept && data == nil {
+		data = map[string]string{"user": string(next.ID), "login": next.Login, "disabled": "true"}
+	}
+	return data, err
 }
 
 // find reads an account; one that the actor may not know of is not found.

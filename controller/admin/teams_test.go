@@ -262,6 +262,9 @@ func TestWhoHoldsAnAccount(t *testing.T) {
 		t.Errorf("with a password of chief's it is held by %q", got)
 	}
 	_, err = d.EditUser(ctx, d.chief, "chief", EditUser{Password: &other})
+	want(t, err, elevation.ErrStepUp, "set one's own without being there")
+	d.chief.SeenAt = d.now
+	_, err = d.EditUser(ctx, d.chief, "chief", EditUser{Password: &other})
 	want(t, err, nil, "set one's own")
 	if got := held("chief"); got != "" {
 		t.Errorf("with a password of his own chief's account is held by %q", got)

@@ -265,8 +265,9 @@ func (a *Accounts) seated(act *Actor, s WebSession) {
 }
 
 // ChangePassword sets the password that the owner of an account has chosen. Only
-// somebody who signed in may, with the present password where there is one:
-// a token may be somebody else's work. Other sessions of the account end.
+// somebody who signed in may, with the present password, and just there where
+// there is none or a passkey: a token may be somebody else's work. The sessions of
+// the account end.
 func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next, address string) error {
 	if err := inSession(act, "sets no password"); err != nil {
 		return err
@@ -276,9 +277,9 @@ func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next,
 		return fmt.Errorf("look up account: %w", err)
 	}
 	now := a.now()
-	if u.HasPasskey { // a password that is set anew opens the door beside it
+	if u.HasPasskey || u.PasswordHash == "" { // it opens a door that nothing else here asks for
 		if err := act.Present(now); err != nil {
-			return err
+			return a.refused(ctx, act, "password", err)
 		}
 	}
 	key := strings.ToLower(clip(u.Login))

@@ -106,9 +106,9 @@ func (d *Directory) update(ctx context.Context, fn func(*store.Tx) error) error 
 	return d.cfg.Store.Update(ctx, fn)
 }
 
-// limit takes one try of an address.
+// limit takes one try of an address, or of the network that its owner has.
 func (d *Directory) limit(of *auth.Limiter, address string) error {
-	if wait := of.TakeOrWait(address, d.cfg.Now()); wait > 0 {
+	if wait := of.TakeOrWait(auth.AddressKey(address), d.cfg.Now()); wait > 0 {
 		return &auth.RateError{Wait: wait}
 	}
 	return nil

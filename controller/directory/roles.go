@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,7 +18,7 @@ import (
 const (
 	scimSource = "scim"
 	noSource   = "none" // what an account without any role shows: an account needs one
-	offSource  = "off"  // a mark: the account was disabled because nobody gives it a role
+	offSource  = store.OffSource
 )
 
 // maxMappings bounds how many groups are given roles.
@@ -108,7 +109,13 @@ func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source 
 	mark := given[offSource]
 	switch {
 	case access && len(mark) > 0:
-		u.DisabledAt, mark = time.Time{}, nil
+		off, err := turnedOff(tx, u.ID)
+		if err != nil {
+			return u, false, err
+		}
+		if mark = nil; !off {
+			u.DisabledAt = time.Time{}
+		}
 	case !access && u.DisabledAt.IsZero():
 		u.DisabledAt, mark = d.cfg.Now(), placeholder
 	}
@@ -123,6 +130,20 @@ func (d *Directory) give(tx *store.Tx, by elevation.Actor, u store.User, source 
 		}
 	}
 	return u, access, d.putRoles(tx, by, before, u, source)
+}
+
+// turnedOff reports whether the directory has turned an account off, which is then
+// its to turn on again: no group is.
+func turnedOff(tx *store.Tx, id elevation.UserID) (bool, error) {
+	u, err := tx.SCIMUser(id)
+	switch {
+	case errors.Is(err, elevation.ErrNotFound):
+		return false, nil
+	case err != nil || u.Active:
+		return false, err
+	}
+	u.Off = true
+	return true, tx.PutSCIMUser(u)
 }
 
 // putRoles writes the roles of an account where they changed.

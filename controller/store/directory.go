@@ -311,6 +311,34 @@ func (tx *Tx) EndAccess(user elevation.UserID) error {
 	return nil
 }
 
+// OffSource marks in given_roles an account that was disabled because nobody
+// gives it a role.
+const OffSource = "off"
+
+// KeepDisabled takes away that a directory or a provider may enable an account
+// again because it was they who disabled it; kept says that one could have.
+func (tx *Tx) KeepDisabled(user elevation.UserID) (kept bool, err error) {
+	given, err := tx.GivenRoles(user)
+	if err != nil {
+		return false, err
+	}
+	if len(given[OffSource]) > 0 {
+		kept = true
+		if err := tx.PutGivenRoles(user, OffSource, nil); err != nil {
+			return kept, err
+		}
+	}
+	u, err := tx.SCIMUser(user)
+	switch {
+	case errors.Is(err, elevation.ErrNotFound):
+		return kept, nil
+	case err != nil || !u.Off:
+		return kept, err
+	}
+	u.Off = false
+	return true, tx.PutSCIMUser(u)
+}
+
 // forgetDirectory deletes what the directory knows of an account that is deleted.
 func (tx *Tx) forgetDirectory(id elevation.UserID) error {
 	for _, table := range []string{"identities", "given_roles", "scim_users", "scim_members", "devices"} {
