@@ -329,7 +329,9 @@ func (w *worker) settle(ctx context.Context, ch store.Channel, group []store.Del
 	return w.put(ctx, group...)
 }
 
-// fail gives deliveries up and says so in the log.
+// fail gives deliveries up and says so in the log. That something about a delivery
+// that failed could not be told is no news itself: it would be told in the same
+// way, and fail again.
 func (w *worker) fail(ctx context.Context, group []store.Delivery, why string) error {
 	return w.n.cfg.Store.Update(ctx, func(tx *store.Tx) error { return w.n.failed(tx, group, why) })
 }
@@ -339,6 +341,9 @@ func (n *Notify) failed(tx *store.Tx, group []store.Delivery, why string) error 
 		d.State, d.Error = store.DeliveryFailed, why
 		if err := tx.PutDeliveries(d); err != nil {
 			return err
+		}
+		if d.Kind == audit.DeliveryFailed.String() {
+			continue
 		}
 		e := audit.Event{At: n.cfg.Now(), Kind: audit.DeliveryFailed, Actor: elevation.Actor{Kind: elevation.BySystem, Name: "alerts"}, Request: d.Request,
 			Data: map[string]string{"delivery": d.ID, "alert": d.Alert, "channel": d.Channel, "tries": fmt.Sprint(d.Tries), "why": why}}
