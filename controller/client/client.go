@@ -58,7 +58,8 @@ func (p *Problem) Error() string {
 	return s
 }
 
-// Client calls one controller. The zero value of HTTP is [http.DefaultClient].
+// Client calls one controller. It follows no
+// redirect. The zero value of HTTP is [http.DefaultClient].
 type Client struct {
 	URL   string // https://host[:port], without /api/v1
 	Token string // API token, may be empty
@@ -119,11 +120,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if c.Agent != "" {
 		req.Header.Set("User-Agent", c.Agent)
 	}
-	h := c.HTTP
-	if h == nil {
-		h = http.DefaultClient
-	}
-	resp, err := h.Do(req)
+	resp, err := c.staying().Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -134,11 +131,22 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		}
 		return nil, fmt.Errorf("%w at %s: %v", ErrUnreachable, c.URL, err)
 	}
-	if resp.StatusCode >= 400 {
+	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
 		return nil, problem(resp)
 	}
 	return resp, nil
+}
+
+// staying is the client without redirects: the token, and what a body carries,
+// would go to wherever an answer points.
+func (c *Client) staying() *http.Client {
+	h := http.Client{}
+	if c.HTTP != nil {
+		h = *c.HTTP
+	}
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &h
 }
 
 // Download reads an answer that is not JSON, at most 1 GiB.
