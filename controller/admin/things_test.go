@@ -343,7 +343,7 @@ func TestTokens(t *testing.T) {
 
 func TestTokenQuota(t *testing.T) {
 	d := newDesk(t)
-	for range maxTokens {
+	for range auth.MaxTokens {
 		if _, _, err := d.AddToken(ctxOf(t), d.bo, NewToken{Name: "x"}); err != nil {
 			t.Fatal(err)
 		}

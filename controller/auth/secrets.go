@@ -22,6 +22,9 @@ const (
 	secretLen     = 32 // bytes
 )
 
+// MaxTokens is how many API tokens one account has at most.
+const MaxTokens = 200
+
 // NewToken makes an API token: the row to store and the text to show once.
 func NewToken(owner elevation.UserID, name string, ttl time.Duration, now time.Time) (Token, string) {
 	text, hash := newSecret(TokenPrefix)

@@ -22,7 +22,6 @@ const (
 	DevicePoll     = 5 * time.Second     // between two questions of the device
 	DeviceTokenFor = 30 * 24 * time.Hour // the token
 	maxDevices     = 1000                // that wait
-	maxTokens      = 200                 // of one account
 	maxDeviceName  = 100
 )
 
@@ -211,7 +210,7 @@ func (d *Directory) AnswerDevice(ctx context.Context, act auth.Actor, code strin
 	}
 	return d.update(ctx, func(tx *store.Tx) error {
 		if allow {
-			if err := roomForToken(tx, act.User); err != nil {
+			if err := tx.RoomForToken(act.User); err != nil {
 				return err
 			}
 		}
@@ -220,21 +219,4 @@ func (d *Directory) AnswerDevice(ctx context.Context, act auth.Actor, code strin
 		}
 		return tx.Append(d.event(act.Elevation(), audit.AuthDevice, map[string]string{"name": dev.Name, "address": dev.Address, "allow": fmt.Sprint(allow)}))
 	})
-}
-
-func roomForToken(tx *store.Tx, owner elevation.UserID) error {
-	all, err := tx.APITokens()
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, t := range all {
-		if t.Owner == owner {
-			n++
-		}
-	}
-	if n >= maxTokens {
-		return fmt.Errorf("%w: the account has %d tokens; delete some that are no longer used", elevation.ErrLimit, n)
-	}
-	return nil
 }

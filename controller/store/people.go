@@ -147,6 +147,19 @@ func (tx *Tx) APIToken(id elevation.TokenID) (APIToken, error) {
 // APITokens lists all API tokens, the newest first.
 func (tx *Tx) APITokens() ([]APIToken, error) { return list(tx, "id DESC", apiTokenRow.token) }
 
+// RoomForToken fails with [elevation.ErrLimit] when an account has as many API
+// tokens as it may have.
+func (tx *Tx) RoomForToken(owner elevation.UserID) error {
+	var n int
+	if err := tx.row([]any{&n}, "SELECT count(*) FROM api_tokens WHERE owner = ?", string(owner)); err != nil {
+		return fmt.Errorf("count the tokens of %s: %w", owner, err)
+	}
+	if n >= auth.MaxTokens {
+		return fmt.Errorf("%w: the account has %d tokens; delete some that are no longer used", elevation.ErrLimit, n)
+	}
+	return nil
+}
+
 // UsedAPIToken notes when a token was last used. It is bookkeeping and needs no
 // audit event.
 func (tx *Tx) UsedAPIToken(id elevation.TokenID, at time.Time) error {
