@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { call } from "./api";
 import { change, draftOf } from "./details";
 import { Icon } from "./icons";
+import { Refused } from "./notes";
 import { act, answer } from "./state";
 import { Plain } from "./text";
 import type { CannedTexts, Request } from "./types";
@@ -67,7 +68,7 @@ export function Asking({ r, kind, onClose }: { r: Request; kind: Writing; onClos
       )}
       <textarea rows={3} maxLength={2000} aria-label={w.title} placeholder={w.hint} value={text.value} autofocus
         onInput={(e) => { text.value = e.currentTarget.value; }} />
-      {act(r.id).fault && <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={act(r.id).fault} /></span></p>}
+      <Refused text={act(r.id).fault} />
       <button type="button" class={`wide ${kind === "deny" ? "danger" : "primary"}`} disabled={busy || kind === "ask" && text.value.trim() === ""} onClick={() => void send()}>
         {kind === "deny" && <Icon name="cross" />}{busy ? "One moment…" : w.send}
       </button>

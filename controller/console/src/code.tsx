@@ -4,12 +4,10 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
-import { span } from "./format";
-import { Icon } from "./icons";
 import { Leaf } from "./leaf";
+import { Refused, TooMany } from "./notes";
 import { go, route, spell, whole } from "./route";
 import { byCode, lost401, now, open, put } from "./state";
-import { Plain } from "./text";
 import type { Request } from "./types";
 
 export function CodePage({ code }: { code: string }): VNode {
@@ -56,8 +54,7 @@ export function CodePage({ code }: { code: string }): VNode {
         <input ref={field} class="digits" name="code" aria-label="Code of eight letters and digits" autocomplete="off" autocapitalize="characters" autocorrect="off" spellcheck={false}
           placeholder="XXXX-XXXX" maxLength={20} value={typed.value} onInput={write} aria-invalid={fault.value !== ""} />
         <div class="line">
-          {wait > 0 ? <p class="note warn" role="alert"><Icon name="clock" /><span>Too many tries. You can go on in <b class="tick">{span(wait + 999)}</b>.</span></p>
-            : fault.value ? <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={fault.value} /></span></p> : null}
+          {wait > 0 ? <TooMany wait={wait} /> : <Refused text={fault.value} />}
         </div>
         <button class="primary wide" disabled={busy.value || wait > 0 || !whole(typed.value)}>{busy.value ? "Looking…" : "Open the request"}</button>
       </form>

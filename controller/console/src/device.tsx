@@ -7,6 +7,7 @@ import { call, Fault } from "./api";
 import { ago, span } from "./format";
 import { Icon } from "./icons";
 import { Leaf } from "./leaf";
+import { Refused } from "./notes";
 import { present } from "./presence";
 import { go, spell, whole } from "./route";
 import { lost401, me, now } from "./state";
@@ -73,7 +74,7 @@ function Asked({ code }: { code: string }): VNode {
       <p class="bigcode" aria-label={`Code ${code}`}>{code}</p>
       <Facts asked={asked.value} />
       <p class="note warn"><Icon name="warn" /><span>Allow only what you began yourself just now. Nobody from support ever sends you here.</span></p>
-      {fault.value && <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={fault.value} /></span></p>}
+      <Refused text={fault.value} />
       <div class="answers">
         <button class="deny" disabled={busy.value !== "" || asked.value === null} onClick={() => void answer(false)}><Icon name="cross" />{busy.value === "refuse" ? "Refusing…" : "Refuse"}</button>
         <button class="primary" disabled={busy.value !== "" || asked.value === null} onClick={() => void answer(true)}><Icon name="check" />{busy.value === "allow" ? "One moment…" : "Allow"}</button>

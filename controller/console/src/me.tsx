@@ -7,6 +7,7 @@ import { CodeField } from "./fields";
 import { ago, day } from "./format";
 import { Icon, type IconName } from "./icons";
 import { hasPasskeys, make } from "./passkey";
+import { Refused } from "./notes";
 import { present } from "./presence";
 import { QR } from "./qr";
 import { go } from "./route";
@@ -89,10 +90,6 @@ export function useDoing(): { busy: boolean; fault: string; run: (act: () => Pro
     }
   };
   return { busy: busy.value, fault: fault.value, run };
-}
-
-export function Refused({ text }: { text: string }): VNode | null {
-  return text === "" ? null : <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={text} /></span></p>;
 }
 
 // --- passkeys ---

@@ -5,8 +5,8 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
 import { CodeField } from "./fields";
-import { span } from "./format";
 import { Icon, type IconName } from "./icons";
+import { Refused, TooMany } from "./notes";
 import { canAutofill, hasPasskeys, use } from "./passkey";
 import { refusal } from "./refusals";
 import { route } from "./route";
@@ -228,8 +228,8 @@ function Door({ title, under, children }: { title: string; under: ComponentChild
     else head.current?.focus();
   }, [title]);
   let line: ComponentChildren = <p class="mute">{under}</p>;
-  if (wait > 0) line = <p class="note warn" role="alert"><Icon name="clock" /><span>Too many tries. You can go on in <b class="tick">{span(wait + 999)}</b>.</span></p>;
-  else if (said) line = <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={said} /></span></p>;
+  if (wait > 0) line = <TooMany wait={wait} />;
+  else if (said) line = <Refused text={said} />;
   else if (signedOut.value) line = <p class="note warn" role="status"><Icon name="warn" /><span>{signedOut.value}</span></p>;
   return (
     <main class="door">

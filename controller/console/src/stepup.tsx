@@ -4,12 +4,11 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
-import { span } from "./format";
 import { Icon } from "./icons";
+import { Refused, TooMany } from "./notes";
 import { hasPasskeys, use } from "./passkey";
 import { wanted, type Wanted } from "./presence";
 import { me, now } from "./state";
-import { Plain } from "./text";
 import type { Ceremony, Factors, Me } from "./types";
 
 export function StepUp(): VNode | null {
@@ -65,8 +64,7 @@ function Dialog({ w }: { w: Wanted }): VNode {
       <span class="mark"><Icon name="shield" size={18} /></span>
       <h2 id="stepup-title">Confirm that it is you</h2>
       <p class="mute">This needs a fresh proof that you are the one at the screen. It counts for five minutes.</p>
-      {wait > 0 && <p class="note warn" role="alert"><Icon name="clock" /><span>Too many tries. You can go on in <b class="tick">{span(wait + 999)}</b>.</span></p>}
-      {fault.value && wait === 0 && <p class="note no" role="alert"><Icon name="cross" /><span><Plain text={fault.value} /></span></p>}
+      {wait > 0 ? <TooMany wait={wait} /> : <Refused text={fault.value} />}
       <Proofs has={has.value} off={off} busy={busy.value} login={me.value?.login ?? ""} byPasskey={byPasskey} byPassword={byPassword} />
       <button type="button" class="quiet wide" onClick={() => w.settle(false)}>Cancel</button>
     </dialog>
