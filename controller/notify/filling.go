@@ -70,6 +70,7 @@ type filling struct {
 	root  any
 	out   bytes.Buffer
 	steps int
+	made  int // bytes that functions made, written or not
 }
 
 func (w *filling) step(n parse.Node) error {
@@ -181,6 +182,13 @@ func (w *filling) pipe(p *parse.PipeNode, dot any) (v any, err error) {
 			if v, err = w.call(c, args); err != nil {
 				return nil, err
 			}
+			// What one function made, the next can double.
+			if text, ok := v.(written); ok {
+				w.made += len(text)
+			}
+			if w.made > maxMade {
+				return nil, w.t.at(c, "its functions make more than %d bytes", maxMade)
+			}
 		}
 	}
 	return v, nil
@@ -208,7 +216,9 @@ func (w *filling) call(c *parse.CommandNode, args []any) (any, error) {
 	case "url":
 		return written(url.QueryEscape(plain(args[0]))), nil
 	case "eq":
-		return plain(args[0]) == plain(args[1]), nil
+		a, b := plain(args[0]), plain(args[1])
+		w.made += len(a) + len(b)
+		return a == b, nil
 	}
 	return !truth(args[0]), nil
 }

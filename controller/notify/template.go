@@ -16,6 +16,7 @@ const (
 	maxTemplate = 32 << 10  // bytes of one
 	maxRendered = 256 << 10 // bytes that come of it
 	maxSteps    = 20_000    // things that it may look at
+	maxMade     = 4 << 20   // bytes that its functions make on the way
 	maxNesting  = 8
 )
 
