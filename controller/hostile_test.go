@@ -41,7 +41,7 @@ func (b *hostileBed) try(method, path, body string) int {
 	b.t.Helper()
 	b.calls++
 	token := b.tokens[b.calls%len(b.tokens)]
-	for _, full := range []string{"/tokens", "/links", "/settings", "/users", "/teams", "/delegations"} {
+	for _, full := range []string{"/tokens", "/links", "/settings", "/users", "/teams", "/delegations", "/hooks", "/identity-providers", "/directory"} {
 		if strings.HasPrefix(path, "/api/v1"+full) {
 			token = b.admin.Token
 		}
