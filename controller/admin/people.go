@@ -248,7 +248,7 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 				return audit.Event{}, err
 			}
 		}
-		return a.event(act, audit.UserChanged, data), administered(tx)
+		return a.event(act, audit.UserChanged, data), tx.KeepsAdministrator()
 	})
 	return next, err
 }
@@ -358,21 +358,6 @@ func changes(old, next store.User) map[string]string {
 	return data
 }
 
-// administered fails with [elevation.ErrConflict] when nobody is left who can administer:
-// an account that may sign in, with the role administrator over all endpoints.
-func administered(tx *store.Tx) error {
-	all, err := tx.Users()
-	if err != nil {
-		return err
-	}
-	for _, u := range all {
-		if u.DisabledAt.IsZero() && len(u.Scope) == 0 && slices.Contains(u.Roles, auth.Administrator) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: this is the last administrator; make another one first", elevation.ErrConflict)
-}
-
 // DeleteUser deletes an account, named by login or id, with its tokens and
 // sessions. What it did stays in the audit log.
 func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) error {
@@ -401,7 +386,7 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 		if err := tx.DeleteUser(u.ID); err != nil {
 			return audit.Event{}, err
 		}
-		return a.event(act, audit.UserDeleted, userData(now)), administered(tx)
+		return a.event(act, audit.UserDeleted, userData(now)), tx.KeepsAdministrator()
 	})
 	if denied != nil {
 		return a.refuse(ctx, act, "user.delete", denied)

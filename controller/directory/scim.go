@@ -282,7 +282,7 @@ func (d *Directory) apply(tx *store.Tx, act auth.Actor, u store.SCIMUser, acc st
 		}
 	}
 	if before.DisabledAt.IsZero() && !acc.DisabledAt.IsZero() && slices.Contains(acc.Roles, auth.Administrator) {
-		if err := administered(tx); err != nil {
+		if err := tx.KeepsAdministrator(); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
@@ -276,6 +277,22 @@ func (tx *Tx) UserByLogin(login string) (User, error) {
 
 // Users lists all accounts in the order of their logins.
 func (tx *Tx) Users() ([]User, error) { return list(tx, "login", userRow.user) }
+
+// KeepsAdministrator fails with [elevation.ErrConflict] when nobody is left who can
+// administer: an account that may sign in, with the role administrator over all
+// endpoints.
+func (tx *Tx) KeepsAdministrator() error {
+	all, err := tx.Users()
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if u.DisabledAt.IsZero() && len(u.Scope) == 0 && slices.Contains(u.Roles, auth.Administrator) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: this is the last administrator; make another one first", elevation.ErrConflict)
+}
 
 // one reads the row that fits; [elevation.ErrNotFound] when there is none.
 func one[R, T any](tx *Tx, what string, open func(R) (T, error), where string, args ...any) (T, error) {
