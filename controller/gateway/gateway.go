@@ -193,7 +193,7 @@ func (g *Gateway) Server() *http.Server {
 // Why an endpoint is not served.
 var (
 	errUnknown = errors.New("no endpoint is listed with this key")
-	errBanned  = errors.New("this endpoint is deleted, locked or quarantined")
+	errBanned  = errors.New("this endpoint is deleted or quarantined")
 )
 
 // identify says which endpoint holds a certificate: URI SAN and key hash must
@@ -233,7 +233,9 @@ func (g *Gateway) refused(ctx context.Context, ep elevation.EndpointID, at, peer
 	}
 }
 
-// admitted reads the endpoint of a key, or says why it is not served.
+// admitted reads the endpoint of a key, or says why it is not served. A locked
+// one is: it must learn what is revoked and when the lock ends, and gets nothing
+// else.
 func admitted(tx *store.Tx, ep elevation.EndpointID, spki []byte) (store.Endpoint, error) {
 	row, err := tx.EndpointBySPKI(spki)
 	if errors.Is(err, elevation.ErrNotFound) {
@@ -245,7 +247,7 @@ func admitted(tx *store.Tx, ep elevation.EndpointID, spki []byte) (store.Endpoin
 	if row.ID != ep {
 		return row, fmt.Errorf("%s: %w", ep, errUnknown)
 	}
-	if !row.DeletedAt.IsZero() || row.Locked || row.Quarantined {
+	if !row.DeletedAt.IsZero() || row.Quarantined {
 		return row, fmt.Errorf("%s: %w", ep, errBanned)
 	}
 	return row, nil

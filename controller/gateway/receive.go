@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/keys"
+	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -258,6 +259,8 @@ func refusal(err error) bool {
 func (s *session) sayError(id elevation.RequestID, err error) error {
 	e := wire.Error{Request: id}
 	switch {
+	case errors.Is(err, queue.ErrLocked):
+		e.Code, e.Text = wire.CodeLocked, err.Error()
 	case errors.Is(err, elevation.ErrLimit):
 		e.Code, e.Text, e.RetryAfter = wire.CodeRateLimited, err.Error(), retryAfter
 	case refusal(err):

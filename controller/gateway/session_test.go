@@ -70,7 +70,6 @@ func TestWhoGetsNoSession(t *testing.T) {
 	}
 	for name, edit := range map[string]func(*store.Endpoint){
 		"deleted":     func(e *store.Endpoint) { e.DeletedAt = time.Now() },
-		"locked":      func(e *store.Endpoint) { e.Locked = true },
 		"quarantined": func(e *store.Endpoint) { e.Quarantined = true },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,9 +95,18 @@ func TestWhoGetsNoSession(t *testing.T) {
 	}
 	line, _ := good.session(wire.Hello{})
 	line.alive()
-	if n := d.events(audit.EndpointRefused); n < 4 || n > 31 {
+	if n := d.events(audit.EndpointRefused); n < 3 || n > 31 {
 		t.Errorf("%d refusals are audited", n)
 	}
+}
+
+// TestALockedEndpointIsServed: it must hear of revocations and of the unlock.
+func TestALockedEndpointIsServed(t *testing.T) {
+	d := newDoor(t, nil)
+	m := d.enroll()
+	m.change(func(e *store.Endpoint) { e.Locked = true })
+	l, _ := m.session(wire.Hello{})
+	l.alive()
 }
 
 func TestDisconnectIsAtOnce(t *testing.T) {

@@ -57,22 +57,10 @@ func (q *Queue) Revoke(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if l.r.State(c.now) == elevation.StateRevoked && l.r.RevokedBy.ID == me.ID {
 			return errSame
 		}
-		next, err := l.r.Revoke(me, comment, c.now)
-		if err != nil {
+		if err := q.revoke(c, me, comment); err != nil {
 			return err
 		}
-		c.next = next
-		text := map[string]string{}
-		put(text, "comment", comment)
-		c.event(audit.GrantRevoked, me, nil, text)
-		if err := c.note(me, note); err != nil {
-			return err
-		}
-		if next.Grant.ID != "" {
-			return q.takeBack(c, elevation.RevokedEnd, me, comment)
-		}
-		c.send(wire.TDecision, wire.Decision{Request: next.ID, Verdict: elevation.Denied, Text: comment, By: nameFor(l.settings, me)})
-		return nil
+		return c.note(me, note)
 	})
 }
 

@@ -309,6 +309,9 @@ func (q *Queue) complete(ctx context.Context, id elevation.EndpointID, in wire.C
 	default:
 		return p, fmt.Errorf("%w: it is %s", elevation.ErrNotPending, s)
 	}
+	if l.ep.Locked || l.ep.Quarantined {
+		return p, ErrLocked
+	}
 	set := q.rules()
 	c := &change{now: now, next: l.r}
 	decided, err := q.weigh(ctx, set, l, c, endpointActor(l.ep), in.Justification, in.Ticket)

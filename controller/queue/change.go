@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -23,6 +24,7 @@ type change struct {
 	next   elevation.Request
 	insert bool
 	touch  bool // only time has passed, no fact has changed
+	gives  bool // it approves: a locked endpoint gets nothing
 	events []audit.Event
 	frames []message
 	grant  *store.GrantRow         // goes with the first frame
@@ -77,6 +79,11 @@ func (c *change) encode() error {
 func (c *change) write(tx *store.Tx) error {
 	if err := c.encode(); err != nil {
 		return err
+	}
+	if c.gives {
+		if locked, err := tx.EndpointLocked(c.next.Endpoint); err != nil || locked {
+			return cmp.Or(err, ErrLocked)
+		}
 	}
 	var grant store.GrantRow
 	for i, m := range c.frames {
@@ -184,7 +191,7 @@ func (q *Queue) conclude(c *change) error {
 	d := c.next.Decision
 	verdict := audit.RequestDenied
 	if d.Verdict == elevation.Approved {
-		verdict = audit.RequestApproved
+		verdict, c.gives = audit.RequestApproved, true
 	}
 	data, text := map[string]string{"verdict": string(d.Verdict)}, map[string]string{}
 	put(data, "rule", d.Rule)

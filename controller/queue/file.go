@@ -166,7 +166,7 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f 
 func (f *filing) check(now time.Time) error {
 	r := &f.r
 	if f.ep.Locked || f.ep.Quarantined {
-		return fmt.Errorf("%w: this endpoint is locked; ask your administrator", elevation.ErrConflict)
+		return ErrLocked
 	}
 	if err := r.Attempt.Valid(); err != nil {
 		return err
@@ -414,6 +414,7 @@ func (q *Queue) make(ctx context.Context, f *filing, now time.Time) (id elevatio
 // room refuses what there is too much of. It looks inside the transaction that
 // makes the request, so that two at the same time do not both pass.
 func (f *filing) room(tx *store.Tx, c *change, decided bool) error {
+	unwait := f.unwait
 	if f.chain == store.ChainResubmit || f.chain == store.ChainExtend {
 		others, err := tx.Chained(f.previous.ID, f.chain)
 		if err != nil {
@@ -424,7 +425,7 @@ func (f *filing) room(tx *store.Tx, c *change, decided bool) error {
 				return fmt.Errorf("%w: it was asked for again already, as %s, which waits", elevation.ErrConflict, o.ID)
 			}
 		}
-		f.unwait = f.unwait && len(others) == 0
+		unwait = unwait && len(others) == 0
 	}
 	if decided {
 		if d := c.next.Decision; d.Verdict != elevation.Approved {
@@ -436,7 +437,7 @@ func (f *filing) room(tx *store.Tx, c *change, decided bool) error {
 		}
 		return err
 	}
-	full, err := flooded(tx, &c.next, f.unwait, c.now)
+	full, err := flooded(tx, &c.next, unwait, c.now)
 	if err == nil && full != nil {
 		err = full
 	}

@@ -100,7 +100,7 @@ func (f *filing) extension(in AgainIn, origin elevation.Origin, now time.Time) e
 		return fmt.Errorf("%w: a rule gives %s at the most in all", elevation.ErrInvalid, elevation.FormatDuration(limit))
 	}
 	if f.ep.Locked || f.ep.Quarantined {
-		return fmt.Errorf("%w: this endpoint is locked; ask your administrator", elevation.ErrConflict)
+		return ErrLocked
 	}
 	if f.ticket == "" {
 		f.ticket = old.Ticket

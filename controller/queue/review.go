@@ -136,6 +136,9 @@ func (q *Queue) Review(ctx context.Context, a auth.Actor, id elevation.RequestID
 		if c.next, err = l.r.Review(vote, l.settings.Times(), c.now); err != nil {
 			return l.late(err)
 		}
+		if c.gives = in.Verdict == elevation.Approved; c.gives && l.ep.Locked {
+			return ErrLocked
+		}
 		c.reviewed(a, in)
 		if err := c.note(me, in.Note); err != nil {
 			return err

@@ -108,38 +108,52 @@ func (q *Queue) sweep(ctx context.Context, due []loaded, now time.Time) (int, er
 		c.settle()
 		changes = append(changes, c)
 	}
-	n := 0
-	err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		n = 0
-		for i, c := range changes {
-			switch err := q.writeDue(tx, due[i], c); {
-			case errors.Is(err, store.ErrStale): // somebody was faster; the next sweep looks again
-			case err != nil:
-				return err
-			default:
-				n++
+	done, err := q.writeSwept(ctx, due, changes)
+	if errors.Is(err, store.ErrStale) { // of two that concern the same grant, say: each by itself, so that the first gets on
+		done = nil
+		for i := range due {
+			one, err := q.writeSwept(ctx, due[i:i+1], changes[i:i+1])
+			if err != nil && !errors.Is(err, store.ErrStale) {
+				return len(done), err
 			}
+			done = append(done, one...)
+		}
+		return len(done), nil
+	}
+	return len(done), err
+}
+
+// writeSwept writes changes in one transaction, without those whose requests
+// somebody else has changed meanwhile: the next sweep looks again.
+func (q *Queue) writeSwept(ctx context.Context, due []loaded, changes []*change) (done []*change, err error) {
+	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		done = nil
+		for i, c := range changes {
+			cur, err := tx.Request(due[i].r.ID)
+			if err != nil {
+				return err
+			}
+			if cur.Version != due[i].r.Version {
+				continue
+			}
+			if err := writeDue(tx, due[i], c); err != nil { // also stale: a part of it may be written
+				return err
+			}
+			done = append(done, c)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	for _, c := range changes {
+	for _, c := range done {
 		q.committed(c)
 	}
-	return n, nil
+	return done, nil
 }
 
-// writeDue writes one change of a sweep, if the request is still as it was.
-func (q *Queue) writeDue(tx *store.Tx, l loaded, c *change) error {
-	cur, err := tx.Request(l.r.ID)
-	if err != nil {
-		return err
-	}
-	if cur.Version != l.r.Version {
-		return store.ErrStale
-	}
+// writeDue writes one change of a sweep.
+func writeDue(tx *store.Tx, l loaded, c *change) error {
 	if err := c.write(tx); err != nil {
 		return err
 	}
@@ -181,6 +195,9 @@ func (q *Queue) passed(l loaded, now time.Time) (*change, error) {
 	if d == nil || d.HeldUntil.IsZero() || l.r.Grant.ID != "" || l.r.State(now).Final() && d.Verdict == elevation.Approved {
 		c.touch = true
 		return c, nil
+	}
+	if d.Verdict == elevation.Approved && l.ep.Locked { // [Queue.Lock] leaves none of these
+		return c, q.revoke(c, system(), "this endpoint is locked")
 	}
 	return c, q.conclude(c)
 }

@@ -28,6 +28,10 @@ type batch struct {
 	apart bool // each call has a savepoint, nothing is held back
 	late  late // of calls that have returned
 	err   error
+
+	settings *Settings // as calls that have returned wrote them, nil = none did
+
+	endpoints bool // one was written by [Tx.PutEndpoint]: what is in memory is older
 }
 
 // late are rows that wait to be written.
@@ -179,6 +183,9 @@ func (w *writer) runAll(jobs []*job, b *batch) (good int, err error) {
 		if j.err == nil {
 			good++
 			people = people || j.tx.people
+			if j.tx.settings != nil {
+				b.settings = j.tx.settings
+			}
 		}
 	}
 	return good, nil

@@ -27,7 +27,8 @@ type Endpoint struct {
 	EnrolledAt   time.Time
 	LastSeen     time.Time
 	CertNotAfter time.Time
-	Locked       bool
+	Locked       bool // nothing new is elevated on it
+	Lock         Lock // when Locked
 	Quarantined  bool
 	DeletedAt    time.Time
 	Ratchet      []byte
@@ -69,6 +70,7 @@ type endpointRow struct {
 	Ratchet      []byte
 	PrevRatchet  []byte
 	Capabilities string // with commas
+	LockFacts    []byte // nil = not locked
 
 	Acked     int64 `gorm:"->"`
 	NextSeq   int64 `gorm:"->"`
@@ -82,6 +84,9 @@ func (e Endpoint) row() (endpointRow, error) {
 		CertNotAfter: ms(e.CertNotAfter), Locked: e.Locked, Quarantined: e.Quarantined, DeletedAt: ms(e.DeletedAt),
 		Ratchet: e.Ratchet, PrevRatchet: e.PrevRatchet, Capabilities: strings.Join(e.Capabilities, ",")}
 	err := pack([]packing{{&r.Labels, e.Labels}, {&r.AcceptLabels, e.AcceptLabels}, {&r.Facts, e.Facts}})
+	if err == nil && e.Locked {
+		err = pack([]packing{{&r.LockFacts, e.Lock}})
+	}
 	return r, err
 }
 
@@ -93,6 +98,9 @@ func (r endpointRow) endpoint() (Endpoint, error) {
 		e.Capabilities = strings.Split(r.Capabilities, ",")
 	}
 	err := unpack([]packing{{&r.Labels, &e.Labels}, {&r.AcceptLabels, &e.AcceptLabels}, {&r.Facts, &e.Facts}})
+	if err == nil && len(r.LockFacts) > 0 {
+		err = unpack([]packing{{&r.LockFacts, &e.Lock}})
+	}
 	return e, err
 }
 
@@ -144,6 +152,9 @@ func (tx *Tx) InsertEndpoint(e Endpoint) error {
 func (tx *Tx) PutEndpoint(e Endpoint) error {
 	tx.audited("endpoint " + string(e.ID))
 	tx.touched = append(tx.touched, e.ID)
+	if tx.batch != nil {
+		tx.batch.endpoints = true
+	}
 	row, err := e.row()
 	if err != nil {
 		return err
@@ -206,7 +217,7 @@ func (tx *Tx) putLabels(e Endpoint) error {
 }
 
 const endpointQuery = `SELECT e.id, e.name, e.spki, e.labels, e.accept_labels, e.facts, e.mode, e.enrolled_at, e.last_seen, e.cert_not_after,
-e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, e.capabilities, s.acked, ` + nextFrame + `, s.report_seq
+e.locked, e.quarantined, e.deleted_at, e.ratchet, e.prev_ratchet, e.capabilities, e.lock_facts, s.acked, ` + nextFrame + `, s.report_seq
 FROM endpoints e JOIN endpoint_seqs s ON s.endpoint = e.id `
 
 // Endpoint reads one endpoint, deleted ones too; [elevation.ErrNotFound] when
@@ -276,7 +287,7 @@ func (tx *Tx) endpoints(tail string, args ...any) ([]Endpoint, error) {
 	err := tx.rows(func(scan func(...any) error) error {
 		var r endpointRow
 		if err := scan(&r.ID, &r.Name, &r.SPKI, &r.Labels, &r.AcceptLabels, &r.Facts, &r.Mode, &r.EnrolledAt, &r.LastSeen, &r.CertNotAfter,
-			&r.Locked, &r.Quarantined, &r.DeletedAt, &r.Ratchet, &r.PrevRatchet, &r.Capabilities, &r.Acked, &r.NextSeq, &r.ReportSeq); err != nil {
+			&r.Locked, &r.Quarantined, &r.DeletedAt, &r.Ratchet, &r.PrevRatchet, &r.Capabilities, &r.LockFacts, &r.Acked, &r.NextSeq, &r.ReportSeq); err != nil {
 			return err
 		}
 		e, err := r.endpoint()

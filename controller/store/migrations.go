@@ -18,7 +18,7 @@ package store
 // 2026-11-22: schemaStreams, log servers that follow the log, and hooks.
 // 2026-11-22: schemaWords, words come behind the lists.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords, schemaLock}
 }
 
 const schema1 = `
