@@ -373,6 +373,7 @@ func (a *Admin) DeleteUser(ctx context.Context, act auth.Actor, who string) erro
 	}
 	var denied error
 	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		denied = nil
 		now, err := tx.User(u.ID)
 		if err != nil {
 			return audit.Event{}, err

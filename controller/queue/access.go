@@ -273,6 +273,7 @@ func (q *Queue) EndAccess(ctx context.Context, a auth.Actor, id elevation.Access
 		return fmt.Errorf("lasting answer: %w", elevation.ErrNotFound)
 	}
 	err = q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		source = loaded{}
 		acc, err := tx.Access(id)
 		if err != nil {
 			return err

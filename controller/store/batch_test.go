@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -157,6 +159,181 @@ func TestCallsSeeThoseBeforeThem(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// Settings that one call writes are those of the calls after it, and what a call
+// wrote that failed is not.
+func TestSettingsOfTheCallBefore(t *testing.T) {
+	bad := errors.New("bad")
+	set := func(change func(*Settings)) func(*Tx) error {
+		return func(tx *Tx) error {
+			next := tx.Settings()
+			change(&next)
+			return errors.Join(tx.PutSettings(next), tx.Append(event(audit.SettingsChanged, "")))
+		}
+	}
+	first := set(func(s *Settings) {
+		s.UseWithin = time.Minute
+		s.HeadStart = elevation.HeadStarts{elevation.Urgent: time.Hour}
+	})
+	second := set(func(s *Settings) { s.Hold = time.Second })
+	for _, fails := range []bool{false, true} {
+		t.Run(fmt.Sprint("one fails: ", fails), func(t *testing.T) {
+			s := fresh(t)
+			insertEndpoint(t, s, endpoint)
+			r := pending("1", day, elevation.Urgent)
+			row, err := s.NewRequest(context.Background(), &r, day) // made ready before
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := []func(*Tx) error{first, second, func(tx *Tx) error {
+				return errors.Join(tx.InsertNew(row, GrantRow{}), tx.Append(event(audit.RequestSubmitted, r.ID)))
+			}}
+			if fails {
+				calls = append(calls, func(tx *Tx) error { return errors.Join(set(func(s *Settings) { s.Undo = time.Hour })(tx), bad) },
+					set(func(s *Settings) { s.HistoryDays = 7 }))
+			}
+			for i, err := range together(t, s, calls...) {
+				if (err != nil) != (i == 3) {
+					t.Errorf("call %d: %v", i, err)
+				}
+			}
+			got := s.Settings()
+			if got.UseWithin != time.Minute || got.Hold != time.Second || got.Undo == time.Hour || fails && got.HistoryDays != 7 {
+				t.Errorf("in memory: use within %s, hold %s, undo %s, %d days", got.UseWithin, got.Hold, got.Undo, got.HistoryDays)
+			}
+			view(t, s, func(tx *Tx) error {
+				stored, err := tx.loadSettings()
+				if stored.UseWithin != time.Minute || stored.Hold != time.Second || stored.Undo == time.Hour {
+					t.Errorf("stored: use within %s, hold %s, undo %s", stored.UseWithin, stored.Hold, stored.Undo)
+				}
+				var key int64
+				if err == nil {
+					err = tx.row([]any{&key}, "SELECT sort_key FROM requests WHERE id = ?", string(r.ID))
+				}
+				if want := day.Add(-time.Hour).UnixMilli(); key != want {
+					t.Errorf("the request stands at %d, want %d", key, want)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// A commit that fails gives nobody anything: the next one begins where the last
+// good one ended, and what is kept in memory has not moved.
+func TestAFailedCommitGivesNumbersBack(t *testing.T) {
+	broken, fails := errors.New("the disk is full"), atomic.Bool{}
+	s, err := Open(context.Background(), Config{Path: filepath.Join(t.TempDir(), "a.db"), Fail: func(at string) error {
+		if at == FailBeforeCommit && fails.Load() {
+			return broken
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	insertEndpoint(t, s, endpoint)
+	update(t, s, decide("0"))
+	fails.Store(true)
+	release, first := held(t, s)
+	var jobs []*job
+	for _, fn := range []func(*Tx) error{decide("1"), decide("2")} {
+		j := &job{fn: fn, done: make(chan error, 1)}
+		if err := s.writer.send(j); err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, j)
+	}
+	release()
+	<-first
+	for i, j := range jobs {
+		if err := <-j.done; !errors.Is(err, broken) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	fails.Store(false)
+	for i, err := range together(t, s, decide("1"), decide("2")) {
+		if err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	view(t, s, func(tx *Tx) error { return whole(t, tx, "req_0", "req_1", "req_2") })
+}
+
+// An endpoint that a failed call made is forgotten, also where its frames were to
+// be: another one stands there now.
+func TestAFailedEnrolmentLeavesNoPlace(t *testing.T) {
+	s := fresh(t)
+	insertEndpoint(t, s, endpoint)
+	enrol := func(id elevation.EndpointID, err error) func(*Tx) error {
+		return func(tx *Tx) error {
+			e := endpoint
+			e.ID, e.SPKI = id, []byte(id)
+			made := errors.Join(tx.InsertEndpoint(e), tx.Append(event(audit.EndpointEnrolled, "")))
+			_, sent := tx.Enqueue(id, wire.TClosed, wire.Closed{})
+			return errors.Join(made, sent, err)
+		}
+	}
+	bad := errors.New("bad")
+	errs := together(t, s, enrol("ep_2", bad), enrol("ep_3", nil))
+	if !errors.Is(errs[0], bad) || errs[1] != nil {
+		t.Fatal(errs)
+	}
+	err := s.Update(context.Background(), func(tx *Tx) error {
+		_, err := tx.Enqueue("ep_2", wire.TClosed, wire.Closed{})
+		return err
+	})
+	if !errors.Is(err, elevation.ErrNotFound) {
+		t.Errorf("a frame for an endpoint that there is not: %v", err)
+	}
+	view(t, s, func(tx *Tx) error {
+		frames, err := tx.Frames("ep_3", 0, 10)
+		if len(frames) != 1 {
+			t.Errorf("the other endpoint has %d frames", len(frames))
+		}
+		return err
+	})
+}
+
+// Who goes away while their call runs gets it all the same, also when it has to
+// run again; who goes away before is left out of both runs.
+func TestWhoGoesAwayInTheMiddle(t *testing.T) {
+	s := fresh(t)
+	insertEndpoint(t, s, endpoint)
+	release, first := held(t, s)
+	ctx, leave := context.WithCancel(context.Background())
+	gone, goes := context.WithCancel(context.Background())
+	runs, late := 0, errors.New("late")
+	calls := []struct {
+		ctx context.Context
+		fn  func(*Tx) error
+	}{
+		{ctx, func(tx *Tx) error { runs++; leave(); return decide("1")(tx) }},
+		{gone, decide("2")},
+		{context.Background(), func(tx *Tx) error { return errors.Join(decide("3")(tx), tx.Acked("ep_1", 1), late) }},
+	}
+	var errs []chan error
+	for i, c := range calls {
+		done := make(chan error, 1)
+		errs = append(errs, done)
+		go func() { done <- s.Update(c.ctx, c.fn) }()
+		waitQueued(s, i+1)
+	}
+	goes()
+	if err := <-errs[1]; !errors.Is(err, context.Canceled) {
+		t.Errorf("who went away before: %v", err)
+	}
+	release()
+	<-first
+	if err := <-errs[0]; err != nil || runs != 2 {
+		t.Errorf("who went away in the middle: %v after %d runs", err, runs)
+	}
+	if err := <-errs[2]; !errors.Is(err, late) {
+		t.Error(err)
+	}
+	view(t, s, func(tx *Tx) error { return whole(t, tx, "req_1") })
 }
 
 // Numbers of frames go on without a gap and are never given twice, also when all

@@ -83,7 +83,8 @@ type frameNumbers map[elevation.EndpointID]numbering
 // numbering is the number of an endpoint and of its next frame.
 type numbering struct{ endpoint, next int64 }
 
-// numbered is what an endpoint had before a call gave a number.
+// numbered is what was known of an endpoint before a call gave a number or asked
+// for it; the zero numbering is nothing.
 type numbered struct {
 	endpoint elevation.EndpointID
 	before   numbering
@@ -102,13 +103,18 @@ func (n *frameNumbers) of(tx *Tx, ep elevation.EndpointID) (numbering, error) {
 		*n = frameNumbers{}
 	}
 	(*n)[ep] = at
+	tx.numbered = append(tx.numbered, numbered{endpoint: ep}) // the endpoint may be of this very call
 	return at, nil
 }
 
 // undo takes the numbers back that a call gave.
 func (n frameNumbers) undo(tx *Tx) {
 	for i := len(tx.numbered) - 1; i >= 0; i-- {
-		n[tx.numbered[i].endpoint] = tx.numbered[i].before
+		if was := tx.numbered[i]; was.before == (numbering{}) {
+			delete(n, was.endpoint)
+		} else {
+			n[was.endpoint] = was.before
+		}
 	}
 }
 

@@ -110,6 +110,9 @@ func (tx *Tx) Settings() Settings {
 	if tx.settings != nil {
 		return *tx.settings
 	}
+	if tx.batch != nil && tx.batch.settings != nil {
+		return *tx.batch.settings
+	}
 	if p := tx.s.settings.Load(); p != nil {
 		return *p
 	}

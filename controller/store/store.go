@@ -3,8 +3,8 @@
 // log. It alone knows SQL and gorm; none of their types leave it.
 //
 // [Store.View] reads one consistent state. [Store.Update] changes it in a
-// savepoint of a transaction that is shared with other callers and is answered
-// after the commit is durable (WAL, synchronous=FULL). A change of anything that
+// transaction that is shared with other callers and is answered after the commit
+// is durable (WAL, synchronous=FULL). A change of anything that
 // is audited does not commit without an audit event in the same call.
 //
 // Read writer.go for the group commit and requests.go for the queue; lists.go,
@@ -206,10 +206,11 @@ func (s *Store) view(ctx context.Context, c *conn, fn func(*Tx) error) error {
 	return fn(tx)
 }
 
-// Update runs fn in a savepoint of a shared transaction and returns after that
-// is durable. When fn fails or panics nothing of it is kept and the others are
-// not touched. fn does no I/O of its own, keeps nothing of tx, and calls neither
-// View nor Update. It may run on another goroutine and may run again.
+// Update runs fn in a shared transaction and returns after that is durable. When
+// fn fails or panics nothing of it is kept and the others are not touched. fn does
+// no I/O of its own, keeps nothing of tx, and calls neither View nor Update. It may
+// run on another goroutine, and again after what it did was undone: it sets
+// whatever it leaves outside of tx anew each time.
 //
 // It returns fn's error, [ErrNoEvent], [ErrBusy] when too many wait, [ErrClosed],
 // ctx's error when that ended before fn began, or why the commit failed.
