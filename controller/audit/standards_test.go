@@ -15,7 +15,7 @@ import (
 
 // ugly are texts that would break out of a form that does not escape.
 func ugly() []string {
-	return []string{hostile, "a|b=c\\d", "]\"\\", "line\r\nCEF:0|x|y|z|1|1|10|", "\x1b]0;title\a", "<13>1 - - - - - -", "", "日本 ‮ \xff\xfe", strings.Repeat("x", 5000)}
+	return []string{hostile, "a|b=c\\d", "]\"\\", "line\r\nCEF:0|x|y|z|1|1|10|", "\x1b]0;title\a", "<13>1 - - - - - -", "", "日本 \u202e \xff\xfe", strings.Repeat("x", 5000)}
 }
 
 func eventWith(k Kind, text string) Event {

@@ -25,7 +25,6 @@ type doors struct {
 	devices   map[string]*bool // codes and their answers
 	must      bool             // a second factor is missing
 	settings  json.RawMessage
-	password  string // as it was chosen last
 }
 
 const rightCode = "123456"

@@ -29,7 +29,6 @@ type bed struct {
 	n     *Notify
 	store *store.Store
 	path  string
-	open  func(Channel) Sender
 	stop  func()
 
 	mu       sync.Mutex // guards the fields below

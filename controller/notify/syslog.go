@@ -44,9 +44,7 @@ type syslogSender struct {
 	deps Deps
 }
 
-func openSyslog(c Channel, deps Deps) (Sender, error) { return openLog(c, deps) }
-
-func openLog(c Channel, deps Deps) (*syslogSender, error) {
+func openSyslog(c Channel, deps Deps) (Sender, error) {
 	s := &syslogSender{deps: deps, head: audit.Header{Facility: audit.LogAudit}}
 	if err := decode(c.Config, &s.cfg); err != nil {
 		return nil, err
@@ -78,8 +76,10 @@ func openLog(c Channel, deps Deps) (*syslogSender, error) {
 		s.head.Host = u.Hostname()
 	}
 	if s.cfg.TLS == nil || *s.cfg.TLS {
-		s.tls, err = tlsConfig(host, s.cfg.CAPEM)
-		return s, err
+		if s.tls, err = tlsConfig(host, s.cfg.CAPEM); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	if s.cfg.CAPEM != "" {
 		return nil, fmt.Errorf("%w: ca_pem is of no use without tls", elevation.ErrInvalid)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,15 +61,11 @@ func openTickets(cfg webhookConfig, deps Deps) (Sender, error) {
 func checkOptions(cfg webhookConfig) error {
 	known := map[string][]string{Jira: {"project", "issue_type", "comments_only"}, ServiceNow: {"assignment_group", "caller_id", "comments_only"}}[cfg.Template]
 	for name, value := range cfg.Options {
-		found := false
-		for _, k := range known {
-			found = found || k == name
-		}
 		switch {
-		case !found:
+		case !slices.Contains(known, name):
 			return fmt.Errorf("%w: this template has no option %q", elevation.ErrInvalid, inert.Clip(inert.Text(name), 40))
 		case len(value) > 200 || hasControls(value):
-			return fmt.Errorf("%w: the option %s is too long", elevation.ErrInvalid, name)
+			return fmt.Errorf("%w: the option %s has at most 200 bytes, and no control characters", elevation.ErrInvalid, name)
 		case name == "comments_only" && value != "true" && value != "false":
 			return fmt.Errorf("%w: comments_only is true or false", elevation.ErrInvalid)
 		}

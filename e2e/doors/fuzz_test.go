@@ -143,7 +143,7 @@ func (f *fuzzer) name(what string) string {
 
 // hostile are texts that break what is careless.
 func hostile() []string {
-	return []string{"", " ", "a", "..", "%", "%00", "a\x00b", "\x1b[2J", "\r\nX: y", "' OR 1=1 --", "=1+1", "<script>", "{{.}}", "${jndi:x}", "‮evil", "\u2028", "💥",
+	return []string{"", " ", "a", "..", "%", "%00", "a\x00b", "\x1b[2J", "\r\nX: y", "' OR 1=1 --", "=1+1", "<script>", "{{.}}", "${jndi:x}", "\u202eevil", "\u2028", "💥",
 		strings.Repeat("a", 300), strings.Repeat("ä", 3000), "-1", "9223372036854775808", "1e309", "NaN", "req_", "req_00000000-0000-0000-0000-000000000000", "/etc/passwd", "null"}
 }
 

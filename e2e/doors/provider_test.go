@@ -39,11 +39,10 @@ func calling(t *testing.T) *desk.Desk {
 // where a test tells it to.
 type provider struct {
 	*httptest.Server
-	t    *testing.T
-	d    *desk.Desk
-	key  *ecdsa.PrivateKey
-	id   string // at the controller
-	seen []string
+	t   *testing.T
+	d   *desk.Desk
+	key *ecdsa.PrivateKey
+	id  string // at the controller
 
 	mu     sync.Mutex // guards the fields below
 	claims map[string]any

@@ -91,16 +91,6 @@ func (x *terminal) until(what string, holds func(string) bool) string {
 	return ""
 }
 
-// line is the line of the screen that has a text, -1 without one.
-func line(screen, text string) int {
-	for i, l := range strings.Split(screen, "\n") {
-		if strings.Contains(l, text) {
-			return i
-		}
-	}
-	return -1
-}
-
 // wire is a way to the controller that can be cut.
 type wire struct {
 	listener net.Listener

@@ -23,8 +23,8 @@ type method struct {
 
 // argument is one named value. field is its name in the call.
 type argument struct {
-	name, field, kind, doc string
-	required               bool
+	name, field, kind string
+	required          bool
 }
 
 // operations is operations.py: a mixin with a method for each operation.
