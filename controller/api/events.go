@@ -42,7 +42,8 @@ type follower struct {
 	r     *http.Request
 	act   auth.Actor
 	after uint64
-	told  uint64 // the last event that the caller has the id of
+	told  uint64           // the last event that the caller has the id of
+	check <-chan time.Time // is the caller still who they were
 }
 
 func (s *server) events(w http.ResponseWriter, r *http.Request, act auth.Actor) error {
@@ -128,6 +129,7 @@ func (f *follower) run() {
 	defer alive.Stop()
 	check := time.NewTicker(recheck)
 	defer check.Stop()
+	f.check = check.C
 	for {
 		list, behind, news, err := f.s.hub.after(f.r.Context(), f.after)
 		switch {
@@ -138,7 +140,7 @@ func (f *follower) run() {
 		case len(list) > 0:
 			err = f.pass(list)
 		default:
-			err = f.wait(news, alive.C, check.C)
+			err = f.wait(news, alive.C)
 		}
 		if err != nil {
 			return
@@ -150,20 +152,25 @@ func (f *follower) run() {
 var errOver = errors.New("the stream is over")
 
 // wait returns when there may be something to send.
-func (f *follower) wait(news <-chan struct{}, alive, check <-chan time.Time) (err error) {
+func (f *follower) wait(news <-chan struct{}, alive <-chan time.Time) error {
 	select {
 	case <-news:
 		return nil
 	case <-alive:
 		return f.send(f.stillHere())
-	case <-check:
-		f.act, err = f.s.door.recognise(f.r)
-		return err
+	case <-f.check:
+		return f.again()
 	case <-f.s.stop:
 		return errOver
 	case <-f.r.Context().Done():
 		return errOver
 	}
+}
+
+// again recognises the caller anew.
+func (f *follower) again() (err error) {
+	f.act, err = f.s.door.recognise(f.r)
+	return err
 }
 
 // stillHere is a comment. With much that the caller may not see since the last
@@ -228,8 +235,16 @@ func (f *follower) catchUp() error {
 }
 
 // send writes text. A reader that does not take it in time is cut off; they can go
-// on after the last event that they got.
+// on after the last event that they got. One who is behind is looked at here as
+// well: who reads slowly must not go on to read what they no longer may.
 func (f *follower) send(text []byte) error {
+	select {
+	case <-f.check:
+		if err := f.again(); err != nil {
+			return err
+		}
+	default:
+	}
 	rc := http.NewResponseController(f.w)
 	if err := rc.SetWriteDeadline(time.Now().Add(f.s.cfg.EventWrite)); err != nil {
 		return err
