@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import warnings
 from typing import Any, Dict, List, Mapping, Optional
 
 MAX_ANSWER = 64 << 20  # bytes of an answer
@@ -38,10 +39,15 @@ def place(value: str) -> str:
 
 
 def _stored() -> Dict[str, str]:
-    """What assentctl login keeps, {} without it."""
+    """What assentctl login keeps, {} without it. As assentctl does, a file that
+    others may read or write is not used: its token is known, or its address may
+    be a trap."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     try:
         with open(os.path.join(home, "assent", "ctl.json"), encoding="utf-8") as f:
+            if os.name == "posix" and os.fstat(f.fileno()).st_mode & 0o077:
+                warnings.warn("{} can be read or written by others and is not used; run: chmod 600, and sign in anew".format(f.name))
+                return {}
             kept = json.load(f)
     except (OSError, ValueError):
         return {}
