@@ -75,10 +75,10 @@ func editAlertOf(b client.EditAlert) admin.EditAlert {
 
 func alertOf(x admin.Alert) client.Alert {
 	b := x.Body
-	out := client.Alert{ID: x.ID, Name: x.Name, Events: []string{}, Channels: list(b.Channels), DigestSeconds: int64(b.Digest / time.Second),
+	out := client.Alert{ID: x.ID, Name: x.Name, Events: []string{}, Channels: list(b.Channels), DigestSeconds: whole(b.Digest),
 		Mandatory: b.Mandatory, Enabled: x.Enabled, MadeAt: x.MadeAt.UTC(),
 		Filter: client.AlertFilter{Team: x.Filter.TeamName, User: b.Filter.User, EndpointLabels: b.Filter.Labels, AccessType: string(b.Filter.AccessType),
-			PriorityAtLeast: string(b.Filter.Priority), WaitingSeconds: int64(b.Filter.Waiting / time.Second), Caution: b.Filter.Caution},
+			PriorityAtLeast: string(b.Filter.Priority), WaitingSeconds: whole(b.Filter.Waiting), Caution: b.Filter.Caution},
 		Recipients: client.AlertRecipients{Users: x.Users, Teams: x.Teams, Roles: b.To.Roles, Answerers: b.To.Answerers, Requester: b.To.Requester}}
 	for _, k := range b.Kinds {
 		out.Events = append(out.Events, k.String())

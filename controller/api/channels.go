@@ -188,7 +188,7 @@ func editMySettings(b client.EditMySettings) admin.EditPreferences {
 
 func mySettings(p admin.OwnSettings) client.MySettings {
 	out := client.MySettings{OfferedChannels: list(p.Offered), Buttons: list(p.Buttons), Columns: p.Columns, Views: []client.MyView{}, Density: first(p.Density, "comfortable"), Keys: object(p.Keys),
-		Notify: client.MyNotify{QuietHours: p.Notify.Quiet, TimeZone: p.Notify.Zone, DigestSeconds: int64(p.Notify.Digest / time.Second), Phone: p.Notify.Phone}}
+		Notify: client.MyNotify{QuietHours: p.Notify.Quiet, TimeZone: p.Notify.Zone, DigestSeconds: whole(p.Notify.Digest), Phone: p.Notify.Phone}}
 	if out.Columns == nil {
 		out.Columns = map[string][]string{}
 	}

@@ -80,7 +80,7 @@ func seconds(d time.Duration) *int64 {
 	if d <= 0 {
 		return nil
 	}
-	n := int64(d / time.Second)
+	n := whole(d)
 	return &n
 }
 
@@ -122,8 +122,8 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 		out.Priority.Value = string(elevation.Normal)
 	}
 	if r.Decision != nil && r.Decision.Verdict == elevation.Approved {
-		out.Granted = &client.Granted{Start: moment(r.Granted.Start), DurationSeconds: int64(r.Granted.Duration / time.Second),
-			UseWithinSeconds: int64(r.Granted.UseWithin / time.Second)}
+		out.Granted = &client.Granted{Start: moment(r.Granted.Start), DurationSeconds: whole(r.Granted.Duration),
+			UseWithinSeconds: whole(r.Granted.UseWithin)}
 	}
 	for _, x := range r.Reviews {
 		out.Reviews = append(out.Reviews, client.Review{By: names.person(x.By), Verdict: string(x.Verdict), At: x.At.UTC(),

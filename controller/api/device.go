@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
@@ -31,7 +30,7 @@ func (s *server) addDevices() {
 		func(ctx context.Context, _ auth.Actor, in *newDeviceInput) (client.DeviceCodes, error) {
 			n, err := s.cfg.Directory.AskDevice(ctx, in.Body.Name, callerOf(ctx).address)
 			return client.DeviceCodes{DeviceCode: n.DeviceCode, UserCode: n.UserCode, VerificationURI: n.Page, VerificationURIComplete: n.Whole,
-				IntervalSeconds: int64(n.Poll / time.Second), ExpiresInSeconds: int64(n.For / time.Second)}, err
+				IntervalSeconds: whole(n.Poll), ExpiresInSeconds: whole(n.For)}, err
 		})
 	handle(s, route{method: http.MethodPost, path: "/sessions/device/token", id: "device-claim", tag: "sessions",
 		summary: "Ask whether the device was allowed; its token, once", hint: open},

@@ -108,7 +108,7 @@ func (s *server) listAccess(ctx context.Context, a auth.Actor, in *accessListInp
 	return paginate(all, &in.PageInput, fmt.Sprint("access ", in.Mine), func(x queue.Standing) string { return string(x.Access.ID) },
 		func(x queue.Standing) client.Access {
 			return client.Access{ID: string(x.ID), User: x.Attempt.User.Name, Endpoint: endpointRef(x.EndpointRow), Subject: subjectOf(x.Attempt.Subject),
-				Pin: string(x.Pin), DurationSeconds: int64(x.Duration / time.Second), Rules: list(x.Rules), RequestID: string(x.Request),
+				Pin: string(x.Pin), DurationSeconds: whole(x.Duration), Rules: list(x.Rules), RequestID: string(x.Request),
 				By: names.person(x.By), At: x.At.UTC(), Until: x.Until.UTC()}
 		})
 }

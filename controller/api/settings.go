@@ -27,6 +27,7 @@ func (s *server) addSettings() {
 		})
 }
 
+// whole is a duration as this door writes it, in whole seconds.
 func whole(d time.Duration) int64 { return int64(d / time.Second) }
 
 func settingsOf(s store.Settings) client.Settings {

@@ -100,7 +100,7 @@ func teamOf(t admin.Team) client.Team {
 		out.Scope.AccessTypes = append(out.Scope.AccessTypes, string(x))
 	}
 	for _, x := range t.Ladder {
-		out.Escalate = append(out.Escalate, client.TeamStep{AfterSeconds: int64(x.After / time.Second), Team: x.Team})
+		out.Escalate = append(out.Escalate, client.TeamStep{AfterSeconds: whole(x.After), Team: x.Team})
 	}
 	return out
 }

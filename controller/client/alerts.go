@@ -269,10 +269,3 @@ func (c *Client) MySettings(ctx context.Context) (MySettings, error) {
 func (c *Client) EditMySettings(ctx context.Context, in EditMySettings) (MySettings, error) {
 	return put[MySettings](ctx, c, "/me/settings", in)
 }
-
-// put changes one thing and reads it.
-func put[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
-	var out T
-	err := c.Call(ctx, http.MethodPut, path, nil, in, &out)
-	return out, err
-}

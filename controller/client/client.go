@@ -190,6 +190,13 @@ func Post[T any](ctx context.Context, c *Client, path string, in any) (T, error)
 	return out, err
 }
 
+// put changes one thing and reads it.
+func put[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
+	var out T
+	err := c.Call(ctx, http.MethodPut, path, nil, in, &out)
+	return out, err
+}
+
 // All reads every page of a list, at most limit items (0 = all).
 func All[T any](ctx context.Context, c *Client, path string, query url.Values, limit int) ([]T, error) {
 	q := url.Values{}

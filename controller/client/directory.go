@@ -160,9 +160,8 @@ func (c *Client) AddProvider(ctx context.Context, in NewProvider) (Provider, err
 }
 
 // EditProvider changes an identity provider.
-func (c *Client) EditProvider(ctx context.Context, id string, in EditProvider) (out Provider, err error) {
-	err = c.Call(ctx, http.MethodPut, "/identity-providers/"+url.PathEscape(id), nil, in, &out)
-	return out, err
+func (c *Client) EditProvider(ctx context.Context, id string, in EditProvider) (Provider, error) {
+	return put[Provider](ctx, c, "/identity-providers/"+url.PathEscape(id), in)
 }
 
 // DeleteProvider deletes an identity provider and takes away what it gave.
@@ -176,9 +175,8 @@ func (c *Client) Directory(ctx context.Context) (Directory, error) {
 }
 
 // EditDirectory changes what the directory's groups mean.
-func (c *Client) EditDirectory(ctx context.Context, in EditDirectory) (out Directory, err error) {
-	err = c.Call(ctx, http.MethodPut, "/directory", nil, in, &out)
-	return out, err
+func (c *Client) EditDirectory(ctx context.Context, in EditDirectory) (Directory, error) {
+	return put[Directory](ctx, c, "/directory", in)
 }
 
 // AskDevice begins the sign-in of this device.
