@@ -17,6 +17,7 @@ import (
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/directory"
+	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -30,6 +31,7 @@ func sentinels() map[string]error {
 		"auth.ErrWrong":               auth.ErrWrong,
 		"auth.ErrSecondFactor":        auth.ErrSecondFactor,
 		"auth.ErrRate":                auth.ErrRate,
+		"queue.ErrLocked":             queue.ErrLocked,
 		"elevation.ErrInvalid":        elevation.ErrInvalid,
 		"elevation.ErrNotPending":     elevation.ErrNotPending,
 		"elevation.ErrAlreadyDecided": elevation.ErrAlreadyDecided,
