@@ -117,6 +117,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if err := a.loadPolicy(); err != nil {
 		return nil, err
 	}
+	a.loadLock()
 	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.recover(ctx)
 	return a, nil

@@ -39,6 +39,9 @@ func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string,
 func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*grants.Entry)) (e grants.Entry, scheduled func() error, err error) {
 	id := permit.Grant.ID
 	defer a.unclaim(id)
+	if why := a.lockedBy(); why != "" {
+		return e, nil, fmt.Errorf("arm grant %s: this endpoint is locked: %s", id, why)
+	}
 	e, ok := a.Ledger.Get(id)
 	now := a.Clock()
 	if !ok || !e.Usable(now) {

@@ -50,12 +50,6 @@ func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 	return a.follow(ctx, w)
 }
 
-func (a *Agent) lockedBy() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.locked
-}
-
 // stage is how far the conversation with the controller has come.
 type stage int
 
@@ -404,7 +398,7 @@ func (a *Agent) claim(id elevation.GrantID) (intercept.Permit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e, ok := a.Ledger.Get(id)
-	if !ok || a.claimed[id] || !e.Usable(a.Clock()) {
+	if !ok || a.locked != "" || a.claimed[id] || !e.Usable(a.Clock()) {
 		return intercept.Permit{}, false
 	}
 	if skew := a.Conn.Skew(); !e.Opens.IsZero() && skew.Abs() > maxSkew {

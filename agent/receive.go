@@ -132,6 +132,9 @@ func (a *Agent) decided(m wire.Decision) error {
 		}
 		err = a.fits(g, m.Request)
 	}
+	if why := a.lockedBy(); err == nil && why != "" {
+		err = fmt.Errorf("%w: %s", errNotHere, inert.Text(why))
+	}
 	if err != nil {
 		return a.refuse(g, m, err)
 	}
@@ -341,14 +344,4 @@ func (a *Agent) revoked(ctx context.Context, m wire.Revoke) error {
 		return err
 	}
 	return a.end(ctx, r.Grant, reason)
-}
-
-func (a *Agent) lock(m wire.Lock) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.locked = ""
-	if m.Locked {
-		a.locked = cmp.Or(m.Text, "this endpoint is locked")
-	}
-	return nil
 }

@@ -136,6 +136,9 @@ func matrix() map[string]string {
 		"GET /api/v1/endpoints":                     "nnyyyn rule_author security_admin endpoints",
 		"GET /api/v1/endpoints/{id}":                "nnyyyn rule_author security_admin endpoints",
 		"DELETE /api/v1/endpoints/{id}":             "nnnnyn endpoints",
+		"POST /api/v1/endpoints/{id}/lock":          "nnnnyn endpoints",
+		"POST /api/v1/endpoints/{id}/unlock":        "nnnnyn endpoints",
+		"POST /api/v1/endpoints/{id}/revoke-grants": "nnnyyn security_admin endpoints requests.decide",
 		"GET /api/v1/enrollment-tokens":             "nnynyn endpoints",
 		"POST /api/v1/enrollment-tokens":            "nnnnyn endpoints",
 		"DELETE /api/v1/enrollment-tokens/{id}":     "nnnnyn endpoints",
@@ -257,6 +260,8 @@ func matrix() map[string]string {
 		"PUT /api/v1/me/settings":                   "nyyyyn security_admin rule_author requests.read requests.decide",
 		"GET /api/v1/tokens":                        "nnnnyn", // tokens see no tokens, except admin.token
 		"POST /api/v1/tokens":                       "nnnnyn", // tokens make no tokens, except admin.token
+		"GET /api/v1/tokens/{id}":                   "nnnnyn",
+		"PUT /api/v1/tokens/{id}":                   "nnnnyn",
 		"DELETE /api/v1/tokens/{id}":                "nnnnyn",
 		"GET /api/v1/users":                         "nnynyn users",
 		"POST /api/v1/users":                        "nnnnyn users",

@@ -49,7 +49,7 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		}
 	case strings.Contains(path, "/endpoints/"):
 		id = string(ep)
-		if strings.HasPrefix(name, "DELETE") {
+		if strings.HasPrefix(name, "DELETE") || strings.HasSuffix(name, "lock") {
 			id = string(b.endpoint(fmt.Sprintf("d-%d", n), nil))
 		}
 	case strings.Contains(path, "/enrollment-tokens/"):
@@ -206,6 +206,8 @@ func bodyFor(name string, n int, example []byte) []byte {
 		return fmt.Appendf(nil, `{"until":%q}`, time.Now().Add(2*time.Hour).UTC().Format(time.RFC3339))
 	case "PATCH /api/v1/endpoints/{id}":
 		return []byte(`{"labels":{"role":"web"}}`)
+	case "PUT /api/v1/tokens/{id}":
+		return []byte(`{"name":"New name"}`)
 	case "PUT /api/v1/users/{id}":
 		return []byte(`{"name":"New name"}`)
 	case "POST /api/v1/rules/apply":

@@ -77,17 +77,24 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 	return t, text, nil
 }
 
+func checkScopes(scopes []string) error {
+	for i, s := range scopes {
+		if !slices.Contains(auth.Scopes(), s) {
+			return fmt.Errorf("%w: there is no token scope %q; there are %s", elevation.ErrInvalid, audit.Clip(s, 40), strings.Join(auth.Scopes(), ", "))
+		}
+		if slices.Contains(scopes[:i], s) {
+			return fmt.Errorf("%w: the scope %s is there twice", elevation.ErrInvalid, s)
+		}
+	}
+	return nil
+}
+
 func checkToken(in *NewToken) error {
 	if err := checkName("name of the token", in.Name, maxName); err != nil {
 		return err
 	}
-	for i, s := range in.Scopes {
-		if !slices.Contains(auth.Scopes(), s) {
-			return fmt.Errorf("%w: there is no token scope %q; there are %s", elevation.ErrInvalid, audit.Clip(s, 40), strings.Join(auth.Scopes(), ", "))
-		}
-		if slices.Contains(in.Scopes[:i], s) {
-			return fmt.Errorf("%w: the scope %s is there twice", elevation.ErrInvalid, s)
-		}
+	if err := checkScopes(in.Scopes); err != nil {
+		return err
 	}
 	if in.TTL == 0 {
 		in.TTL = auth.DefaultTokenTTL
@@ -130,28 +137,114 @@ func (a *Admin) Tokens(ctx context.Context, act auth.Actor) ([]store.APIToken, e
 	return list, err
 }
 
+// Token is one API token, as [Admin.Tokens] would list it.
+func (a *Admin) Token(ctx context.Context, act auth.Actor, id elevation.TokenID) (store.APIToken, error) {
+	all, err := a.Tokens(ctx, act)
+	if err != nil {
+		return store.APIToken{}, err
+	}
+	i := slices.IndexFunc(all, func(t store.APIToken) bool { return t.ID == id })
+	if i < 0 {
+		return store.APIToken{}, fmt.Errorf("token %s: %w", id, elevation.ErrNotFound)
+	}
+	return all[i], nil
+}
+
+// EditToken changes an API token; what is nil stays.
+type EditToken struct {
+	Name   *string
+	Scopes *[]string // some of those it has, at least one
+}
+
+// EditToken renames an API token or takes scopes from it. It never gives one more
+// than it has. Whose it may be is as with [Admin.DeleteToken].
+func (a *Admin) EditToken(ctx context.Context, act auth.Actor, id elevation.TokenID, in EditToken) (t store.APIToken, err error) {
+	if err := a.may(ctx, act, auth.TokensOwn, "token.edit"); err != nil {
+		return t, err
+	}
+	if in.Name != nil {
+		if err := checkName("name of the token", *in.Name, maxName); err != nil {
+			return t, err
+		}
+	}
+	if in.Scopes != nil {
+		if err := checkScopes(*in.Scopes); err != nil {
+			return t, err
+		}
+	}
+	wider := false
+	err = a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
+		var login string
+		if t, login, err = tokenFor(tx, act, id); err != nil {
+			return audit.Event{}, err
+		}
+		before := t
+		if in.Name != nil {
+			t.Name = *in.Name
+		}
+		if in.Scopes != nil {
+			if wider = !narrower(before, *in.Scopes); wider {
+				return audit.Event{}, fmt.Errorf("%w: a token only loses scopes; make another one", elevation.ErrNotAllowed)
+			}
+			t.Scopes = *in.Scopes
+		}
+		if t.Name == before.Name && slices.Equal(t.Scopes, before.Scopes) {
+			return audit.Event{}, nil
+		}
+		data := tokenData(t, login)
+		data["name_before"], data["scopes_before"] = before.Name, strings.Join(before.Scopes, ", ")
+		return a.event(act, audit.TokenChanged, data), tx.PutAPIToken(t)
+	})
+	if wider {
+		err = a.refuse(ctx, act, "token.edit", err)
+	}
+	return t, err
+}
+
+// narrower reports whether these scopes let through no more than the token. One
+// without scopes has all of them; the scopes of a token with full rights mean
+// nothing, so it gets none.
+func narrower(t store.APIToken, scopes []string) bool {
+	if slices.Equal(t.Scopes, scopes) {
+		return true
+	}
+	if t.Full || len(scopes) == 0 {
+		return false
+	}
+	if len(t.Scopes) == 0 { // all but the one that only a directory's token has
+		return !slices.Contains(scopes, auth.ScopeSCIM)
+	}
+	return !slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(t.Scopes, s) })
+}
+
+// tokenFor reads a token that the actor may change, and the login of its owner:
+// one's own, or any with tokens.write within the scope. Others are not found.
+func tokenFor(tx *store.Tx, act auth.Actor, id elevation.TokenID) (store.APIToken, string, error) {
+	t, err := tx.APIToken(id)
+	if err != nil {
+		return t, "", err
+	}
+	owner, err := tx.User(t.Owner)
+	if err == nil && t.Owner != act.User && (act.Can(auth.TokensWrite) != nil || !within(act, owner.Scope)) {
+		err = fmt.Errorf("token %s: %w", id, elevation.ErrNotFound)
+	}
+	return t, owner.Login, err
+}
+
 // DeleteToken withdraws an API token at once: one's own, or any with
 // tokens.write. What is not one's own is not found without that.
 func (a *Admin) DeleteToken(ctx context.Context, act auth.Actor, id elevation.TokenID) error {
 	if err := a.may(ctx, act, auth.TokensOwn, "token.delete"); err != nil {
 		return err
 	}
-	all := act.Can(auth.TokensWrite) == nil
 	return a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
-		t, err := tx.APIToken(id)
+		t, login, err := tokenFor(tx, act, id)
 		if err != nil {
 			return audit.Event{}, err
-		}
-		owner, err := tx.User(t.Owner)
-		if err != nil {
-			return audit.Event{}, err
-		}
-		if t.Owner != act.User && (!all || !within(act, owner.Scope)) {
-			return audit.Event{}, fmt.Errorf("token %s: %w", id, elevation.ErrNotFound)
 		}
 		if err := tx.DeleteAPIToken(id); err != nil {
 			return audit.Event{}, err
 		}
-		return a.event(act, audit.TokenDeleted, tokenData(t, owner.Login)), nil
+		return a.event(act, audit.TokenDeleted, tokenData(t, login)), nil
 	})
 }

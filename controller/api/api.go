@@ -114,6 +114,7 @@ func New(cfg Config) (*API, error) {
 	s.addFiling()
 	s.addRules()
 	s.addEndpoints()
+	s.addLocks()
 	s.addPeople()
 	s.addTeams()
 	s.addLinks()

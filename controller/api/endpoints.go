@@ -74,6 +74,7 @@ func (s *server) endpointOf(e store.Endpoint) client.Endpoint {
 	return client.Endpoint{ID: string(e.ID), Name: e.Name, OS: text(e.Facts.OS), OSVersion: text(e.Facts.OSVersion),
 		Arch: text(e.Facts.Arch), IP: text(e.Facts.IP), AgentVersion: text(e.Facts.AgentVersion), Labels: e.EffectiveLabels(),
 		Reported: object(maps.Clone(e.Facts.Reported)), Mode: e.Mode, Connected: s.cfg.Connected(e.ID), Locked: e.Locked,
+		LockedAt: moment(e.Lock.At), LockedBy: text(e.Lock.By.Name), LockedWhy: text(e.Lock.Why),
 		Quarantined: e.Quarantined, EnrolledAt: e.EnrolledAt.UTC(), LastSeenAt: moment(e.LastSeen), CertNotAfter: moment(e.CertNotAfter)}
 }
 

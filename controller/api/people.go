@@ -26,6 +26,11 @@ type editUserInput struct {
 
 type newTokenInput struct{ Body client.NewToken }
 
+type editTokenInput struct {
+	ID   string `path:"id" maxLength:"64" example:"tok_019aa8d2-4444-7c41-9d10-3b1f0c5f2a77"`
+	Body client.EditToken
+}
+
 func (s *server) addPeople() {
 	handle(s, route{method: http.MethodGet, path: "/users", id: "user-list", tag: "people", summary: "List accounts"}, s.listUsers)
 	handle(s, route{method: http.MethodPost, path: "/users", id: "user-add", tag: "people", status: http.StatusCreated,
@@ -44,6 +49,17 @@ func (s *server) addPeople() {
 	handle(s, route{method: http.MethodGet, path: "/tokens", id: "token-list", tag: "people", summary: "List API tokens"}, s.listTokens)
 	handle(s, route{method: http.MethodPost, path: "/tokens", id: "token-add", tag: "people", status: http.StatusCreated,
 		summary: "Make an API token", hint: hint{secret: true}}, s.addToken)
+	handle(s, route{method: http.MethodGet, path: "/tokens/{id}", id: "token-view", tag: "people", summary: "See one API token, without what it opens"},
+		func(ctx context.Context, a auth.Actor, in *tokenInput) (client.Token, error) {
+			t, err := s.cfg.Admin.Token(ctx, a, elevation.TokenID(in.ID))
+			return tokenOf(t), err
+		})
+	handle(s, route{method: http.MethodPut, path: "/tokens/{id}", id: "token-edit", tag: "people",
+		summary: "Rename an API token or take scopes from it; what is left out stays", example: client.EditToken{Name: new("nightly export")}},
+		func(ctx context.Context, a auth.Actor, in *editTokenInput) (client.Token, error) {
+			t, err := s.cfg.Admin.EditToken(ctx, a, elevation.TokenID(in.ID), admin.EditToken{Name: in.Body.Name, Scopes: in.Body.Scopes})
+			return tokenOf(t), err
+		})
 	handleEmpty(s, route{method: http.MethodDelete, path: "/tokens/{id}", id: "token-delete", tag: "people", summary: "Withdraw an API token"},
 		func(ctx context.Context, a auth.Actor, in *tokenInput) error {
 			return s.cfg.Admin.DeleteToken(ctx, a, elevation.TokenID(in.ID))

@@ -73,6 +73,7 @@ const (
 	DirectoryChanged   Kind = 85 // an identity provider, or what its groups mean
 	HookChanged        Kind = 86 // a way in for another system
 	PreferencesChanged Kind = 87 // somebody's own settings
+	TokenChanged       Kind = 88 // an API token got another name or fewer scopes
 
 	EndpointEnrolled    Kind = 90
 	EndpointRenewed     Kind = 91 // a new certificate
@@ -196,6 +197,8 @@ func (k Kind) adminString() string {
 		return "token.created"
 	case TokenDeleted:
 		return "token.deleted"
+	case TokenChanged:
+		return "token.changed"
 	case RuleChanged:
 		return "rule.changed"
 	case RightsChanged:

@@ -16,6 +16,9 @@ type Endpoint struct {
 	Mode         string            `json:"mode" example:"ask"`
 	Connected    bool              `json:"connected"`
 	Locked       bool              `json:"locked"`
+	LockedAt     *time.Time        `json:"locked_at" doc:"Null: it is not locked."`
+	LockedBy     *string           `json:"locked_by" example:"admin"`
+	LockedWhy    *string           `json:"locked_why" example:"the machine is lost"`
 	Quarantined  bool              `json:"quarantined"`
 	EnrolledAt   time.Time         `json:"enrolled_at"`
 	LastSeenAt   *time.Time        `json:"last_seen_at"`

@@ -114,6 +114,13 @@ type apiTokenRow struct {
 
 func (apiTokenRow) TableName() string { return "api_tokens" }
 
+func newAPITokenRow(t APIToken) (apiTokenRow, error) {
+	r := apiTokenRow{ID: string(t.ID), Hash: t.Hash, Name: t.Name, Owner: string(t.Owner), FullRights: t.Full, ExpiresAt: ms(t.ExpiresAt),
+		CreatedAt: ms(t.CreatedAt), LastUsedAt: ms(t.LastUsedAt)}
+	err := pack([]packing{{&r.Scopes, t.Scopes}, {&r.MadeBy, t.MadeBy}})
+	return r, err
+}
+
 func (r apiTokenRow) token() (APIToken, error) {
 	t := APIToken{ID: elevation.TokenID(r.ID), Hash: r.Hash, Name: r.Name, Owner: elevation.UserID(r.Owner), Full: r.FullRights,
 		ExpiresAt: at(r.ExpiresAt), CreatedAt: at(r.CreatedAt), LastUsedAt: at(r.LastUsedAt)}
@@ -124,13 +131,25 @@ func (r apiTokenRow) token() (APIToken, error) {
 // InsertAPIToken stores a new API token.
 func (tx *Tx) InsertAPIToken(t APIToken) error {
 	tx.audited("API token " + string(t.ID))
-	r := apiTokenRow{ID: string(t.ID), Hash: t.Hash, Name: t.Name, Owner: string(t.Owner), FullRights: t.Full, ExpiresAt: ms(t.ExpiresAt),
-		CreatedAt: ms(t.CreatedAt), LastUsedAt: ms(t.LastUsedAt)}
-	if err := pack([]packing{{&r.Scopes, t.Scopes}, {&r.MadeBy, t.MadeBy}}); err != nil {
-		return err
+	r, err := newAPITokenRow(t)
+	if err == nil {
+		err = tx.create(&r)
 	}
-	if err := tx.create(&r); err != nil {
+	if err != nil {
 		return fmt.Errorf("insert API token %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+// PutAPIToken writes all of an API token that must exist.
+func (tx *Tx) PutAPIToken(t APIToken) error {
+	tx.audited("API token " + string(t.ID))
+	r, err := newAPITokenRow(t)
+	if err == nil {
+		err = tx.change(&r)
+	}
+	if err != nil {
+		return fmt.Errorf("write API token %s: %w", t.ID, err)
 	}
 	return nil
 }

@@ -198,6 +198,8 @@ func endpoints() thing[client.Endpoint] {
 			{name: "name", text: func(e E) string { return e.Name }},
 			{name: "connected", text: func(e E) string { return strconv.FormatBool(e.Connected) }},
 			{name: "mode", text: func(e E) string { return e.Mode }},
+			{name: "locked", text: func(e E) string { return strconv.FormatBool(e.Locked) }, more: true},
+			{name: "locked_why", text: func(e E) string { return str(e.LockedWhy) }, more: true},
 			{name: "os", text: func(e E) string { return first(str(e.OSVersion), str(e.OS)) }},
 			{name: "agent", text: func(e E) string { return str(e.AgentVersion) }},
 			{name: "labels", text: func(e E) string { return pairs(e.Labels) }},
@@ -211,7 +213,9 @@ func endpoints() thing[client.Endpoint] {
 
 func (a *app) endpoint() *cobra.Command {
 	t := endpoints()
-	return noun("endpoint", "Enrolled machines", listOf(a, t), viewOf(a, t), a.editEndpoint(), deleteOf(a, t))
+	return noun("endpoint", "Enrolled machines", listOf(a, t), viewOf(a, t), a.editEndpoint(),
+		a.stopEndpoint("lock", "Let nothing new be elevated on an endpoint, and revoke what was granted there", (*client.Client).LockEndpoint),
+		a.stopEndpoint("unlock", "End the lock of an endpoint", (*client.Client).UnlockEndpoint), a.revokeGrants(), deleteOf(a, t))
 }
 
 func (a *app) enrollToken() *cobra.Command {

@@ -153,30 +153,28 @@ func (a *app) token() *cobra.Command {
 			return a.write(func(w io.Writer) error { _, err := fmt.Fprintln(w, inert.Text(out.Token)); return err })
 		})
 	t.names = func(t T) []string { return []string{t.Name} }
-	return noun("token", "API tokens", listOf(a, t), a.viewToken(t), add, deleteOf(a, t))
+	return noun("token", "API tokens", listOf(a, t), viewOf(a, t), add, a.editToken(t), deleteOf(a, t))
 }
 
-// viewToken shows one token, which REST has in its list only.
-func (a *app) viewToken(t thing[client.Token]) *cobra.Command {
-	return &cobra.Command{Use: "view ID", Short: "Show one API token, without what it opens", Args: cobra.ExactArgs(1), ValidArgsFunction: tabThings(a, t),
-		RunE: a.run(func(ctx context.Context, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+// editToken is PUT, which changes what it names.
+func (a *app) editToken(t thing[client.Token]) *cobra.Command {
+	var name string
+	var scopes []string
+	return editOf(a, "edit ID", "Rename an API token or take scopes from it", http.MethodPut, t,
+		func(c *cobra.Command) {
+			c.Flags().StringVar(&name, "name", "", "its new name")
+			c.Flags().StringSliceVar(&scopes, "scope", nil, "scope that it keeps; may be repeated")
+		},
+		func(in *client.EditToken, given func(string) bool) error {
+			if !given("name") && !given("scope") {
+				return usage("say what changes: --name NAME or --scope SCOPE")
 			}
-			id, err := find(ctx, c, t, args[0])
-			if err != nil {
-				return err
+			if given("name") {
+				in.Name = &name
 			}
-			rows, err := client.All[client.Token](ctx, c, t.path, nil, 0)
-			if err != nil {
-				return err
+			if given("scope") {
+				in.Scopes = &scopes
 			}
-			for _, r := range rows {
-				if r.ID == id {
-					return view(a, r, t.id, t.cols)
-				}
-			}
-			return &exitError{code: exitNotFound, err: fmt.Errorf("there is no token %q", args[0])}
-		})}
+			return nil
+		})
 }
