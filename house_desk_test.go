@@ -125,7 +125,7 @@ func rowOf(test string) string {
 // door by itself or by a helper that it calls.
 func deskTests(t *testing.T) map[string]bool {
 	t.Helper()
-	doors := []string{"Ctl", "CtlWith", "Works", "Raw", "Do", "Does", "Refused", "See", "Act", "Call", "Request", "Download"}
+	doors := []string{"Ctl", "CtlWith", "Works", "Raw", "Do", "Does", "Refused", "See", "Act", "Call", "Request", "Download", "says", "python"}
 	all, _ := sources(t)
 	direct, calls := map[string]bool{}, map[string][]string{}
 	for _, s := range all {

@@ -214,6 +214,18 @@ class Operations(Transport):
             if not cursor:
                 return
 
+    def endpoint_lock(self, id: str, *, comment: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Endpoint:
+        """Let nothing new be elevated on an endpoint, and revoke what was granted there."""
+        return cast("types.Endpoint", self.call("POST", f"/endpoints/{place(id)}/lock", body={"comment": comment}, idempotency_key=idempotency_key))
+
+    def endpoint_revoke_grants(self, id: str, *, comment: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Revoked:
+        """Revoke everything that is granted on an endpoint."""
+        return cast("types.Revoked", self.call("POST", f"/endpoints/{place(id)}/revoke-grants", body={"comment": comment}, idempotency_key=idempotency_key))
+
+    def endpoint_unlock(self, id: str, *, comment: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Endpoint:
+        """End the lock of an endpoint."""
+        return cast("types.Endpoint", self.call("POST", f"/endpoints/{place(id)}/unlock", body={"comment": comment}, idempotency_key=idempotency_key))
+
     def endpoint_view(self, id: str) -> types.Endpoint:
         """See one endpoint."""
         return cast("types.Endpoint", self.call("GET", f"/endpoints/{place(id)}"))
@@ -656,6 +668,10 @@ class Operations(Transport):
         """Withdraw an API token."""
         self.call("DELETE", f"/tokens/{place(id)}")
 
+    def token_edit(self, id: str, *, name: Optional[str] = None, scopes: Optional[List[Literal["requests.read", "requests.decide", "rules", "endpoints", "users", "audit.read", "metrics", "scim"]]] = None) -> types.Token:
+        """Rename an API token or take scopes from it; what is left out stays."""
+        return cast("types.Token", self.call("PUT", f"/tokens/{place(id)}", body={"name": name, "scopes": scopes}))
+
     def token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListToken:
         """List API tokens."""
         return cast("types.ListToken", self.call("GET", "/tokens", query={"limit": limit, "cursor": cursor}))
@@ -669,6 +685,10 @@ class Operations(Transport):
             cursor = page.get("next_cursor")
             if not cursor:
                 return
+
+    def token_view(self, id: str) -> types.Token:
+        """See one API token, without what it opens."""
+        return cast("types.Token", self.call("GET", f"/tokens/{place(id)}"))
 
     def totp_add(self, *, code: str, idempotency_key: Optional[str] = None) -> types.Factors:
         """Put the authenticator in force with its first code; other sessions end."""

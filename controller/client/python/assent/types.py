@@ -443,6 +443,11 @@ class EditTeam(TypedDict, total=False):
     tz: "str"
 
 
+class EditToken(TypedDict, total=False):
+    name: "str"
+    scopes: "List[Literal[\"requests.read\", \"requests.decide\", \"rules\", \"endpoints\", \"users\", \"audit.read\", \"metrics\", \"scim\"]]"
+
+
 class EditUser(TypedDict, total=False):
     disabled: "bool"
     email: "str"
@@ -475,6 +480,9 @@ class Endpoint(TypedDict):
     labels: "Dict[str, str]"
     last_seen_at: "Optional[str]"
     locked: "bool"
+    locked_at: "Optional[str]"
+    locked_by: "Optional[str]"
+    locked_why: "Optional[str]"
     mode: "str"
     name: "str"
     os: "Optional[str]"
@@ -1396,6 +1404,10 @@ class Review(TypedDict):
     verdict: "Literal[\"approved\", \"denied\"]"
 
 
+class Revoked(TypedDict):
+    requests: "List[str]"
+
+
 class _Rollback(TypedDict):
     version: "int"
 
@@ -1684,6 +1696,10 @@ class User(TypedDict):
     name: "str"
     roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
     scope: "Dict[str, str]"
+
+
+class Why(TypedDict, total=False):
+    comment: "str"
 
 
 class Window(TypedDict):
