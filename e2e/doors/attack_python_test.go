@@ -2,19 +2,18 @@ package doors
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/assent-epm/assent/e2e/testgroup"
+	"github.com/assent-epm/assent/e2e/desk"
 )
 
 // TestC3PythonTakesNoOpenLogin: a stored login that others may read or write is
 // not used, as assentctl does not use it.
 func TestC3PythonTakesNoOpenLogin(t *testing.T) {
-	testgroup.Need(t, "python")
-	t.Parallel()
+	d := desk.New(t)
+	s := installed(t, d)
 	home := t.TempDir()
 	file := filepath.Join(home, "assent", "ctl.json")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -27,8 +26,8 @@ func TestC3PythonTakesNoOpenLogin(t *testing.T) {
 		if err := os.Chmod(file, mode); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), "python3", "-c", "from assent._transport import Transport\nt = Transport()\nprint(t.url, t._token)")
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_CONFIG_HOME=" + home, "HOME=" + home, "PYTHONPATH=" + folder(), "PYTHONDONTWRITEBYTECODE=1"}
+		cmd := s.python(d.Admin, "-c", "from assent._transport import Transport\nt = Transport()\nprint(t.url, t._token)")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_CONFIG_HOME=" + home, "HOME=" + home, "PYTHONPATH=" + s.packages, "PYTHONDONTWRITEBYTECODE=1"}
 		out, err := cmd.CombinedOutput()
 		if !strings.Contains(string(out), want) || (err == nil) != (mode == 0o600) || mode != 0o600 && strings.Contains(string(out), "ast_stored") {
 			t.Errorf("%o: %v %s", mode, err, out)

@@ -138,7 +138,7 @@ func TestFleetScenarios(t *testing.T) {
 			}
 			switch {
 			case scenario == sim.Idle && sum.Raised != 0,
-				scenario == sim.Queue && (sum.Acknowledged == 0 || sum.Acknowledged != sum.Unanswered),
+				scenario == sim.Queue && (sum.Acknowledged == 0 || sum.Raised != sum.Unanswered), // the last ones may still be on their way
 				scenario == sim.Storm && sum.Connections != 10,
 				scenario != sim.Storm && sum.Connections != 5:
 				t.Errorf("%s", sum)

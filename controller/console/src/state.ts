@@ -271,8 +271,23 @@ function onEvent(e: LiveEvent): void {
   }
   if (data.kind.startsWith("user.") || data.kind.startsWith("endpoint.")) void learnLacks();
   if (!data.request || typeof data.request !== "object") return;
+  if (heard.size > 5000) heard.clear();
+  heard.set(data.request.id, (heard.get(data.request.id) ?? 0) + 1);
   put(data.request);
   if (data.request.id === selected.value) void loadStory(data.request.id);
+}
+
+// heard counts the events of each request.
+const heard = new Map<string, number>();
+
+// read reads one request. What was on its way while an event came may be older
+// than the event, so it is read again.
+async function read(id: string): Promise<Request> {
+  for (;;) {
+    const before = heard.get(id);
+    const r = await call<Request>("GET", `/requests/${encodeURIComponent(id)}`);
+    if (heard.get(id) === before) return r;
+  }
 }
 
 // put takes a request as it now is.
@@ -341,7 +356,7 @@ export async function open(id: string): Promise<void> {
   opened.value = true;
   select(id);
   try {
-    const r = await call<Request>("GET", `/requests/${encodeURIComponent(id)}`);
+    const r = await read(id);
     cautions.set(r.id, r.caution);
     put(r);
   } catch (e) {
@@ -360,13 +375,14 @@ export function move(by: number): void {
 
 async function loadStory(id: string): Promise<void> {
   const path = `/requests/${encodeURIComponent(id)}`;
+  const before = heard.get(id);
   const [timeline, explain, whole] = await Promise.allSettled([
     call<{ items: TimelineItem[] }>("GET", path + "/timeline"),
     call<Explanation>("GET", path + "/explain"),
     call<Request>("GET", path),
   ]);
   if (whole.status === "fulfilled") learnCautions(whole.value);
-  if (selected.value !== id) return;
+  if (selected.value !== id || heard.get(id) !== before && story.value?.id === id) return; // the event has it read anew
   story.value = {
     id,
     timeline: timeline.status === "fulfilled" ? timeline.value.items : [],
@@ -437,7 +453,7 @@ function failed(id: string, e: unknown): void {
 
 async function refresh(id: string): Promise<void> {
   try {
-    put(await call<Request>("GET", `/requests/${encodeURIComponent(id)}`));
+    put(await read(id));
     void loadStory(id);
   } catch {
     // the row stays as it was; the next event or reading corrects it
