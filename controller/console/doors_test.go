@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -269,6 +270,78 @@ func TestPhoneTellsWhoWasFirst(t *testing.T) {
 	}
 	b.do(chromedp.NavigateBack(), chromedp.WaitVisible(".list"))
 	b.until(`location.hash === "#/"`)
+}
+
+// TestOldReadingsDoNotWin: somebody answers while the page is being read. What
+// was read before is older than the event, whichever comes first.
+func TestOldReadingsDoNotWin(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	b := person(t)
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.signIn(d.url, "bo")
+	b.do(chromedp.WaitVisible(".list"))
+	d.wait(t, func() bool { return len(d.followers) > 0 })
+	late := make(chan struct{})
+	d.mu.Lock()
+	d.late = late
+	d.mu.Unlock()
+	b.do(chromedp.Evaluate("location.hash = '#/requests/"+q.ID+"'", nil))
+	d.wait(t, func() bool { return d.held > 1 }) // the request, and what history knows of it
+	d.mu.Lock()
+	d.late = nil
+	q.State = "denied"
+	q.Decision = &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Comment: ptr("not this week")}
+	d.tell("request.denied", q)
+	d.mu.Unlock()
+	d.wait(t, func() bool { return d.told > 0 }) // the page has dealt with the event
+	close(late)
+	b.do(chromedp.Evaluate(`fetch("/api/v1/me").then(() => new Promise((done) => setTimeout(done, 200)))`, nil,
+		func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })) // what was late has come
+	b.reads(".thumb", "Denied by mika")
+	if text := b.text(".thumb"); !strings.Contains(text, "Denied by mika") {
+		t.Errorf("the page says %q", text)
+	}
+}
+
+// TestWhatWasMissedIsRead: somebody answers between the reading of the page and
+// the beginning of its stream, so that no event tells of it.
+func TestWhatWasMissedIsRead(t *testing.T) {
+	ready(t)
+	d := newDesk(t)
+	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
+	b := person(t)
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.signIn(d.url, "bo")
+	b.do(chromedp.Click("#"+q.ID), chromedp.WaitVisible(".thumb .approve"))
+	d.wait(t, func() bool { return len(d.followers) > 0 })
+	d.mu.Lock()
+	q.State = "denied"
+	q.Decision = &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Comment: ptr("not this week")}
+	d.mu.Unlock()
+	d.drop() // the stream begins anew
+	b.reads(".thumb", "Denied by mika")
+}
+
+// wait waits until something holds, which is looked at under the lock.
+func (d *desk) wait(t *testing.T, holds func() bool) {
+	t.Helper()
+	look, end := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer look.Stop()
+	for {
+		d.mu.Lock()
+		ok := holds()
+		d.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-end:
+			t.Fatal("it does not come to be")
+		}
+	}
 }
 
 func TestCodePage(t *testing.T) {

@@ -32,6 +32,9 @@ type desk struct {
 	undo      time.Duration
 	admin     bool            // people may also see users and endpoints
 	lost      map[string]bool // ids whose answers break the connection
+	late      chan struct{}   // while it is open, readings of one request are on their way
+	held      int             // readings on their way
+	told      int             // timelines with a decision
 	doors     doors
 }
 
@@ -213,13 +216,24 @@ func (d *desk) find(id string) *client.Request {
 
 func (d *desk) one(_ client.Person, w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	q := d.find(r.PathValue("id"))
 	if q == nil {
+		d.mu.Unlock()
 		refuse(w, http.StatusNotFound, "not_found", "there is no such request", nil)
 		return
 	}
-	reply(w, http.StatusOK, q)
+	as, late := *q, d.late
+	if late != nil {
+		d.held++
+	}
+	d.mu.Unlock()
+	if late != nil {
+		select {
+		case <-late:
+		case <-r.Context().Done():
+		}
+	}
+	reply(w, http.StatusOK, as)
 }
 
 func (d *desk) timeline(_ client.Person, w http.ResponseWriter, r *http.Request) {
@@ -229,6 +243,7 @@ func (d *desk) timeline(_ client.Person, w http.ResponseWriter, r *http.Request)
 	if q := d.find(r.PathValue("id")); q != nil {
 		items = append(items, client.TimelineItem{At: *q.SubmittedAt, Kind: "request.submitted", By: q.User.Name, Text: "asked to run " + q.Subject.Path})
 		if q.Decision != nil {
+			d.told++
 			items = append(items, client.TimelineItem{At: q.Decision.At, Kind: "request." + q.Decision.Verdict, By: q.Decision.By.Login, Text: q.Decision.Verdict})
 		}
 	}

@@ -381,7 +381,11 @@ async function loadStory(id: string): Promise<void> {
     call<Explanation>("GET", path + "/explain"),
     call<Request>("GET", path),
   ]);
-  if (whole.status === "fulfilled") learnCautions(whole.value);
+  if (whole.status === "fulfilled") {
+    learnCautions(whole.value);
+    // What happened while nothing was live came with no event.
+    if (heard.get(id) === before && rows.value.has(id)) put(whole.value);
+  }
   if (selected.value !== id || heard.get(id) !== before && story.value?.id === id) return; // the event has it read anew
   story.value = {
     id,
