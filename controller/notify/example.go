@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -72,7 +73,10 @@ func (n *Notify) PreviewTemplate(template, body, kind string) ([]byte, string, e
 // the line.
 func Preview(template, body, kind, public string) (out []byte, contentType string, err error) {
 	if kind == "" {
-		kind = "request.submitted"
+		kind = audit.RequestSubmitted.String()
+	}
+	if _, err := audit.ParseKind(kind); err != nil && kind != KindTest && kind != KindDigest && kind != KindWaiting {
+		return nil, "", fmt.Errorf("%w: there is no event %q", elevation.ErrInvalid, audit.Clip(kind, 80))
 	}
 	render, err := rendererOf(webhookConfig{Template: template, Body: body})
 	if err != nil {
