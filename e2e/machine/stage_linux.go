@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -67,6 +68,13 @@ func enterStage(raw string) error {
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
 			return fmt.Errorf("join a cgroup: %w", err)
 		}
+	}
+	// The kernel keeps the signal of Bind for the thread that it was set for, and
+	// whoever calls exec goes on with what its own thread has: which thread that is
+	// after the wait above is a matter of luck. So it is set for this one too.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("end with the run: %w", err)
 	}
 	return fmt.Errorf("become nspawn: %w", unix.Exec(p.Argv[0], p.Argv, p.Env))
 }
