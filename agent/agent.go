@@ -14,15 +14,19 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/agent/offline"
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/agent/standing"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
@@ -32,6 +36,10 @@ import (
 type Conn interface {
 	Send(t wire.Type, message any) error
 	Report(r wire.Report) error
+	// Tell keeps a message until the controller has accepted it; Kept is how many
+	// of a type are.
+	Tell(m wire.Told) error
+	Kept(t wire.Type) int
 	Forget(id elevation.RequestID)
 	Connected() bool
 	KeySet() sign.KeySet
@@ -42,7 +50,7 @@ type Conn interface {
 	Console() string
 }
 
-// Config names what an [Agent] is made of. Schedule and FailPoint may be nil.
+// Config names what an [Agent] is made of. Schedule, OnPolicy and FailPoint may be nil.
 type Config struct {
 	Data     string // root-only folder that outlives restarts
 	Cluster  string
@@ -58,8 +66,27 @@ type Config struct {
 	StageDir string // root-only folder for copies of scripts
 	// About is what does not come from the flow in a status: names, versions.
 	About func() local.Status
-	// Lookup finds the account of a uid; nil = intercept.LookupUID.
-	Lookup func(uid uint32) (intercept.Account, error)
+	// Mode is that of the enrolment, for the time before a policy says another;
+	// "" = ask.
+	Mode elevation.Mode
+	// Lookup finds the account of a user; nil = intercept.Lookup.
+	Lookup func(user string) (intercept.Account, error)
+	// Standing finds and changes standing rights; nil where that is not served.
+	Standing *standing.Standing
+	// Admins is how this machine makes administrators.
+	Admins Admins
+	// Password checks one of this machine; nil = privilege.Passwords without PAM.
+	Password func(ctx context.Context, user, password string) error
+	// SudoDir is where sudo reads rules that are lent for a moment; "" where sudo has
+	// a plugin of ours, or is not used.
+	SudoDir string
+	// SudoHelper is our program that sudo starts by such a rule; "" = this one.
+	SudoHelper string
+	// Becomes watches a process that becomes sudo; nil = privilege.Becomes.
+	Becomes func(pid int, started uint64) (began func(context.Context) error, err error)
+	// OnPolicy is called when another policy is in force; it may be nil, and does not
+	// wait.
+	OnPolicy func()
 	// FailPoint is called at each step that a crash test wants to stop at.
 	FailPoint func(step string)
 }
@@ -69,6 +96,8 @@ type Config struct {
 type Agent struct {
 	Config
 	journal *journal
+	offline *offline.Offline
+	mute    atomic.Bool   // an attempt got no answer in time, and nothing was heard since
 	changed chan struct{} // the ledger changed: ends.go looks again
 
 	life       context.Context // of the goroutines in background
@@ -85,9 +114,21 @@ type Agent struct {
 	says    map[elevation.GrantID]func(string)    // whoever can tell the person in front of a program something
 	latest  map[elevation.RequestID]wire.Progress // of requests that wait
 	warned  map[elevation.GrantID]time.Time       // the ends that people were told of ahead
-	notices map[string]map[*watcher]bool          // who watches, by uid
+	notices map[string]map[*watcher]bool          // who watches, by user
+	drafts  map[elevation.RequestID]*draft        // attempts that wait for their reason
+	sitting map[string]int                        // programs that can ask a user for a reason, by user
 
-	policy policyState
+	policy  policyState
+	proofs  proofs
+	keys    passkeys
+	typed   typedPasswords
+	portals portals
+
+	rightsDue chan struct{} // 1; the standing rights are to be told
+	inside    inside
+	lent      lent
+	errands   errands
+	sights    sights
 }
 
 // New opens the journal and undoes or adopts what an earlier run left. After it
@@ -96,8 +137,14 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if cfg.FailPoint == nil {
 		cfg.FailPoint = func(string) {}
 	}
+	if cfg.OnPolicy == nil {
+		cfg.OnPolicy = func() {}
+	}
 	if cfg.Lookup == nil {
-		cfg.Lookup = intercept.LookupUID
+		cfg.Lookup = intercept.Lookup
+	}
+	if cfg.Becomes == nil {
+		cfg.Becomes = privilege.Becomes
 	}
 	j, damaged, err := openJournal(filepath.Join(cfg.Data, "requests"))
 	if err != nil {
@@ -109,17 +156,26 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	for _, d := range cfg.Ledger.Damaged() {
 		cfg.Log.Error("a grant can not be read: it counts as used, and what it did is undone", "grant", d.ID, "error", d.Err)
 	}
-	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1),
+	a := &Agent{Config: cfg, journal: j, changed: make(chan struct{}, 1), rightsDue: make(chan struct{}, 1),
 		holders: map[elevation.RequestID][]*holder{}, claimed: map[elevation.GrantID]bool{}, watched: map[elevation.GrantID]bool{},
 		handed: map[elevation.RequestID]bool{}, says: map[elevation.GrantID]func(string){},
 		latest: map[elevation.RequestID]wire.Progress{}, warned: map[elevation.GrantID]time.Time{}, notices: map[string]map[*watcher]bool{}}
+	a.sights = sights{line: make(chan wire.Seen, sightsLine), open: map[[sha256.Size]byte]*sight{}, users: map[string]allowance{}}
 	j.told = a.publish
+	if a.offline, err = offline.Open(offline.Config{Data: cfg.Data, Cluster: cfg.Cluster, Endpoint: cfg.Endpoint, KeySet: cfg.Conn.KeySet,
+		Clock: cfg.Clock, Skew: cfg.Conn.Skew, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
 	if err := a.loadPolicy(); err != nil {
 		return nil, err
 	}
 	a.loadLock()
 	a.life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.disown(ctx); err != nil {
+		return nil, err
+	}
 	a.recover(ctx)
+	a.background.Go(a.tellSights)
 	return a, nil
 }
 
@@ -127,6 +183,8 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 func (a *Agent) Close() {
 	a.stop()
 	a.background.Wait()
+	a.offline.Close()
+	a.closeSights()
 }
 
 // holder is one held attempt that waits for its request. It keeps the newest
@@ -204,6 +262,7 @@ func (a *Agent) tell(id elevation.RequestID, change func(*holder)) {
 // Online is called by the link when a session begins or ends: holders send what
 // they could not, and show whether the controller is there.
 func (a *Agent) Online(connected bool) {
+	a.mute.Store(false)
 	a.mu.Lock()
 	a.since = a.now()
 	var list []*holder
@@ -217,6 +276,7 @@ func (a *Agent) Online(connected bool) {
 	if connected {
 		a.resendWithdrawals()
 		a.resendAnswers()
+		a.rightsAgain()
 	}
 }
 

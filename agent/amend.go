@@ -49,7 +49,8 @@ func (a *Agent) amended(ctx context.Context, m wire.Signed) error {
 	}
 	if more := e.Total - was.Total; more > 0 {
 		a.alarmLater(ctx, e)
-		a.sayTo(e, intercept.Elapsed(more)+" more: it ends at "+e.EndBy.Wall.Local().Format("15:04:05")+".")
+		a.lengthenInside(ctx, e, am.Request)
+		a.sayTo(e, a.tongueOf(e.ID).Say("%s more: it ends at %s.", a.tongueOf(e.ID).Span(more), e.EndBy.Wall.Local().Format("15:04:05")))
 	}
 	return errors.Join(
 		a.Conn.Report(wire.Report{Request: am.Request, Grant: am.Grant, Kind: elevation.ReportDelivered, At: a.now()}),
@@ -67,7 +68,18 @@ func (a *Agent) lengthen(am elevation.Amendment) (was, is grants.Entry, err erro
 	case am.Duration <= 0 || am.Duration > longestTotal:
 		return was, was, fmt.Errorf("%w: the amendment's time is not served", errGrant)
 	}
-	is, err = a.Ledger.Extend(am.Grant, am.Request, am.Duration)
+	if g := was.Effect.Group; g != nil && !a.sameAccount(*g) {
+		return was, was, fmt.Errorf("%w: the account of %s is another one now", errGrant, inert.Text(g.User))
+	}
+	total := am.Duration
+	if total > was.Total {
+		more, err := a.mayRenew(was, total-was.Total)
+		if err != nil {
+			return was, was, fmt.Errorf("%w: %w", errGrant, err)
+		}
+		total = was.Total + more
+	}
+	is, err = a.Ledger.Extend(am.Grant, am.Request, total)
 	a.ledgerChanged()
 	return was, is, err
 }
@@ -78,8 +90,10 @@ func (a *Agent) alarmLater(ctx context.Context, e grants.Entry) {
 	if e.State == grants.Held {
 		return
 	}
-	if err := a.Trees.Extend(ctx, e.Effect.Tree, e.Total); err != nil {
-		a.Log.Error("move the end of a tree", "grant", e.ID, "error", err)
+	if e.Effect.Tree.Planned() {
+		if err := a.Trees.Extend(ctx, e.Effect.Tree, e.Total); err != nil {
+			a.Log.Error("move the end of a tree", "grant", e.ID, "error", err)
+		}
 	}
 	if err := a.schedule(ctx, e)(); err != nil {
 		a.Log.Error("move the alarm of a grant", "grant", e.ID, "error", err)
@@ -117,8 +131,8 @@ func (a *Agent) noteAmendment(am elevation.Amendment, more time.Duration) error 
 
 // Extend asks for more time for what a user has in use. It returns the request
 // that asks for it.
-func (a *Agent) Extend(uid uint32, id elevation.RequestID, more time.Duration, reason string) (elevation.RequestID, error) {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) Extend(user string, id elevation.RequestID, more time.Duration, reason string) (elevation.RequestID, error) {
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return "", err
 	}
@@ -133,6 +147,9 @@ func (a *Agent) Extend(uid uint32, id elevation.RequestID, more time.Duration, r
 		return "", fmt.Errorf("%w: it is %s, and only what is in use can get more time", local.ErrConflict, a.state(n))
 	case !a.Conn.Connected():
 		return "", local.ErrOffline
+	}
+	if more, err = a.mayRenew(e, more); err != nil {
+		return "", err
 	}
 	now := a.now()
 	ext := note{ID: elevation.NewRequestID(now), Attempt: n.Attempt, Justification: reason, Phase: phaseWaiting, At: now, Extends: id}
@@ -157,6 +174,9 @@ func (a *Agent) sayTo(e grants.Entry, text string) {
 	if say != nil {
 		say(text)
 		return
+	}
+	if seat := e.Effect.Seat; seat != nil && !e.Effect.Tree.Planned() {
+		e.Effect.Tree.PID, e.Effect.Tree.Started = seat.Leader, seat.Started
 	}
 	if err := intercept.TellTerminal(e.Effect.Tree.PID, e.Effect.Tree.Started, e.UID, "assent: "+text); err != nil {
 		a.Log.Debug("nobody can be told", "grant", e.ID, "error", err)

@@ -84,7 +84,7 @@ func TestExtendAndAmend(t *testing.T) {
 		if got := after.EndBy.Wall.Sub(before.EndBy.Wall); got != 30*time.Minute || after.EndBy.Boot-before.EndBy.Boot != got {
 			t.Errorf("%v more", got)
 		}
-		if len(said) != 1 || !strings.HasPrefix(said[0], "30m more") {
+		if len(said) != 1 || !strings.HasPrefix(said[0], "30 min more") {
 			t.Errorf("said %q", said)
 		}
 		if n, r := d.reported(id, elevation.ReportDelivered); n == 0 || r.Grant != g.ID {
@@ -165,18 +165,18 @@ func TestExtendRefuses(t *testing.T) {
 		d := newDesk(t, t.TempDir())
 		g := d.inUse()
 		for name, c := range map[string]struct {
-			uid  uint32
+			user string
 			more time.Duration
 			why  string
 			want error
 		}{
-			"somebody else's": {1002, time.Minute, "", local.ErrNotFound},
+			"somebody else's": {"1002", time.Minute, "", local.ErrNotFound},
 			"no time":         {alice, 0, "", local.ErrInvalid},
 			"less time":       {alice, -time.Minute, "", local.ErrInvalid},
 			"years":           {alice, 1000 * time.Hour, "", local.ErrInvalid},
 			"no text":         {alice, time.Minute, "\xff", local.ErrInvalid},
 		} {
-			if _, err := d.Extend(c.uid, g.Request, c.more, c.why); !errors.Is(err, c.want) {
+			if _, err := d.Extend(c.user, g.Request, c.more, c.why); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -211,11 +211,11 @@ func TestExtendRefuses(t *testing.T) {
 // filed is a grant for a request that was made elsewhere.
 func (d *desk) filed(change func(*elevation.Grant)) (elevation.RequestID, elevation.Grant) {
 	d.t.Helper()
-	d.Lookup = func(uid uint32) (intercept.Account, error) {
-		if uid != alice {
+	d.Lookup = func(user string) (intercept.Account, error) {
+		if user != alice {
 			return intercept.Account{}, intercept.ErrNoUser
 		}
-		return intercept.Account{Name: "alice", UID: alice}, nil
+		return intercept.Account{Name: "alice", UID: aliceUID}, nil
 	}
 	id := elevation.NewRequestID(time.Now())
 	var g elevation.Grant
@@ -258,11 +258,13 @@ func TestGrantsThatNobodyAskedForAreRefused(t *testing.T) {
 		change func(*elevation.Grant)
 		text   string
 	}{
-		"a reused number":      {func(g *elevation.Grant) { g.User.Name = "mallory" }, "is alice here, not mallory"},
-		"an unknown number":    {func(g *elevation.Grant) { g.User.UID = "1002" }, "no user alice"},
-		"uid -1":               {func(g *elevation.Grant) { g.User.UID = "4294967295" }, "no user of this machine"},
-		"a session":            {func(g *elevation.Grant) { g.AccessType = elevation.Session }, `access of type "session"`},
-		"an administrator":     {func(g *elevation.Grant) { g.AccessType = elevation.Admin }, `access of type "admin"`},
+		"a reused number":   {func(g *elevation.Grant) { g.User.Name = "mallory" }, "is alice here, not mallory"},
+		"an unknown number": {func(g *elevation.Grant) { g.User.UID = "1002" }, "no user alice"},
+		"uid -1":            {func(g *elevation.Grant) { g.User.UID = "4294967295" }, "no user of this machine"},
+		"a tunnel":          {func(g *elevation.Grant) { g.AccessType = "ssh" }, `access of type "ssh"`},
+		"five hours of a session": {func(g *elevation.Grant) {
+			g.AccessType, g.Duration = elevation.Session, 5*time.Hour
+		}, "its times are not served"},
 		"any arguments":        {func(g *elevation.Grant) { g.Subject.ArgsDigest = nil }, "nothing about arguments"},
 		"a start without end":  {func(g *elevation.Grant) { g.NotBefore = time.Now().Add(time.Hour) }, "no end"},
 		"a window of ten days": {func(g *elevation.Grant) { g.NotBefore = time.Now(); g.NotAfter = time.Now().AddDate(0, 0, 10) }, "window"},

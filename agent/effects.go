@@ -9,28 +9,35 @@ import (
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/wire"
 )
 
 // Arm is the step between a permit and its first effect: the ledger says what
 // may exist from now on, the timer of the service manager is set, and the held
 // process is put into its own tree. It implements sudo's Effects.
 func (a *Agent) Arm(ctx context.Context, permit intercept.Permit, dropin string, pid int) error {
-	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Dropin = dropin })
+	e, err := a.armTree(ctx, permit, dropin, pid)
 	if err != nil {
 		return err
 	}
+	a.watchTree(e, nil)
+	return nil
+}
+
+func (a *Agent) armTree(ctx context.Context, permit intercept.Permit, dropin string, pid int) (grants.Entry, error) {
+	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Dropin, e.Effect.Seat = dropin, seatOf(pid, e.UID) })
+	if err != nil {
+		return e, err
+	}
 	ref, err := a.Trees.Put(ctx, string(e.ID), e.UID, pid, e.Total)
 	if err = errors.Join(err, scheduled()); err != nil {
-		return errors.Join(fmt.Errorf("contain the command: %w", err), a.Fail(ctx, e.ID, err))
+		return e, errors.Join(fmt.Errorf("contain the command: %w", err), a.Fail(ctx, e.ID, err))
 	}
 	e.Effect.Tree = ref
 	if err := a.Ledger.Put(e); err != nil {
-		return errors.Join(fmt.Errorf("note the tree: %w", err), a.Fail(ctx, e.ID, err))
+		return e, errors.Join(fmt.Errorf("note the tree: %w", err), a.Fail(ctx, e.ID, err))
 	}
 	a.FailPoint("contained")
-	a.watchTree(e, nil)
-	return nil
+	return e, nil
 }
 
 // arm takes the one use of a grant, durably, before anything happens. The timer
@@ -50,6 +57,9 @@ func (a *Agent) arm(ctx context.Context, permit intercept.Permit, plan func(*gra
 	e.State, e.Used = grants.Armed, true
 	e.Total = max(e.Total, permit.Grant.Duration)
 	e.EndBy = now.After(permit.Grant.Duration).NotAfter(permit.Grant.NotAfter).Later(e.Total - permit.Grant.Duration) // it may be amended before it is used
+	if err := a.afford(&e, permit.Grant.AccessType); err != nil {
+		return e, nil, fmt.Errorf("arm grant %s: %w", id, err)
+	}
 	tree, err := a.Trees.Plan(string(id), e.UID)
 	if err != nil {
 		return e, nil, fmt.Errorf("arm grant %s: %w", id, err)
@@ -90,7 +100,10 @@ func (a *Agent) Start(ctx context.Context, id elevation.GrantID) error {
 		return fmt.Errorf("start grant %s: %w", id, err)
 	}
 	a.FailPoint("started")
-	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: id, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
+	if e.Parent != "" {
+		return a.beganInside(e)
+	}
+	if err := a.tellStart(e); err != nil {
 		return fmt.Errorf("report the start of grant %s: %w", id, err)
 	}
 	a.noteStart(e.Request)
@@ -121,12 +134,26 @@ func (a *Agent) Release(id elevation.GrantID) { a.unclaim(id) }
 // local's Runner. say tells the person in front of the program something.
 func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege.Spec, say func(string)) (*privilege.Running, error) {
 	id := permit.Grant.ID
-	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) { e.Effect.Stage = privilege.StagePath(a.StageDir, id) })
+	if permit.Grant.Children == elevation.ChildrenContain {
+		a.Release(id)
+		return nil, &intercept.Refused{By: "this endpoint", Rule: true, Text: "what this command starts must be held to the rules, which only sudo can do: type the same with sudo"}
+	}
+	spec.Alone = permit.Grant.Children == elevation.ChildrenDeny
+	e, scheduled, err := a.arm(ctx, permit, func(e *grants.Entry) {
+		e.Effect.Stage, e.Effect.Seat = privilege.StagePath(a.StageDir, id), seatOf(spec.Caller, e.UID)
+	})
 	if err != nil {
 		return nil, err
 	}
 	spec.Grant, spec.Request, spec.TTL, spec.StageDir = id, e.Request, e.Total, a.StageDir
-	spec.Contained = scheduled
+	spec.Follow = true
+	spec.Contained = func() error {
+		err := scheduled()
+		if err == nil && e.Parent != "" {
+			err = a.beganInside(e)
+		}
+		return err
+	}
 	running, err := a.Trees.Start(ctx, spec)
 	if err != nil {
 		return nil, errors.Join(err, a.Fail(ctx, e.ID, err))
@@ -134,13 +161,16 @@ func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege
 	e.Effect.Tree = running.Tree
 	e.State = grants.Active
 	if err := a.Ledger.Put(e); err != nil {
+		running.Births.Close()
 		return nil, errors.Join(fmt.Errorf("note the start: %w", err), a.Fail(ctx, e.ID, err))
 	}
 	a.FailPoint("started")
-	if err := a.Conn.Report(wire.Report{Request: e.Request, Grant: e.ID, Kind: elevation.ReportStarted, At: a.now()}); err != nil {
-		a.Log.Error("report the start", "grant", e.ID, "error", err)
+	if e.Parent == "" {
+		if err := a.tellStart(e); err != nil {
+			a.Log.Error("report the start", "grant", e.ID, "error", err)
+		}
+		a.noteStart(e.Request)
 	}
-	a.noteStart(e.Request)
 	a.mu.Lock()
 	a.says[id] = say
 	a.mu.Unlock()
@@ -151,6 +181,11 @@ func (a *Agent) Run(ctx context.Context, permit intercept.Permit, spec privilege
 
 // noteExit waits for a program that [Agent.Run] started and notes its exit code.
 func (a *Agent) noteExit(id elevation.GrantID, running *privilege.Running) {
+	select {
+	case <-running.Done():
+	case <-a.life.Done():
+		return // the agent stops; what runs goes on, and the next start adopts it
+	}
 	code, err := running.Wait()
 	if err != nil {
 		return

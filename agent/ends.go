@@ -9,7 +9,6 @@ import (
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/wire"
 )
 
 const (
@@ -23,6 +22,10 @@ func (a *Agent) ledgerChanged() {
 	default:
 	}
 }
+
+// Wake has the deadlines looked at now: the machine has slept or its clock was set,
+// and timers do not run while it sleeps.
+func (a *Agent) Wake() { a.ledgerChanged() }
 
 // Expire ends what is due until ctx ends. Deadlines are the truth and are read
 // anew at each look; the timer only says when to look.
@@ -47,6 +50,7 @@ func (a *Agent) look(ctx context.Context) time.Duration {
 		switch {
 		case e.State == grants.Ended:
 			a.tidy(e, now)
+			next = a.retry(ctx, e, now, next)
 		case e.Due(now):
 			a.sayOver(e, now)
 			if err := a.end(ctx, e.ID, dueReason(e, now)); err != nil {
@@ -73,13 +77,19 @@ func dueReason(e grants.Entry, now grants.Moment) elevation.EndReason {
 // tidy reports an end that was not reported yet (the reaper ended it, or the
 // agent died in between) and forgets what no replay can bring back.
 func (a *Agent) tidy(e grants.Entry, now grants.Moment) {
+	if e.Parent != "" {
+		if err := a.overInside(e, nil); err != nil {
+			a.Log.Error("forget a command of a session", "grant", e.ID, "error", err)
+		}
+		return
+	}
 	if !e.Reported {
 		if err := a.reportEnd(e, ""); err != nil {
 			a.Log.Error("report an end", "grant", e.ID, "error", err)
 		}
 		return
 	}
-	if now.Wall.Sub(e.EndedAt) > endedKept {
+	if now.Wall.Sub(e.EndedAt) > endedKept && e.EndReason != elevation.Abandoned {
 		if err := a.Ledger.Delete(e.ID); err != nil {
 			a.Log.Error("forget an ended grant", "grant", e.ID, "error", err)
 		}
@@ -93,6 +103,9 @@ func (a *Agent) end(ctx context.Context, id elevation.GrantID, reason elevation.
 	if !ok || e.State == grants.Ended {
 		return nil
 	}
+	if err := a.closeInside(ctx, e, reason); err != nil {
+		a.Log.Error("end what runs in a session", "grant", id, "error", err)
+	}
 	ended, err := a.Ledger.End(ctx, a.Trees, e, reason)
 	a.FailPoint("ended")
 	if err != nil && ended.State != grants.Ended {
@@ -104,21 +117,26 @@ func (a *Agent) end(ctx context.Context, id elevation.GrantID, reason elevation.
 		a.Log.Error("the end of a grant could not be confirmed", "grant", id, "error", err)
 	}
 	a.ledgerChanged()
+	if ended.Parent != "" {
+		return a.overInside(ended, err)
+	}
 	return a.reportEnd(ended, text)
 }
 
 // reportEnd hands the end to the outbox and notes that it did.
 func (a *Agent) reportEnd(e grants.Entry, text string) error {
-	err := a.Conn.Report(wire.Report{Request: e.Request, Grant: e.ID, Kind: elevation.ReportEnded, Reason: e.EndReason,
-		Failed: e.EndReason == elevation.Abandoned, Exit: e.Exit, Text: text, At: e.EndedAt})
-	if err != nil {
+	if err := a.tellEnd(e, text); err != nil {
 		return fmt.Errorf("report the end of grant %s: %w", e.ID, err)
 	}
 	e.Reported = true
+	a.forgetSnapshot(e)
 	return errors.Join(a.Ledger.Put(e), a.journal.update(e.Request, a.now(), func(n *note) {
 		if n.Phase == phaseApproved {
 			n.Phase, n.Why = phaseClosed, string(e.EndReason)
 			n.happened(e.EndedAt, "ended", "", string(e.EndReason))
+			if a.offersLogOff(e) {
+				n.happened(e.EndedAt, "log_off", "", "")
+			}
 		}
 	}))
 }
@@ -135,19 +153,24 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 		return
 	}
 	a.background.Go(func() {
-		defer func() {
-			a.mu.Lock()
-			delete(a.watched, e.ID)
-			delete(a.says, e.ID)
-			delete(a.warned, e.ID)
-			a.mu.Unlock()
-		}()
+		defer a.unwatched(e.ID)
+		hungUp, done := a.watchHangup(e)
+		defer done()
+		listed := a.listBorn(e, running)
+		defer listed()
 		if running != nil {
 			a.noteExit(e.ID, running)
+			a.shellOver(e, running)
 		}
 		if err := a.Trees.Gone(a.life, e.Effect.Tree); err != nil {
 			return // the agent stops, or the tree can not be watched: its deadline ends it
 		}
+		if job := e.Effect.Tree; e.Access == elevation.Session && job.PID > 1 { // a job that becomes sudo moves into the tree of that
+			if err := (privilege.Seat{Leader: job.PID, Started: job.Started}).Gone(a.life); err != nil {
+				return
+			}
+		}
+		listed() // before the end is told
 		reason := elevation.Completed
 		if now, ok := a.Ledger.Get(e.ID); ok {
 			switch at := a.Clock(); {
@@ -155,6 +178,8 @@ func (a *Agent) watchTree(e grants.Entry, running *privilege.Running) {
 				reason = dueReason(now, at)
 			case now.State == grants.Armed:
 				reason = elevation.Failed
+			case hungUp(), running != nil && (running.HungUp() || byHangup(now)):
+				reason = elevation.Logout
 			}
 		}
 		if err := a.end(a.life, e.ID, reason); err != nil {
@@ -187,6 +212,9 @@ func (a *Agent) settle(ctx context.Context, e grants.Entry, now grants.Moment) e
 		return a.end(ctx, e.ID, elevation.Failed)
 	case e.State == grants.Held:
 		return a.Ledger.Carry(e.ID, now)
+	}
+	if done, err := a.settleUse(ctx, e); done {
+		return err
 	}
 	alive, err := a.Trees.Alive(e.Effect.Tree)
 	switch {

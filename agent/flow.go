@@ -18,9 +18,24 @@ const (
 	maxSkew        = 10 * time.Minute
 )
 
-// Elevate implements [intercept.Elevator]: a waiting grant is used, a waiting
-// request is joined, anything else is put to the controller.
+// Elevate implements [intercept.Elevator]. What was allowed is confirmed by the
+// person where that is wanted, before anything has an effect.
 func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
+	permit, err := a.elevate(ctx, ask, p)
+	if err != nil {
+		return permit, err
+	}
+	if err := a.prove(ctx, permit, p, ask.Tongue); err != nil {
+		a.unclaim(permit.Grant.ID)
+		return intercept.Permit{}, err
+	}
+	a.lent.tongues.speaks(permit.Grant.ID, ask.Tongue)
+	return permit, nil
+}
+
+// elevate uses a waiting grant, joins a waiting request, or puts the attempt to
+// the controller.
+func (a *Agent) elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
 	if err := ask.Attempt.Valid(); err != nil {
 		return intercept.Permit{}, &intercept.Refused{By: "Assent", Rule: true, Text: err.Error()}
 	}
@@ -29,6 +44,14 @@ func (a *Agent) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 	}
 	if permit, ok := a.claimWaiting(ask.Attempt); ok {
 		return permit, nil
+	}
+	if err := errors.Join(a.mayAsk(ask.Attempt), a.withinBudget(&ask)); err != nil {
+		return intercept.Permit{}, err
+	}
+	if a.gone() && ask.Inside == "" {
+		if permit, done, err := a.byBundle(elevation.NewRequestID(a.now()), ask); done {
+			return permit, err
+		}
 	}
 	if opens := a.opensLater(ask.Attempt); !opens.IsZero() && !ask.RulesOnly {
 		p.Say("This is approved from " + intercept.ClockTime(opens, a.now()) + " on; this asks for now.")
@@ -116,7 +139,7 @@ func (a *Agent) follow(ctx context.Context, w *wait) (intercept.Permit, error) {
 			h.set(func(*holder) {}) // the waiting line goes on
 		case <-patience.C:
 			if w.stage != stageFollow {
-				return intercept.Permit{}, a.unreachable(w)
+				return a.unreachable(ctx, w)
 			}
 		case <-giveUp:
 			return intercept.Permit{}, intercept.ErrWaitOver
@@ -202,7 +225,7 @@ func (w *wait) send() {
 	var err error
 	if w.stage == stageAttempt {
 		err = w.a.Conn.Send(wire.TAttempt, wire.Attempt{Request: w.id, Attempt: w.ask.Attempt,
-			AtTerminal: w.ask.AtTerminal && !w.ask.NoWait, RulesOnly: w.ask.RulesOnly})
+			AtTerminal: w.ask.AtTerminal && !w.ask.NoWait, RulesOnly: w.ask.RulesOnly, Inside: w.ask.Inside})
 	} else {
 		err = w.a.Conn.Send(wire.TComplete, w.complete)
 	}
@@ -216,7 +239,11 @@ func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	w.goesTo = need.GoesTo
 	if reason == "" && need.ReasonMin > 0 || ticket == "" && need.Ticket != "" {
 		var err error
-		if reason, ticket, err = w.p.Ask(ctx, need); err != nil {
+		reason, ticket, err = w.p.Ask(ctx, need)
+		if errors.Is(err, intercept.ErrNobody) && !w.ask.NoWait {
+			reason, ticket, err = w.a.askDesktop(ctx, w, need)
+		}
+		if err != nil {
 			w.a.withdraw(w.id)
 			return err
 		}
@@ -270,7 +297,7 @@ func (w *wait) emergency(progress *wire.Progress) {
 	if progress != nil {
 		p = *progress
 	}
-	if line := intercept.EmergencyLine(w.id, p, w.a.Conn.Console(), w.ask.Emergency, w.a.now()); line != "" {
+	if line := intercept.EmergencyLine(w.ask.Tongue, w.id, p, w.a.Conn.Console(), w.ask.Emergency, w.a.now()); line != "" {
 		w.told = w.id
 		w.p.Say(line)
 	}
@@ -282,18 +309,31 @@ func (w *wait) show(progress *wire.Progress) {
 		line.Position, line.UsualWait, line.CanAnswer = progress.Position, progress.UsualWait, progress.CanAnswer
 		line.CanAnswerFrom = progress.CanAnswerFrom
 		line.Code, line.Beside = progress.Code, intercept.BesideAddress(w.a.Conn.Console(), progress.Code)
+		if line.Code == w.said.Code {
+			line.Code = "" // it stands in a line of its own above
+		}
 	}
 	w.p.Waiting(line)
 }
 
 // unreachable ends an attempt that the controller has not answered in time. If
 // the request was made it is kept, otherwise nothing is.
-func (a *Agent) unreachable(w *wait) error {
+//
+// Then the endpoint answers by itself, under a new id, as far as it may.
+func (a *Agent) unreachable(ctx context.Context, w *wait) (intercept.Permit, error) {
 	if w.stage == stageComplete && w.sent {
-		return &intercept.Kept{Request: w.id} // it may have arrived; the journal joins it again
+		return intercept.Permit{}, &intercept.Kept{Request: w.id} // it may have arrived; the journal joins it again
 	}
+	a.mute.Store(true)
 	a.withdraw(w.id)
-	return intercept.ErrUnreachable
+	if w.ask.Inside != "" {
+		return intercept.Permit{}, intercept.ErrUnreachable
+	}
+	id := elevation.NewRequestID(a.now())
+	if permit, done, err := a.byBundle(id, w.ask); done {
+		return permit, err
+	}
+	return a.offerCode(ctx, w, id)
 }
 
 // leave ends the wait of a client that is gone or gave up.
@@ -370,7 +410,7 @@ func (a *Agent) claimWaiting(attempt elevation.Attempt) (intercept.Permit, bool)
 		if e.State != grants.Held {
 			continue
 		}
-		if g, err := a.openGrant(e.Grant); err == nil && matches(g, attempt) == nil {
+		if g, err := a.openEntry(e); err == nil && matches(g, attempt) == nil {
 			if permit, ok := a.claim(e.ID); ok {
 				return permit, true
 			}
@@ -386,7 +426,7 @@ func (a *Agent) opensLater(attempt elevation.Attempt) time.Time {
 		if e.State != grants.Held || e.Opens.IsZero() || e.Due(now) || e.Opened(now) {
 			continue
 		}
-		if g, err := a.openGrant(e.Grant); err == nil && matches(g, attempt) == nil {
+		if g, err := a.openEntry(e); err == nil && matches(g, attempt) == nil {
 			return e.Opens
 		}
 	}
@@ -405,7 +445,7 @@ func (a *Agent) claim(id elevation.GrantID) (intercept.Permit, bool) {
 		a.Log.Warn("a window in the future is not opened: this clock is not the controller's", "grant", id, "skew", skew)
 		return intercept.Permit{}, false
 	}
-	g, err := a.openGrant(e.Grant)
+	g, err := a.openEntry(e)
 	if err != nil {
 		a.Log.Warn("a stored grant does not verify", "grant", id, "error", err)
 		return intercept.Permit{}, false

@@ -2,16 +2,13 @@ package agent
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
-	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/agent/keep"
 	"github.com/assent-epm/assent/shared/elevation"
-	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -20,12 +17,6 @@ import (
 // controller and after a restart. Whoever has rights of their own keeps them.
 
 const lockFile = "lock"
-
-// storedLock is the form of the file. Sum is the SHA-256 of the body.
-type storedLock struct {
-	Sum  []byte `cbor:"sum"`
-	Body []byte `cbor:"body"`
-}
 
 // lockState is why an endpoint is locked, "" = it is not. Another enrolment is
 // another endpoint.
@@ -50,18 +41,7 @@ func (a *Agent) loadLock() {
 }
 
 func readLock(data string) (l lockState, err error) {
-	raw, err := os.ReadFile(filepath.Join(data, lockFile))
-	if err != nil {
-		return l, fmt.Errorf("read the lock: %w", err)
-	}
-	var s storedLock
-	if err := sign.Decode(raw, &s); err != nil {
-		return l, fmt.Errorf("read the lock: %w", err)
-	}
-	if sum := sha256.Sum256(s.Body); string(sum[:]) != string(s.Sum) {
-		return l, errors.New("read the lock: the file is damaged")
-	}
-	if err := sign.Decode(s.Body, &l); err != nil {
+	if err := keep.Read(filepath.Join(data, lockFile), &l); err != nil {
 		return l, fmt.Errorf("read the lock: %w", err)
 	}
 	return l, nil
@@ -74,16 +54,7 @@ func (a *Agent) lock(m wire.Lock) error {
 		l.Why = cmp.Or(m.Text, "this endpoint is locked")
 		a.setLocked(l.Why) // at once; it stays so when the disk fails
 	}
-	body, err := sign.Encode(l)
-	if err != nil {
-		return fmt.Errorf("keep the lock: %w", err)
-	}
-	sum := sha256.Sum256(body)
-	raw, err := sign.Encode(storedLock{Sum: sum[:], Body: body})
-	if err != nil {
-		return fmt.Errorf("keep the lock: %w", err)
-	}
-	if err := durable.Replace(filepath.Join(a.Data, lockFile), raw); err != nil {
+	if err := keep.Write(filepath.Join(a.Data, lockFile), l); err != nil {
 		return fmt.Errorf("keep the lock: %w", err)
 	}
 	a.setLocked(l.Why)

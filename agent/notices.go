@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/wire"
@@ -25,6 +25,7 @@ const (
 	watchersEach  = 4  // of one user at a time
 	noticesQueued = 64 // for one who watches; who has more lists anew
 	endsSoon      = 5 * time.Minute
+	endsNow       = time.Minute            // sessions and administrators are told again
 	endsAtOnce    = 5 * time.Second        // too late to be told ahead
 	sayWithin     = 250 * time.Millisecond // how long an end waits for its words
 )
@@ -33,8 +34,7 @@ const (
 type watcher struct{ notices chan local.Notice }
 
 // Watch implements local's Flow.
-func (a *Agent) Watch(uid uint32) (<-chan local.Notice, func(), error) {
-	who := strconv.FormatUint(uint64(uid), 10)
+func (a *Agent) Watch(who string) (<-chan local.Notice, func(), error) {
 	w := &watcher{notices: make(chan local.Notice, noticesQueued)}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,7 +67,7 @@ func (a *Agent) unwatchLocked(who string, w *watcher) {
 // One whose queue is full is let go: they find everything in the list.
 func (a *Agent) publish(n note, e happening) {
 	who := n.Attempt.User.UID
-	notice := local.Notice{At: e.At, Request: n.ID, Kind: e.Kind, Path: n.Attempt.Subject.Path, By: e.By, Text: e.Text, Until: a.until(n, e)}
+	notice := local.Notice{At: e.At, Request: n.ID, Kind: e.Kind, Path: titleOf(n.Attempt), By: e.By, Text: e.Text, Until: a.until(n, e)}
 	notice.Line = noticeLine(notice, a.now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,6 +78,17 @@ func (a *Agent) publish(n note, e happening) {
 			a.unwatchLocked(who, w)
 		}
 	}
+}
+
+// titleOf is the program of an attempt, or what is asked for in place of one.
+func titleOf(a elevation.Attempt) string {
+	switch {
+	case a.Subject.Path != "":
+		return a.Subject.Path
+	case a.AccessType == elevation.Admin:
+		return "administrator"
+	}
+	return "session"
 }
 
 // until is the moment that matters after a step.
@@ -120,10 +131,17 @@ func noticeLine(n local.Notice, now time.Time) string {
 		"extended":  "more time from " + by + text + until("; it ends at "),
 		"ends_soon": "it ends in " + n.Text + until(", at "),
 		"revoked":   "revoked by " + by + text,
+		"log_off":   "log off and on again: a log-on of that time still has the rights",
 		"ended":     endLine(elevation.EndReason(n.Text)),
 		"expired":   "nobody answered in time",
 		"cancelled": "taken back",
 		"removed":   "closed without an answer",
+		"settled":   "nothing is needed of you any more",
+		"passkey":   "your passkey is wanted" + text,
+		"password":  "your password is wanted, on your desktop",
+		"confirmed": "confirmed by " + by,
+
+		"unconfirmed": "not confirmed" + text,
 	}[n.Kind]
 	said = cmp.Or(said, n.Kind+text)
 	return inert.Clip(inert.Text(path.Base(n.Path)+" ("+elevation.ShortID(string(n.Request))+"): "+said), 400)
@@ -220,10 +238,10 @@ func (w *wait) tell(p *wire.Progress) {
 		return
 	}
 	if p.Code != "" && p.Code != w.said.Code {
-		w.p.Say(intercept.BesideLine(intercept.BesideAddress(w.a.Conn.Console(), p.Code), p.Code))
+		w.p.Say(intercept.BesideLine(w.ask.Tongue, intercept.BesideAddress(w.a.Conn.Console(), p.Code), p.Code))
 	}
 	if p.SeenBy != "" && p.SeenBy != w.said.SeenBy {
-		w.p.Say(inert.Text(p.SeenBy) + " is looking at it.")
+		w.p.Say(w.ask.Tongue.Say("%s is looking at it", inert.Text(p.SeenBy)) + ".")
 	}
 	if votes := votesText(*p); votes != "" && votes != votesText(w.said) {
 		w.p.Say(votes + ".")
@@ -237,11 +255,34 @@ func (w *wait) approved(g elevation.Grant, by wire.Decision) {
 	if w.stage != stageFollow || w.ask.NoWait || !w.ask.AtTerminal || by.Rule || by.By == "" {
 		return
 	}
-	text := "approved by " + inert.Text(by.By)
+	text := w.ask.Tongue.Say("approved by %s", inert.Text(by.By))
 	if by.Text != "" {
 		text += ": " + inert.Clip(inert.Text(by.Text), 300)
 	}
-	w.p.Say(text + "; it may run until " + intercept.ClockTime(endOf(g, w.a.now()), w.a.now()))
+	w.p.Say(text + howLong(w.ask.Tongue, g, w.ask.Attempt.Duration, w.a.now()))
+}
+
+// worthSaying is the longest time that somebody is told of who did not ask for one:
+// hardly a command runs for longer.
+const worthSaying = time.Hour
+
+// howLong says until when something that starts now may go on, "" where that is no
+// news: of one command that has far more time than it needs. asked is how long the
+// person wanted, 0 = they did not say.
+func howLong(t words.Tongue, g elevation.Grant, asked time.Duration, now time.Time) string {
+	end := endOf(g, now)
+	at := t.Clock(end, now)
+	switch {
+	case g.AccessType == elevation.Admin, g.AccessType == elevation.Session && len(g.Subject.Args) == 0:
+		return "" // it is told when it has begun
+	case g.AccessType == elevation.Session:
+		return "; " + t.Say("it is open until %s", at)
+	case g.Subject.HasMark(elevation.MarkShell):
+		return "; " + t.Say("it may run until %s", at)
+	case asked == 0 && end.Sub(now) > worthSaying:
+		return ""
+	}
+	return "; " + t.Say("should it still run at %s, it is ended then", at)
 }
 
 // endOf is when something that starts now must end.
@@ -260,7 +301,8 @@ func (a *Agent) noteRevocation(r elevation.Revocation, reason elevation.EndReaso
 		return nil
 	}
 	if e, ok := a.Ledger.Get(r.Grant); ok && (e.State == grants.Active || e.State == grants.Armed) {
-		text := "revoked by " + cmp.Or(r.By.Name, "an approver")
+		t := a.tongueOf(e.ID)
+		text := t.Say("revoked by %s", cmp.Or(r.By.Name, t.Say("an approver")))
 		if r.Comment != "" {
 			text += ": " + inert.Clip(r.Comment, 300)
 		}
@@ -273,19 +315,25 @@ func (a *Agent) noteRevocation(r elevation.Revocation, reason elevation.EndReaso
 // short anyway needs no warning.
 func (a *Agent) warn(e grants.Entry, now grants.Moment) {
 	left := e.EndBy.Left(now)
-	if left > endsSoon || left < endsAtOnce || e.Total <= endsSoon {
+	last := left <= endsNow && (e.Access == elevation.Admin || e.Access == elevation.Session)
+	if e.Parent != "" || left > endsSoon || left < endsAtOnce || e.Total <= endsSoon && !last || e.Total <= endsNow {
 		return
 	}
+	of := e.EndBy.Wall
+	if last { // told a second time: it is counted down
+		of = of.Add(-endsNow)
+	}
 	a.mu.Lock()
-	told := a.warned[e.ID].Equal(e.EndBy.Wall)
-	a.warned[e.ID] = e.EndBy.Wall
+	told := a.warned[e.ID].Equal(of)
+	a.warned[e.ID] = of
 	a.mu.Unlock()
 	if told {
 		return
 	}
 	in := intercept.Elapsed(left)
 	a.background.Go(func() {
-		a.sayTo(e, "this ends in "+in+", at "+e.EndBy.Wall.Local().Format("15:04:05")+"; more time: assent extend "+elevation.ShortID(string(e.Request))+" --for TIME")
+		t := a.tongueOf(e.ID)
+		a.sayTo(e, t.Say("this ends in %s, at %s; more time: assent extend %s --for TIME", t.Span(left.Round(time.Second)), e.EndBy.Wall.Local().Format("15:04:05"), elevation.ShortID(string(e.Request))))
 	})
 	if err := a.journal.update(e.Request, now.Wall, func(n *note) { n.happened(now.Wall, "ends_soon", "", in) }); err != nil {
 		a.Log.Error("note an end ahead", "grant", e.ID, "error", err)
@@ -295,7 +343,7 @@ func (a *Agent) warn(e grants.Entry, now grants.Moment) {
 // sayOver says at the terminal why the program there ends now.
 func (a *Agent) sayOver(e grants.Entry, now grants.Moment) {
 	if e.State == grants.Active && dueReason(e, now) == elevation.Deadline && e.EndTries == 0 {
-		a.sayInTime(e, "the time is over: this is ended now")
+		a.sayInTime(e, a.tongueOf(e.ID).Say("the time is over: this is ended now"))
 	}
 }
 

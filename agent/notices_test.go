@@ -11,6 +11,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
@@ -49,7 +50,7 @@ func TestEachStepIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stop()
-		others, stopOthers, err := d.Watch(1002)
+		others, stopOthers, err := d.Watch("1002")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,8 +64,7 @@ func TestEachStepIsTold(t *testing.T) {
 		if !p.has("assent: somebody beside you can answer: https://assent.example/#/b/7K2Q-M9XD  (or type 7K2Q-M9XD in the console)") {
 			t.Errorf("said %q", p.said)
 		}
-		if line := p.lines[len(p.lines)-1]; line.Code != "7K2Q-M9XD" || line.Beside != "https://assent.example/#/b/7K2Q-M9XD" ||
-			!strings.Contains(line.Line(time.Now(), 0), ", code 7K2Q-M9XD") || !strings.Contains(line.Line(time.Now(), 50), "7K2Q-M9XD") {
+		if line := p.lines[len(p.lines)-1]; line.Beside != "https://assent.example/#/b/7K2Q-M9XD" || strings.Contains(line.Line(time.Now(), 0), "7K2Q-M9XD") {
 			t.Errorf("the waiting line: %+v", line)
 		}
 		if it := d.list(alice); it.Code != "7K2Q-M9XD" || !strings.HasSuffix(it.Beside, "/#/b/7K2Q-M9XD") {
@@ -90,7 +90,7 @@ func TestEachStepIsTold(t *testing.T) {
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		if !p.has("approved by bo: ok for today; it may run until ") {
+		if !p.has("approved by bo: ok for today; should it still run at ") {
 			t.Errorf("said %q", p.said)
 		}
 		if it := d.list(alice); it.Code != "" {
@@ -169,7 +169,7 @@ func TestTheEndIsToldAhead(t *testing.T) {
 		for range 3 {
 			d.look(ctx)
 		}
-		if s := said(); !strings.HasPrefix(s, "this ends in 5m, at ") || !strings.Contains(s, "assent extend "+elevation.ShortID(string(g.Request))) {
+		if s := said(); !strings.HasPrefix(s, "this ends in 5 min, at ") || !strings.Contains(s, "assent extend "+elevation.ShortID(string(g.Request))) {
 			t.Errorf("five minutes before the end: %q", s)
 		}
 		if s := said(); s != "" {
@@ -190,6 +190,43 @@ func TestTheEndIsToldAhead(t *testing.T) {
 		d.look(ctx)
 		if s := said(); s != "" {
 			t.Errorf("of five minutes: %q", s)
+		}
+		d.Close()
+	})
+}
+
+// TestToldInTheirLanguage: as they asked, and once that is forgotten as the policy
+// says; nobody's language is kept for ever.
+func TestToldInTheirLanguage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, t.TempDir())
+		g, said := d.used(30 * time.Minute)
+		if got, known := d.lent.tongues.of[g.ID]; !known || got != "" {
+			t.Errorf("who asked is spoken with in %q, %v", got, known)
+		}
+		d.lent.tongues.speaks(g.ID, words.German)
+		time.Sleep(25 * time.Minute)
+		d.look(t.Context())
+		if s := said(); !strings.HasPrefix(s, "das endet in 5 Min., um ") {
+			t.Errorf("ahead: %q", s)
+		}
+		d.lent.tongues.forget(g.ID)
+		if got := d.tongueOf(g.ID); got != words.English {
+			t.Errorf("without a policy: %q", got)
+		}
+		d.policy.mu.Lock()
+		d.policy.is.Words.Language = "de"
+		d.policy.mu.Unlock()
+		time.Sleep(5*time.Minute + time.Second)
+		d.look(t.Context())
+		if s := said(); s != "die Zeit ist um: das wird jetzt beendet" {
+			t.Errorf("by the policy: %q", s)
+		}
+		for n := range 2 * maxTongues {
+			d.lent.tongues.speaks(elevation.GrantID(fmt.Sprint(n)), words.German)
+		}
+		if n := len(d.lent.tongues.of); n > maxTongues {
+			t.Errorf("%d are kept", n)
 		}
 		d.Close()
 	})
@@ -244,7 +281,7 @@ func TestWatchingIsBounded(t *testing.T) {
 	if _, _, err := d.Watch(alice); !errors.Is(err, local.ErrBusy) {
 		t.Errorf("one more: %v", err)
 	}
-	if _, stop, err := d.Watch(1002); err != nil {
+	if _, stop, err := d.Watch("1002"); err != nil {
 		t.Errorf("another user: %v", err)
 	} else {
 		stop()
@@ -277,10 +314,37 @@ func TestNoticesAreInert(t *testing.T) {
 	if line := noticeLine(n, time.Now()); strings.ContainsAny(line, "\x1b\a\n") || !strings.Contains(line, "denied by ") {
 		t.Errorf("%q", line)
 	}
-	for _, kind := range []string{"asked", "queued", "seen", "votes", "question", "answer", "approved", "denied", "started", "extended", "ends_soon", "revoked",
+	for _, kind := range []string{"asked", "queued", "seen", "votes", "question", "answer", "approved", "denied", "started", "extended", "ends_soon", "log_off", "revoked",
 		"ended", "expired", "cancelled", "removed", "refused", "something new"} {
 		if line := noticeLine(local.Notice{Kind: kind, Path: "/usr/bin/id", By: "bo", Text: "5m", Until: time.Now()}, time.Now()); !strings.HasPrefix(line, "id (") || strings.HasSuffix(line, ": ") {
 			t.Errorf("%s: %q", kind, line)
 		}
+	}
+}
+
+// TestSaysHowLongOnlyWhereItMatters: a person who waited for id does not read of
+// eight hours, and one who is given a shell or little time does.
+func TestSaysHowLongOnlyWhereItMatters(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.Local)
+	shell := elevation.Subject{Path: "/usr/bin/bash", Marks: []string{elevation.MarkShell}}
+	for name, row := range map[string]struct {
+		g     elevation.Grant
+		asked time.Duration
+		want  string
+	}{
+		"a command":                 {g: elevation.Grant{AccessType: elevation.Run, Duration: 8 * time.Hour}},
+		"a command with its time":   {g: elevation.Grant{AccessType: elevation.Run, Duration: 8 * time.Hour}, asked: 8 * time.Hour, want: "; should it still run at 17:00, it is ended then"},
+		"a command with little":     {g: elevation.Grant{AccessType: elevation.Run, Duration: 10 * time.Minute}, want: "; should it still run at 09:10, it is ended then"},
+		"a shell":                   {g: elevation.Grant{AccessType: elevation.Run, Duration: 8 * time.Hour, Subject: shell}, want: "; it may run until 17:00"},
+		"a session":                 {g: elevation.Grant{AccessType: elevation.Session, Duration: 2 * time.Hour}, want: ""},
+		"a session for a job":       {g: elevation.Grant{AccessType: elevation.Session, Duration: 2 * time.Hour, Subject: elevation.Subject{Args: []string{"make"}}}, want: "; it is open until 11:00"},
+		"an administrator's time":   {g: elevation.Grant{AccessType: elevation.Admin, Duration: 30 * time.Minute}, want: ""},
+		"an end that comes earlier": {g: elevation.Grant{AccessType: elevation.Run, Duration: 8 * time.Hour, NotAfter: now.Add(time.Minute)}, want: "; should it still run at 09:01, it is ended then"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := howLong(words.English, row.g, row.asked, now); got != row.want {
+				t.Errorf("%q, want %q", got, row.want)
+			}
+		})
 	}
 }

@@ -1,16 +1,15 @@
 package agent
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
+	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
-	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/agent/keep"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 	"github.com/assent-epm/assent/shared/wire"
@@ -27,30 +26,15 @@ type policyState struct {
 	mu   sync.Mutex // guards the fields below
 	is   elevation.Policy
 	mask intercept.Patterns
-}
-
-// storedPolicy is the form of the file. Sum is the SHA-256 of Body.
-type storedPolicy struct {
-	Sum  []byte `cbor:"sum"`
-	Body []byte `cbor:"body"`
+	// paused is when the pause of the policy ends, by every clock.
+	paused grants.Deadline
 }
 
 // ReadPolicy reads the policy that an agent keeps in its data folder; fs.ErrNotExist
 // when it never got one.
 func ReadPolicy(data string) (elevation.Policy, error) {
 	var p elevation.Policy
-	raw, err := os.ReadFile(filepath.Join(data, policyFile))
-	if err != nil {
-		return p, fmt.Errorf("read the policy: %w", err)
-	}
-	var s storedPolicy
-	if err := sign.Decode(raw, &s); err != nil {
-		return p, fmt.Errorf("read the policy: %w", err)
-	}
-	if sum := sha256.Sum256(s.Body); string(sum[:]) != string(s.Sum) {
-		return p, errors.New("read the policy: the file is damaged")
-	}
-	if err := sign.Decode(s.Body, &p); err != nil {
+	if err := keep.Read(filepath.Join(data, policyFile), &p); err != nil {
 		return elevation.Policy{}, fmt.Errorf("read the policy: %w", err)
 	}
 	return p, nil
@@ -67,20 +51,20 @@ func (a *Agent) loadPolicy() error {
 		return err
 	}
 	if p.Cluster == a.Cluster && p.Endpoint == a.Endpoint { // else this machine was enrolled anew
-		a.obey(p)
+		a.obey(p, a.keptPause(p))
 	}
 	return nil
 }
 
-// obey puts a policy into force.
-func (a *Agent) obey(p elevation.Policy) {
+// obey puts a policy into force; paused is when its pause ends.
+func (a *Agent) obey(p elevation.Policy, paused grants.Deadline) {
 	mask, bad := intercept.CompilePatterns(p.Mask)
 	for _, err := range bad {
 		a.Log.Error("a part of the policy can not be obeyed", "policy", p.Name, "version", p.Version, "error", err)
 	}
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
-	a.policy.is, a.policy.mask = p, mask
+	a.policy.is, a.policy.mask, a.policy.paused = p, mask, paused
 }
 
 // adoptPolicy verifies, keeps and obeys a policy. One that does not verify is
@@ -100,28 +84,31 @@ func (a *Agent) adoptPolicy(m wire.Signed) error {
 		a.Log.Warn("an older policy is not taken", "version", p.Version, "has", was.Version)
 		return nil
 	}
-	body, err := sign.Encode(p)
-	if err != nil {
+	if err := a.keepPause(p, a.pauseEnd(p)); err != nil { // before the policy: a restart between both does not begin it anew
 		return fmt.Errorf("keep the policy: %w", err)
 	}
-	sum := sha256.Sum256(body)
-	raw, err := sign.Encode(storedPolicy{Sum: sum[:], Body: body})
-	if err != nil {
+	if err := keep.Write(filepath.Join(a.Data, policyFile), p); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
-	if err := durable.Replace(filepath.Join(a.Data, policyFile), raw); err != nil {
-		return fmt.Errorf("keep the policy: %w", err)
+	a.obey(p, a.pauseEnd(p))
+	a.OnPolicy()
+	if p.BreakGlass != was.BreakGlass {
+		a.rightsAgain() // what of them is fixed is another thing now
 	}
-	a.obey(p)
-	a.Log.Info("a new policy is obeyed", "policy", p.Name, "version", p.Version, "mode", p.Mode)
+	a.Log.Info("a new policy is obeyed", "policy", p.Name, "version", p.Version, "mode", ModeText(p, a.now()))
 	return nil
 }
 
-// Policy is the policy in force; version 0 when there is none.
+// Policy is the policy in force as it was signed; version 0 when there is none.
 func (a *Agent) Policy() elevation.Policy {
+	p, _ := a.policyAndPause()
+	return p
+}
+
+func (a *Agent) policyAndPause() (elevation.Policy, grants.Deadline) {
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
-	return a.policy.is
+	return a.policy.is, a.policy.paused
 }
 
 // Masks are the policy's patterns of secrets in arguments.
@@ -130,6 +117,9 @@ func (a *Agent) Masks() intercept.Patterns {
 	defer a.policy.mu.Unlock()
 	return a.policy.mask
 }
+
+// Words are the company's own words.
+func (a *Agent) Words() elevation.Words { return a.Policy().Words }
 
 // policyNeed adds what the policy says to what a person is asked for: reasons to
 // choose from where the controller names none, and how long one must be.
@@ -142,13 +132,4 @@ func (a *Agent) policyNeed(n wire.Need) wire.Need {
 		n.ReasonMin = max(n.ReasonMin, p.ReasonMin)
 	}
 	return n
-}
-
-// ModeText says the mode of a policy, and what this agent makes of it.
-func ModeText(p elevation.Policy) string {
-	switch p.Mode {
-	case elevation.ModeObserve, elevation.ModeOff:
-		return string(p.Mode) + " (kept; this version of the agent asks in every mode)"
-	}
-	return string(elevation.ModeAsk)
 }

@@ -56,7 +56,7 @@ func TestPolicyIsKeptAndObeyed(t *testing.T) {
 	if got := (intercept.Masking{More: d.Masks()}).Args([]string{"EMP-77"})[0]; got != elevation.Masked {
 		t.Errorf("a secret is shown as %s", got)
 	}
-	if st := d.Status(alice); !strings.HasPrefix(st.Mode, "observe (") || !strings.Contains(st.Policy, "laptops, version 3") {
+	if st := d.Status(alice); st.Mode != "observe" || !strings.Contains(st.Policy, "laptops, version 3") {
 		t.Errorf("%+v", st)
 	}
 	need := d.policyNeed(wire.Need{ReasonMin: 8})
@@ -132,7 +132,7 @@ func TestResubmitAndRemove(t *testing.T) {
 	}
 	d.answer(wire.TDecision, wire.Decision{Request: id, Verdict: elevation.Denied, By: "bo"})
 	<-done
-	if _, err := d.Resubmit(1002, id, ""); !errors.Is(err, local.ErrNotFound) {
+	if _, err := d.Resubmit("1002", id, ""); !errors.Is(err, local.ErrNotFound) {
 		t.Errorf("somebody else's: %v", err)
 	}
 	accepted := make(chan wire.Resubmit, 1)
@@ -163,5 +163,54 @@ func TestResubmitAndRemove(t *testing.T) {
 	d.answer(wire.TDecision, d.grantFor(again, attempt(), func(g *elevation.Grant) { g.RequestDigest = nil })) // written anew by the controller
 	if permit, ok := d.claimWaiting(attempt()); !ok || permit.Grant.Request != again {
 		t.Error("its approval is not used by the same command")
+	}
+}
+
+// Another break-glass group changes which standing rights can be taken: they are
+// told again.
+func TestAnotherBreakGlassGroupTellsTheRights(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	for i, row := range []struct {
+		group string
+		again bool
+	}{{"", false}, {"rescue", true}, {"rescue", false}, {"sudo", true}, {"", true}} {
+		p := policy(uint64(i + 1))
+		p.BreakGlass = row.group
+		d.send(p)
+		again := false
+		select {
+		case <-d.rightsDue:
+			again = true
+		default:
+		}
+		if again != row.again {
+			t.Errorf("policy %d with %q: told again: %v", i+1, row.group, again)
+		}
+	}
+}
+
+// Authorization rights of a policy are kept with it, told of at once and only when it
+// counts, and are gone with the next one that names none.
+func TestAuthorizationRightsOfAPolicy(t *testing.T) {
+	dir := t.TempDir()
+	d := newDesk(t, dir)
+	told := 0
+	d.OnPolicy = func() { told++ }
+	p := policy(2)
+	p.Rights = map[string]elevation.RightLevel{"system.preferences.network": elevation.RightUser}
+	d.send(p)
+	foreign := p
+	foreign.Version, foreign.Endpoint = 9, "ep_2"
+	d.send(foreign)
+	d.send(policy(1))
+	if got := d.Policy().Rights; told != 1 || len(got) != 1 || got["system.preferences.network"] != elevation.RightUser {
+		t.Errorf("told %d times: %v", told, got)
+	}
+	if kept, err := ReadPolicy(dir); err != nil || len(kept.Rights) != 1 {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	d.send(policy(3))
+	if got := d.Policy().Rights; told != 2 || len(got) != 0 {
+		t.Errorf("told %d times: %v", told, got)
 	}
 }

@@ -190,8 +190,11 @@ func (w *wait) endQuestion() {
 }
 
 // Answer replies to the open questions about a request of the user's.
-func (a *Agent) Answer(uid uint32, id elevation.RequestID, text string) error {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) Answer(user string, id elevation.RequestID, text string) error {
+	if d := a.draftOf(user, id); d != nil {
+		return a.giveReason(d, text)
+	}
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return err
 	}

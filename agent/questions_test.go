@@ -16,7 +16,10 @@ import (
 	"github.com/assent-epm/assent/shared/wire"
 )
 
-const alice = 1001
+const (
+	alice    = "1001"
+	aliceUID = 1001
+)
 
 // queued makes a request wait and returns its id. ask is filled as for somebody
 // at a terminal.
@@ -69,9 +72,9 @@ func TestQuestionAtTheTerminal(t *testing.T) {
 }
 
 // list is the newest request in a user's list.
-func (d *desk) list(uid uint32) local.Item {
+func (d *desk) list(user string) local.Item {
 	d.t.Helper()
-	items := d.List(uid)
+	items := d.List(user)
 	if len(items) == 0 {
 		return local.Item{}
 	}
@@ -95,16 +98,16 @@ func TestQuestionIsKeptAndAnsweredLater(t *testing.T) {
 			t.Fatalf("after a restart: %+v", it)
 		}
 		for name, c := range map[string]struct {
-			uid  uint32
+			user string
 			text string
 			want error
 		}{
-			"somebody else's": {1002, "because", local.ErrNotFound},
+			"somebody else's": {"1002", "because", local.ErrNotFound},
 			"empty":           {alice, "  ", local.ErrInvalid},
 			"no text":         {alice, "a\xff", local.ErrInvalid},
 			"too long":        {alice, strings.Repeat("x", elevation.MaxComment+1), local.ErrInvalid},
 		} {
-			if err := d.Answer(c.uid, id, c.text); !errors.Is(err, c.want) {
+			if err := d.Answer(c.user, id, c.text); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

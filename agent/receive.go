@@ -7,11 +7,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/sign"
@@ -29,6 +29,7 @@ var (
 // it come again. A grant that is refused is stored as refused and not asked for
 // again: only a failing disk is an error.
 func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
+	a.mute.Store(false)
 	switch f.Type {
 	case wire.TDecision:
 		return receive(f, a.decided)
@@ -55,7 +56,19 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 		return receive(f, func(m wire.Signed) error { return a.amended(ctx, m) })
 	case wire.TPolicy:
 		return receive(f, a.adoptPolicy)
-	case wire.TBundle, wire.TKeySet:
+	case wire.TOrder:
+		return receive(f, func(m wire.Signed) error { return a.order(ctx, m) })
+	case wire.TBundle:
+		return receive(f, a.takeBundle)
+	case wire.TSecret:
+		return receive(f, a.takeSecret)
+	case wire.TConfirming:
+		return receive(f, a.keys.told)
+	case wire.TPortal:
+		return receive(f, a.portals.told)
+	case wire.TConfirmed:
+		return receive(f, a.shownPasskey)
+	case wire.TKeySet:
 		a.Log.Info("a message of a later protocol is acknowledged and not acted on", "type", f.Type)
 		return nil
 	}
@@ -161,11 +174,11 @@ func (a *Agent) refuse(g elevation.Grant, m wire.Decision, why error) error {
 // store puts a verified grant into the ledger and reports its delivery.
 func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 	now := a.Clock()
-	uid, err := uidOf(g)
+	uid, sid, err := privilege.Owner(g.User.UID)
 	if err != nil {
-		return a.refuse(g, m, err)
+		return a.refuse(g, m, noUser(err))
 	}
-	e := grants.Entry{ID: g.ID, Request: g.Request, UID: uid, UserName: g.User.Name, Grant: m.Grant, State: grants.Held,
+	e := grants.Entry{ID: g.ID, Request: g.Request, UID: uid, SID: sid, UserName: g.User.Name, Grant: m.Grant, State: grants.Held,
 		Received: now, UseBy: now.After(g.ValidFor).NotAfter(g.NotAfter), Opens: g.NotBefore, Total: g.Duration}
 	if wait := g.NotBefore.Sub(now.Wall); !g.NotBefore.IsZero() && wait > 0 {
 		e.UseBy = now.After(wait + g.ValidFor).NotAfter(g.NotAfter)
@@ -186,27 +199,40 @@ func (a *Agent) store(g elevation.Grant, m wire.Decision) error {
 		return a.reportEnd(e, "withdrawn before it was used")
 	}
 	a.forgetProgress(g.Request)
-	a.tell(g.Request, func(h *holder) { h.grant, h.answer = g.ID, m })
-	a.ledgerChanged()
-	approved := func(n *note) {
-		n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
-		n.happened(now.Wall, "approved", m.By, m.Text)
+	held, _ := a.heldAttempt(g.Request) // while it is: who is woken lets go
+	wake := func() {
+		a.tell(g.Request, func(h *holder) { h.grant, h.answer = g.ID, m })
+		a.ledgerChanged()
 	}
-	if known {
-		return a.journal.update(g.Request, now.Wall, approved)
+	if a.wantsConfirm(g) != elevation.ConfirmNone { // its person is asked at once, and looks it up
+		err := a.noteApproval(g, m, held.Mechanism, now.Wall)
+		wake()
+		return err
 	}
-	// Answered at once, or not asked for from here.
-	n = note{ID: g.Request, At: now.Wall, Attempt: elevation.Attempt{AccessType: g.AccessType, User: g.User, Subject: g.Subject}}
-	approved(&n)
-	return a.journal.put(n, now.Wall)
+	wake()
+	return a.noteApproval(g, m, held.Mechanism, now.Wall)
 }
 
-func uidOf(g elevation.Grant) (uint32, error) {
-	uid, err := strconv.ParseUint(g.User.UID, 10, 32)
-	if err != nil || uid == 1<<32-1 {
-		return 0, fmt.Errorf("%w: it is for no user of this machine", errGrant)
+// noteApproval has a grant in the story of its request.
+func (a *Agent) noteApproval(g elevation.Grant, m wire.Decision, mechanism string, now time.Time) error {
+	approved := func(n *note) {
+		n.Accepted, n.Phase, n.Grant, n.By, n.Text = true, phaseApproved, g.ID, m.By, m.Text
+		n.happened(now, "approved", m.By, m.Text)
 	}
-	return uint32(uid), nil
+	if _, known := a.journal.get(g.Request); known {
+		return a.journal.update(g.Request, now, approved)
+	}
+	// Answered at once, or not asked for from here.
+	n := note{ID: g.Request, At: now, Attempt: elevation.Attempt{AccessType: g.AccessType, Mechanism: mechanism, User: g.User, Subject: g.Subject}}
+	approved(&n)
+	return a.journal.put(n, now)
+}
+
+func noUser(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: it is for no user of this machine: %w", errGrant, err)
 }
 
 // openGrant verifies the signature and everything that does not depend on a
@@ -225,10 +251,10 @@ func (a *Agent) openGrant(raw []byte) (elevation.Grant, error) {
 		return elevation.Grant{}, fmt.Errorf("%w: its ids are not valid", errGrant)
 	}
 	bad := func(what string) (elevation.Grant, error) { return g, fmt.Errorf("%w: %s", errGrant, what) }
-	now, limit := a.now(), elevation.DefaultTimes().RunCap
+	now, limit := a.now(), elevation.DefaultTimes().Longest(g.AccessType)
 	switch {
-	case g.AccessType != elevation.Run:
-		return g, fmt.Errorf("%w: this agent can not give access of type %q, only run single programs", errNotHere, inert.Text(string(g.AccessType)))
+	case g.AccessType != elevation.Run && g.AccessType != elevation.Session && g.AccessType != elevation.Admin:
+		return g, fmt.Errorf("%w: this agent can not give access of type %q, only run single programs, open sessions and make administrators for a while", errNotHere, inert.Text(string(g.AccessType)))
 	case g.Uses != 1 || len(g.Nonce) < 16:
 		return bad("its uses or its nonce are not served")
 	case g.Duration <= 0 || g.Duration > limit || g.ValidFor <= 0 || g.ValidFor > 24*time.Hour:
@@ -280,19 +306,18 @@ func (a *Agent) fits(g elevation.Grant, id elevation.RequestID) error {
 
 // known checks that a grant's user is a user of this machine, by both names.
 func (a *Agent) known(g elevation.Grant) error {
-	uid, err := uidOf(g)
-	if err != nil {
-		return err
+	if _, _, err := privilege.Owner(g.User.UID); err != nil {
+		return noUser(err)
 	}
-	account, err := a.Lookup(uid)
+	account, err := a.Lookup(g.User.UID)
 	switch {
 	case errors.Is(err, intercept.ErrNoUser):
-		return fmt.Errorf("%w: there is no user %s with the number %d here", errNotHere, inert.Text(g.User.Name), uid)
+		return fmt.Errorf("%w: there is no user %s with the number %s here", errNotHere, inert.Text(g.User.Name), inert.Text(g.User.UID))
 	case err != nil:
-		return fmt.Errorf("%w: the user %d can not be looked up: %w", errNotHere, uid, err)
-	case account.Name != g.User.Name || account.UID != uid:
-		return fmt.Errorf("%w: the user with the number %d is %s here, not %s", errNotHere, uid, inert.Text(account.Name), inert.Text(g.User.Name))
-	case len(g.Subject.ArgsDigest) == 0:
+		return fmt.Errorf("%w: the user %s can not be looked up: %w", errNotHere, inert.Text(g.User.UID), err)
+	case account.Name != g.User.Name || account.User() != g.User.UID:
+		return fmt.Errorf("%w: the user with the number %s is %s here, not %s", errNotHere, g.User.UID, inert.Text(account.Name), inert.Text(g.User.Name))
+	case len(g.Subject.ArgsDigest) == 0 && g.AccessType == elevation.Run:
 		return fmt.Errorf("%w: it says nothing about arguments", errGrant)
 	}
 	return nil
@@ -311,6 +336,11 @@ func matches(g elevation.Grant, attempt elevation.Attempt) error {
 
 // closed ends a request that got no decision.
 func (a *Agent) closed(m wire.Closed) error {
+	if n, ok := a.journal.get(m.Request); ok {
+		if e, granted := a.Ledger.Get(n.Grant); granted && e.Offline != "" {
+			return nil // a code answered it here, before the controller could say so
+		}
+	}
 	final := map[wire.CloseReason]error{
 		wire.ClosedCancelled:   intercept.ErrCancelled,
 		wire.ClosedExpired:     intercept.ErrExpired,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,18 +21,24 @@ import (
 const checkInTime = 15 * time.Second
 
 // Status says how the agent is and what the user has.
-func (a *Agent) Status(uid uint32) local.Status {
+func (a *Agent) Status(user string) local.Status {
 	s := a.About()
 	s.Connected = a.Conn.Connected()
-	s.Containment = string(a.Trees.Kind())
+	s.Containment, s.Skew = string(a.Trees.Kind()), a.Conn.Skew()
 	s.Locked = a.lockedBy()
-	if p := a.Policy(); p.Version > 0 {
-		s.Mode, s.Policy = ModeText(p), fmt.Sprintf("%s, version %d", p.Name, p.Version)
+	p := a.inForce()
+	s.Mode = ModeText(p, a.now())
+	if p.Version > 0 {
+		s.Policy = fmt.Sprintf("%s, version %d", p.Name, p.Version)
 	}
+	if p.Paused != nil {
+		s.PausedUntil, s.PausedBy, s.PausedWhy = p.Paused.Until, p.Paused.By, p.Paused.Reason
+	}
+	s.Budget = a.budgetStatus(user)
 	a.mu.Lock()
 	s.Since = a.since
 	a.mu.Unlock()
-	for _, n := range a.notesOf(uid) {
+	for _, n := range a.notesOf(user) {
 		if n.Phase == phaseWaiting {
 			s.Waiting++
 			if n.asked() >= 0 {
@@ -47,15 +52,14 @@ func (a *Agent) Status(uid uint32) local.Status {
 	return s
 }
 
-func (a *Agent) notesOf(uid uint32) []note {
-	who := strconv.FormatUint(uint64(uid), 10)
-	return a.journal.list(func(n note) bool { return n.Attempt.User.UID == who })
+func (a *Agent) notesOf(user string) []note {
+	return a.journal.list(func(n note) bool { return n.Attempt.User.UID == user })
 }
 
 // List returns the requests of a user, newest first.
-func (a *Agent) List(uid uint32) []local.Item {
-	var items []local.Item
-	for _, n := range a.notesOf(uid) {
+func (a *Agent) List(user string) []local.Item {
+	items := a.draftItems(user)
+	for _, n := range a.notesOf(user) {
 		if !n.Removed {
 			items = append(items, a.item(n))
 		}
@@ -64,21 +68,27 @@ func (a *Agent) List(uid uint32) []local.Item {
 }
 
 // View returns one request; those of others are [local.ErrNotFound].
-func (a *Agent) View(uid uint32, id elevation.RequestID) (local.Item, error) {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) View(user string, id elevation.RequestID) (local.Item, error) {
+	if d := a.draftOf(user, id); d != nil {
+		it := d.item()
+		it.Wants = d.wants(a.Words())
+		return it, nil
+	}
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return local.Item{}, err
 	}
 	it := a.item(n)
+	it.Wants = a.typed.wants(n.Attempt.User.UID, id, a.Words())
 	for _, e := range n.Events {
 		it.Timeline = append(it.Timeline, local.Event{At: e.At, Kind: e.Kind, By: e.By, Text: e.Text})
 	}
 	return it, nil
 }
 
-func (a *Agent) noteOf(uid uint32, id elevation.RequestID) (note, error) {
+func (a *Agent) noteOf(user string, id elevation.RequestID) (note, error) {
 	n, ok := a.journal.get(id)
-	if !ok || n.Attempt.User.UID != strconv.FormatUint(uint64(uid), 10) {
+	if !ok || n.Attempt.User.UID != user {
 		return note{}, local.ErrNotFound
 	}
 	return n, nil
@@ -86,8 +96,11 @@ func (a *Agent) noteOf(uid uint32, id elevation.RequestID) (note, error) {
 
 // Cancel takes back a request that waits, or a grant that was not used. What
 // runs is checked in instead: [local.ErrConflict].
-func (a *Agent) Cancel(uid uint32, id elevation.RequestID) error {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) Cancel(user string, id elevation.RequestID) error {
+	if d := a.draftOf(user, id); d != nil {
+		return a.dropDraft(d)
+	}
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return err
 	}
@@ -105,8 +118,8 @@ func (a *Agent) Cancel(uid uint32, id elevation.RequestID) error {
 }
 
 // CheckIn ends what a user has in use before its time.
-func (a *Agent) CheckIn(uid uint32, id elevation.RequestID) error {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) CheckIn(user string, id elevation.RequestID) error {
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return err
 	}
@@ -121,8 +134,8 @@ func (a *Agent) CheckIn(uid uint32, id elevation.RequestID) error {
 
 // Resubmit asks again for what was denied, revoked or not used in time, without
 // anybody waiting: the same command typed again uses the approval.
-func (a *Agent) Resubmit(uid uint32, id elevation.RequestID, reason string) (elevation.RequestID, error) {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) Resubmit(user string, id elevation.RequestID, reason string) (elevation.RequestID, error) {
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return "", err
 	}
@@ -155,8 +168,8 @@ func (a *Agent) Resubmit(uid uint32, id elevation.RequestID, reason string) (ele
 }
 
 // Remove takes what is over off the user's lists, here and at the controller.
-func (a *Agent) Remove(uid uint32, id elevation.RequestID) error {
-	n, err := a.noteOf(uid, id)
+func (a *Agent) Remove(user string, id elevation.RequestID) error {
+	n, err := a.noteOf(user, id)
 	if err != nil {
 		return err
 	}
@@ -177,12 +190,13 @@ func (a *Agent) over(n note) bool {
 
 func (a *Agent) item(n note) local.Item {
 	s := n.Attempt.Subject
-	it := local.Item{ID: n.ID, State: string(a.state(n)), Path: s.Path, Args: s.Args, RunAs: s.RunAs, Cwd: s.Cwd,
+	it := local.Item{ID: n.ID, State: string(a.state(n)), Access: string(n.Attempt.AccessType), Path: s.Path, Args: s.Args, RunAs: s.RunAs, Cwd: s.Cwd,
 		Mechanism: n.Attempt.Mechanism, Justification: n.Justification, Ticket: n.Ticket, At: n.At, ChangedAt: n.ChangedAt,
 		By: n.By, Text: n.Text, Grant: n.Grant, Extends: n.Extends, Previous: n.Previous}
 	if n.open() && a.Conn.Connected() {
 		progress := a.progressOf(n.ID)
 		it.Code, it.SeenBy = progress.Code, progress.SeenBy
+		it.Position, it.Usual = progress.Position, progress.UsualWait
 		it.Beside = intercept.BesideAddress(a.Conn.Console(), it.Code)
 	}
 	if i := n.asked(); i >= 0 && n.open() {
@@ -193,6 +207,7 @@ func (a *Agent) item(n note) local.Item {
 		switch e.State {
 		case grants.Held:
 			it.Until, it.From = e.UseBy.Wall, e.Opens
+			it.Confirm = a.unconfirmed(e)
 		case grants.Armed, grants.Active:
 			it.Until = e.EndBy.Wall
 		}

@@ -47,6 +47,10 @@ func (s signer) SignRevocation(r elevation.Revocation) ([]byte, error) {
 func (s signer) SignAmendment(a elevation.Amendment) ([]byte, error) {
 	return s.Sign("assent/amend/v1", a)
 }
+
+func (s signer) SignConfirmation(a elevation.Confirmation) ([]byte, error) {
+	return s.Sign("assent/amend/v1", a)
+}
 func (s signer) Epoch() uint64 { return 1 }
 
 const flowRules = `rules:

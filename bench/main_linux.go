@@ -58,10 +58,10 @@ func run(args []string) error {
 		}
 		return beAgents(ctx, args[1], args[2], args[3], count)
 	}
-	parts := map[string]func(context.Context, *table) error{"machines": machines, "doors": doors, "start": startUp, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
+	parts := map[string]func(context.Context, *table) error{"machines": machines, "doors": doors, "start": startUp, "screens": screens, "lists": scaled((*scale).lists), "search": scaled((*scale).search),
 		"decisions": scaled((*scale).decisions), "idle": scaled((*scale).idle),
 		"rules": scaled((*scale).rules), "replay": scaled((*scale).replay)}
-	order := []string{"lists", "search", "rules", "replay", "decisions", "idle", "doors", "start", "machines"}
+	order := []string{"lists", "search", "rules", "replay", "decisions", "idle", "doors", "start", "screens", "machines"}
 	if len(args) > 0 {
 		order = args
 	}
@@ -148,6 +148,8 @@ func machines(ctx context.Context, t *table) error {
 		{"sudo of a user who has rights", s.sudo},
 		{"assent run by rule", s.assentRun},
 		{"plain exec", s.plainExec},
+		{"idle agent", s.idleAgent},
+		{"without the controller", s.withoutController}, // the last: it ends and starts it
 	})
 }
 

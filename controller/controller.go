@@ -10,16 +10,15 @@ package controller
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,6 +34,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/console"
+	"github.com/assent-epm/assent/controller/demo"
 	"github.com/assent-epm/assent/controller/directory"
 	"github.com/assent-epm/assent/controller/egress"
 	"github.com/assent-epm/assent/controller/gateway"
@@ -60,20 +60,28 @@ const stopWithin = 8 * time.Second
 
 // Config says where the controller lives and listens.
 type Config struct {
-	Data         string // folder, made with mode 0700
-	Listen       string // console and REST; plain HTTP only on loopback
-	AgentListen  string // agents, TLS 1.3
-	PublicURL    string // of the console, "" = derived from Listen
-	TLSCert      string // files; with both, Listen speaks TLS
-	TLSKey       string
-	NotifyAllow  []string  // networks that may be called although they are not public
-	TrustedProxy []string  // networks of proxies in front of the console, whose X-Forwarded-For is believed
-	Out          io.Writer // the lines with addresses; nil discards
-	Log          *slog.Logger
-	Now          func() time.Time // nil = time.Now
+	Data          string // folder, made with mode 0700
+	Listen        string // console and REST; plain HTTP only on loopback
+	AgentListen   string // agents, TLS 1.3; OnePort = at the address of the console, which then needs TLS
+	PublicURL     string // of the console, "" = derived from Listen
+	TLSCert       string // files; with both, Listen speaks TLS
+	TLSKey        string
+	ACME          string       // name for which Listen gets its certificate by ACME, see acme.go
+	ACMEDirectory string       // of the authority, "" = the public one
+	ACMEClient    *http.Client // calls the authority; nil = the default, and then only over TLS
+	NotifyAllow   []string     // networks that may be called although they are not public
+	TrustedProxy  []string     // networks of proxies in front of the console, whose X-Forwarded-For is believed
+	Out           io.Writer    // the lines with addresses; nil discards
+	Log           *slog.Logger
+	Now           func() time.Time // nil = time.Now
 
+	// Demo gives new data a past to look at, see package demo; everything listens
+	// on loopback then.
+	Demo bool
 	// EventWrite is how long a reader of events may take for what is sent, 0 = the default.
 	EventWrite time.Duration
+	// Calls is how often one token may call in a second, 0 = 50.
+	Calls float64
 	// Tune changes the gateway's times and limits, for tests; may be nil.
 	Tune func(*gateway.Config)
 	// FailPoint is for tests of crashes, see [store.Config].
@@ -100,8 +108,11 @@ type Controller struct {
 	agents    net.Listener
 	webServer *http.Server
 	agServer  *http.Server
+	onePort   *onePort // nil = each door has its address
 	public    string
 
+	clock  *demo.Clock // of a demonstration, else nil
+	doors  *demo.Doors // as clock
 	ready  atomic.Bool
 	closed sync.Once
 	err    error // of the one Close
@@ -121,6 +132,10 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 		cfg.Out = io.Discard
 	}
 	c := &Controller{cfg: cfg}
+	if cfg.Demo {
+		c.clock = demo.NewClock()
+		c.cfg.Now = c.clock.Now
+	}
 	if err := c.open(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -140,10 +155,13 @@ func (c *Controller) open(ctx context.Context) error {
 	if c.lock, err = lockData(cfg.Data); err != nil {
 		return err
 	}
+	if _, err := os.Stat(databasePath(cfg.Data)); cfg.Demo && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("a demonstration needs new data, and %s has some: give another folder or none", cfg.Data)
+	}
 	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.Now); err != nil {
 		return fmt.Errorf("open keys: %w", err)
 	}
-	if c.store, err = store.Open(ctx, store.Config{Path: databasePath(cfg.Data), Log: cfg.Log, Fail: cfg.FailPoint}); err != nil {
+	if c.store, err = store.Open(ctx, store.Config{Path: databasePath(cfg.Data), Log: cfg.Log, Lossy: cfg.Demo, Fail: cfg.FailPoint}); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	if c.accounts, err = auth.NewAccounts(people{store: c.store, now: cfg.Now}, cfg.Now); err != nil {
@@ -175,7 +193,8 @@ func (c *Controller) open(ctx context.Context) error {
 		return fmt.Errorf("open administration: %w", err)
 	}
 	c.insight, err = insight.New(insight.Config{Store: c.store, Rules: c.admin.Set, Read: c.admin.ReadRules, Text: c.admin.RulesText,
-		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Root: c.keys.Root, Now: cfg.Now, Log: cfg.Log})
+		Checkpoint: c.audit.Checkpoint, Key: c.audit.Key, KeySet: c.keys.KeySet, Root: c.keys.Root,
+		Mode: func(e store.Endpoint) elevation.Mode { return c.admin.InForce(e).Mode }, Now: cfg.Now, Log: cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open insight: %w", err)
 	}
@@ -186,7 +205,8 @@ func (c *Controller) open(ctx context.Context) error {
 	}
 	// Queue and gateway know each other by two functions; neither calls them
 	// before both exist, because nothing is served yet.
-	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Policy: c.admin.PolicyFor, Now: cfg.Now, Log: cfg.Log,
+	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Orders: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Policy: c.admin.PolicyFor, Now: cfg.Now, Log: cfg.Log,
+		RulesAt: c.admin.SetAt, Unwrap: c.keys.Unwrap,
 		Outside:   egress.Client(allowed),
 		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
 		Moved:     func(ep elevation.EndpointID, id elevation.RequestID) { c.gateway.Moved(ep, id) },
@@ -194,9 +214,16 @@ func (c *Controller) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
-	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Policy: c.admin.SendPolicy, Now: cfg.Now, Log: cfg.Log,
+	gw := gateway.Config{Keys: c.keys, Store: c.store, Queue: c.queue, Now: cfg.Now, Log: cfg.Log,
+		Policy: func(ctx context.Context, ep elevation.EndpointID) error {
+			return errors.Join(c.admin.SendPolicy(ctx, ep), c.admin.Equip(ctx, ep))
+		},
 		Checkpoint: func() []byte { return c.audit.Checkpoint().Note },
 		Console:    func() string { return c.public }} // known before anything is served
+	gw.Portal = c.portal
+	gw.Told.Used = c.queue.Used
+	gw.Told.Seen = c.queue.Seen
+	gw.Told.Rights, gw.Told.Ordered = c.queue.TakeRights, c.queue.TakeOrdered
 	if cfg.Tune != nil {
 		cfg.Tune(&gw)
 	}
@@ -224,69 +251,13 @@ func (c *Controller) notifyConfig(allowed []netip.Prefix) notify.Config {
 		Show: func(ctx context.Context, reader auth.Actor, e *audit.Event, id elevation.RequestID) (notify.Shown, error) {
 			t, err := c.api.Tell(ctx, reader, e, id)
 			return notify.Shown(t), err
+		},
+		Numbers: func(ctx context.Context, since, until time.Time) (map[string]string, error) {
+			return c.insight.Numbers(ctx, auth.Actor{User: "reports", Login: "reports", Roles: []auth.Role{auth.Auditor}}, since, until)
 		}}
 }
 
 func databasePath(data string) string { return filepath.Join(data, "assent.db") }
-
-// listen takes both addresses. Without TLS only loopback is allowed: passwords
-// and tokens would travel in clear.
-func (c *Controller) listen() error {
-	var err error
-	if c.web, err = net.Listen("tcp", first(c.cfg.Listen, DefaultListen)); err != nil {
-		return fmt.Errorf("listen for the console: %w", err)
-	}
-	if c.cfg.TLSCert != "" || c.cfg.TLSKey != "" {
-		cert, err := tls.LoadX509KeyPair(c.cfg.TLSCert, c.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("load the console's certificate: %w", err)
-		}
-		c.web = tls.NewListener(c.web, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12,
-			NextProtos: []string{"http/1.1"}})
-	} else if !c.loopback() {
-		return fmt.Errorf("listen on %s: plain HTTP is for loopback only; give a certificate (--tls-cert, --tls-key)", c.web.Addr())
-	}
-	if c.agents, err = net.Listen("tcp", first(c.cfg.AgentListen, DefaultAgentListen)); err != nil {
-		return fmt.Errorf("listen for agents: %w", err)
-	}
-	c.public = strings.TrimSuffix(c.cfg.PublicURL, "/")
-	if c.public == "" {
-		scheme := "http"
-		if c.cfg.TLSCert != "" {
-			scheme = "https"
-		}
-		c.public = scheme + "://" + hostPort(c.web.Addr())
-	}
-	u, err := url.Parse(c.public)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("the public address %q is not http(s)://host[:port]", c.public)
-	}
-	return nil
-}
-
-func (c *Controller) loopback() bool {
-	a, ok := c.web.Addr().(*net.TCPAddr)
-	return ok && a.IP.IsLoopback()
-}
-
-// hostPort is an address as people reach it from this machine.
-func hostPort(a net.Addr) string {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return a.String()
-	}
-	host := tcp.IP.String()
-	switch {
-	case tcp.IP.IsLoopback():
-		host = "localhost"
-	case tcp.IP.IsUnspecified():
-		host = "localhost"
-		if name, err := os.Hostname(); err == nil && name != "" {
-			host = name
-		}
-	}
-	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
-}
 
 func (c *Controller) openAPI() error {
 	secure := strings.HasPrefix(c.public, "https://")
@@ -305,13 +276,19 @@ func (c *Controller) openAPI() error {
 	}
 	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
 		Directory: c.people, Public: c.URL, Providers: c.providers,
-		Connected: c.gateway.Connected, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
-		Ready: c.isReady, Cluster: c.keys.Cluster(), Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
-		Now: c.cfg.Now, Log: c.cfg.Log, EventWrite: c.cfg.EventWrite})
+		Connected: c.gateway.Connected, ClockOff: c.gateway.ClockOff, Agents: c.agentsURL, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
+		Ready: c.isReady, Cluster: c.keys.Cluster(), Demo: c.cfg.Demo, Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
+		Now: c.cfg.Now, Log: c.cfg.Log, EventWrite: c.cfg.EventWrite, Calls: c.cfg.Calls})
 	if err != nil {
 		return fmt.Errorf("open the REST door: %w", err)
 	}
-	c.webServer = &http.Server{Handler: c.api.Handler(), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: api.AnswerTime, IdleTimeout: 2 * time.Minute,
+	door := c.api.Handler()
+	if c.cfg.Demo {
+		c.accounts.LinksDo()
+		c.doors = demo.NewDoors(c.public, c.linkOf)
+		door = c.doors.Before(door)
+	}
+	c.webServer = &http.Server{Handler: door, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: api.AnswerTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug)}
 	c.agServer = c.gateway.Server()
 	return nil
@@ -331,9 +308,14 @@ func (c *Controller) announce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the first administrator: %w", err)
 	}
+	if made && c.clock != nil {
+		if token, err = c.past(ctx); err != nil {
+			return err
+		}
+	}
 	link := ""
 	if made {
-		if link, err = c.accounts.NewLink(ctx, acc.ID); err != nil {
+		if link, err = c.firstLink(ctx, acc.ID); err != nil {
 			return err
 		}
 		if err := durable.Replace(filepath.Join(c.cfg.Data, "admin.token"), []byte(token+"\n")); err != nil {
@@ -348,10 +330,22 @@ func (c *Controller) announce(ctx context.Context) error {
 		return fmt.Errorf("write addresses: %w", err)
 	}
 	fmt.Fprintf(c.cfg.Out, "console %s\nagents https://%s\n", c.public, hostPort(c.agents.Addr()))
+	if made && c.clock != nil {
+		c.cast()
+	}
 	if made {
-		fmt.Fprintf(c.cfg.Out, "sign in %s\n", signInURL(c.public, link))
+		fmt.Fprintf(c.cfg.Out, "sign in %s\n", link)
 	}
 	return nil
+}
+
+// firstLink is where the first administrator signs in: once, but in a demonstration.
+func (c *Controller) firstLink(ctx context.Context, id elevation.UserID) (string, error) {
+	if c.doors != nil {
+		return c.doors.Address(auth.FirstLogin), nil
+	}
+	link, err := c.accounts.NewLink(ctx, id)
+	return signInURL(c.public, link), err
 }
 
 // signInURL carries the link behind "#", so that no server log ever has it.
@@ -381,12 +375,17 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer stopFlow()
 	group.Go(func() error { c.queue.Run(flow); return nil })
 	group.Go(func() error { c.insight.Run(flow); return nil })
+	group.Go(func() error { c.admin.RunPauses(flow); return nil })
+	group.Go(func() error { c.admin.RunBundles(flow, c.gateway.Connected); return nil })
 	group.Go(func() error { c.notify.Run(flow); return nil })
 	log, stopLog := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLog()
 	group.Go(func() error { return c.audit.Run(log) })
 	group.Go(func() error { return served(c.webServer.Serve(c.web)) })
-	group.Go(func() error { return served(c.agServer.ServeTLS(c.agents, "", "")) })
+	group.Go(func() error { return served(c.agServer.Serve(c.agents)) })
+	if c.onePort != nil {
+		group.Go(func() error { return c.onePort.Run(running) })
+	}
 	group.Go(func() error {
 		<-running.Done()
 		c.ready.Store(false)

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
-	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -36,11 +35,14 @@ type bed struct {
 	end   func() error
 }
 
-func start(t *testing.T) *bed {
+func start(t *testing.T) *bed { return startWith(t, 0) }
+
+// startWith is start with another limit of calls a second; 0 = the usual one.
+func startWith(t *testing.T, calls float64) *bed {
 	t.Helper()
 	b := &bed{t: t, out: &bytes.Buffer{}}
 	data := t.TempDir()
-	c, err := New(context.Background(), Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", Out: b.out})
+	c, err := New(context.Background(), Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", Out: b.out, Calls: calls})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,185 +411,3 @@ func TestScopeHides(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-func TestPeopleAndTokens(t *testing.T) {
-	b := start(t)
-	ctx := t.Context()
-	bo := b.person("bo", nil, "approver")
-	if _, err := client.Post[client.User](ctx, b.admin, "/users", client.NewUser{Login: "BO"}); codeOf(err) != "conflict" {
-		t.Errorf("a login twice: %v", err)
-	}
-	if _, err := client.Post[client.Token](ctx, bo, "/tokens", client.NewToken{Name: "more"}); codeOf(err) != "forbidden" {
-		t.Errorf("a token makes a token: %v", err)
-	}
-	tok := must[client.Token](t)(client.Post[client.Token](ctx, b.admin, "/tokens", client.NewToken{Name: "reader", User: "bo", Scopes: []string{"requests.read"}}))
-	reader := b.client(tok.Token)
-	if _, err := client.Get[client.List[client.Request]](ctx, reader, "/requests", nil); err != nil {
-		t.Errorf("reading with requests.read: %v", err)
-	}
-	if _, err := client.Get[client.Ruleset](ctx, reader, "/rules", nil); codeOf(err) != "forbidden" {
-		t.Errorf("rules with requests.read: %v", err)
-	}
-	if err := b.admin.Call(ctx, "DELETE", "/tokens/"+tok.ID, nil, nil, nil); err != nil {
-		t.Error(err)
-	}
-	if _, err := client.Get[client.Me](ctx, reader, "/me", nil); codeOf(err) != "unauthenticated" {
-		t.Errorf("a withdrawn token: %v", err)
-	}
-	off := true
-	if err := b.admin.Call(ctx, "PUT", "/users/bo", nil, client.EditUser{Disabled: &off}, nil); err != nil {
-		t.Error(err)
-	}
-	if _, err := client.Get[client.Me](ctx, bo, "/me", nil); codeOf(err) != "unauthenticated" {
-		t.Errorf("a disabled account: %v", err)
-	}
-	if err := b.admin.Call(ctx, "DELETE", "/users/bo", nil, nil, nil); err != nil {
-		t.Error(err)
-	}
-	if _, err := client.Get[client.User](ctx, b.admin, "/users/bo", nil); codeOf(err) != "not_found" {
-		t.Errorf("a deleted account: %v", err)
-	}
-	if err := b.admin.Call(ctx, "DELETE", "/users/admin", nil, nil, nil); codeOf(err) != "conflict" {
-		t.Errorf("the last administrator: %v", err)
-	}
-}
-
-func TestIdempotencyKey(t *testing.T) {
-	b := start(t)
-	add := func(key, login string) (int, *client.Problem, string) {
-		return b.call("POST", "/api/v1/users", b.admin.Token, strings.NewReader(`{"login":"`+login+`"}`), "Idempotency-Key", key)
-	}
-	_, _, first := add("k1", "bo")
-	status, _, again := add("k1", "bo")
-	if status != 201 || first != again {
-		t.Errorf("the same call again: %d %s, first %s", status, again, first)
-	}
-	if status, p, _ := add("k1", "cy"); status != 409 || p.Code != "conflict" {
-		t.Errorf("another call with the key: %d %v", status, p)
-	}
-	if status, _, _ := add("k2", "bo"); status != 409 {
-		t.Errorf("another key, the same login: %d", status)
-	}
-	// Of the same owner, and may do nothing of it.
-	other := must[client.Token](t)(client.Post[client.Token](t.Context(), b.admin, "/tokens", client.NewToken{Name: "m", Scopes: []string{"metrics"}}))
-	if status, p, _ := b.call("POST", "/api/v1/users", other.Token, strings.NewReader(`{"login":"bo"}`), "Idempotency-Key", "k1"); status != 403 {
-		t.Errorf("another token with the key: %d %v", status, p)
-	}
-	token := func() (int, *client.Problem, string) {
-		return b.call("POST", "/api/v1/tokens", b.admin.Token, strings.NewReader(`{"name":"x"}`), "Idempotency-Key", "k3")
-	}
-	token()
-	if status, p, body := token(); status != 409 || strings.Contains(body, "ast_") || !strings.Contains(p.Detail, "shown once") {
-		t.Errorf("a secret again: %d %s", status, body)
-	}
-}
-
-func TestSettings(t *testing.T) {
-	b := start(t)
-	var s client.Settings
-	if err := b.admin.Call(t.Context(), "PUT", "/settings", nil, map[string]any{"undo_seconds": 0, "quota": map[string]int{"pending_per_user": 7}}, &s); err != nil {
-		t.Fatal(err)
-	}
-	if s.UndoSeconds != 0 || s.Quota.PendingPerUser != 7 || s.Quota.PendingPerEndpoint != 200 || s.PendingTTLSeconds != 28800 {
-		t.Errorf("settings are %+v", s)
-	}
-	if err := b.admin.Call(t.Context(), "PUT", "/settings", nil, map[string]any{"no_such": 1}, nil); codeOf(err) != "invalid" {
-		t.Errorf("an unknown setting: %v", err)
-	}
-}
-
-func TestRulesOverHTTP(t *testing.T) {
-	b := start(t)
-	ctx := t.Context()
-	good := "rules:\n  - name: id\n    match: {path: /usr/bin/id, args: []}\n    then: approve\n    message: {en: fine}\n"
-	check := must[client.RuleCheck](t)(client.Post[client.RuleCheck](ctx, b.admin, "/rules/check", client.RuleText{YAML: good}))
-	if !check.OK {
-		t.Fatalf("good rules: %+v", check)
-	}
-	set := must[client.Ruleset](t)(client.Post[client.Ruleset](ctx, b.admin, "/rules/apply", client.ApplyRules{YAML: good}))
-	again := must[client.Ruleset](t)(client.Post[client.Ruleset](ctx, b.admin, "/rules/apply", client.ApplyRules{YAML: good}))
-	if set.Version != 1 || again.Version != 1 || len(set.Items) != 1 || set.Items[0].ID != "id" {
-		t.Errorf("applied %+v, again %+v", set, again)
-	}
-	_, err := client.Post[client.Ruleset](ctx, b.admin, "/rules/apply", client.ApplyRules{YAML: "rules: [{nam: x}]"})
-	var p *client.Problem
-	if !errors.As(err, &p) || p.Code != "invalid" || len(p.Errors) == 0 {
-		t.Errorf("bad rules: %v %+v", err, p)
-	}
-	e := must[client.Explanation](t)(client.Post[client.Explanation](ctx, b.admin, "/rules/evaluate",
-		client.Evaluate{Attempt: &client.EvaluateAttempt{Path: "/usr/bin/id", User: "eve", UID: "1000"}}))
-	if e.Outcome != "approve" || len(e.Trace) == 0 {
-		t.Errorf("evaluated: %+v", e)
-	}
-	if r := must[client.Rule](t)(client.Get[client.Rule](ctx, b.admin, "/rules/id", nil)); r.Message["en"] != "fine" {
-		t.Errorf("one rule: %+v", r)
-	}
-	if v := must[client.List[client.RuleVersion]](t)(client.Get[client.List[client.RuleVersion]](ctx, b.admin, "/rules/versions", nil)); len(v.Items) != 1 {
-		t.Errorf("versions: %+v", v)
-	}
-}
-
-func TestEndpointsAndEnrolment(t *testing.T) {
-	b := start(t)
-	ctx := t.Context()
-	id := string(b.endpoint("web-1", nil))
-	b.endpoint("web-2", nil)
-	page := must[client.List[client.Endpoint]](t)(client.Get[client.List[client.Endpoint]](ctx, b.admin, "/endpoints", url.Values{"limit": {"1"}}))
-	if len(page.Items) != 1 || page.Total != 2 || page.NextCursor == "" {
-		t.Fatalf("first page: %+v", page)
-	}
-	next := must[client.List[client.Endpoint]](t)(client.Get[client.List[client.Endpoint]](ctx, b.admin, "/endpoints", url.Values{"limit": {"1"}, "cursor": {page.NextCursor}}))
-	if len(next.Items) != 1 || next.Items[0].Name != "web-2" || next.NextCursor != "" {
-		t.Errorf("second page: %+v", next)
-	}
-	if _, err := client.Get[client.List[client.User]](ctx, b.admin, "/users", url.Values{"cursor": {page.NextCursor}}); codeOf(err) != "invalid" {
-		t.Errorf("a cursor of another list: %v", err)
-	}
-	if err := b.admin.Call(ctx, "DELETE", "/endpoints/"+id, nil, nil, nil); err != nil {
-		t.Error(err)
-	}
-	if _, err := client.Get[client.Endpoint](ctx, b.admin, "/endpoints/"+id, nil); codeOf(err) != "not_found" {
-		t.Errorf("a deleted endpoint: %v", err)
-	}
-	tok := must[client.EnrollToken](t)(client.Post[client.EnrollToken](ctx, b.admin, "/enrollment-tokens",
-		client.NewEnrollToken{TTLSeconds: 60, MaxUses: 2, Labels: map[string]string{"role": "web"}, Mode: "observe"}))
-	if !strings.HasPrefix(tok.Token, "asn1_") || tok.MaxUses != 2 || tok.Mode != "observe" {
-		t.Errorf("enrolment token: %+v", tok)
-	}
-	all := must[client.List[client.EnrollToken]](t)(client.Get[client.List[client.EnrollToken]](ctx, b.admin, "/enrollment-tokens", nil))
-	if len(all.Items) != 1 || all.Items[0].Token != "" {
-		t.Errorf("listed: %+v", all)
-	}
-	if err := b.admin.Call(ctx, "DELETE", "/enrollment-tokens/"+tok.ID, nil, nil, nil); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestLocalBesideARunningController(t *testing.T) {
-	b := start(t)
-	l, err := OpenLocal(t.Context(), b.cfg.Data, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if err := l.AddUser(t.Context(), "bo", []auth.Role{auth.Approver}, ""); err != nil {
-		t.Fatal(err)
-	}
-	tok := must[string](t)(l.NewToken(t.Context(), "bo"))
-	if me := must[client.Me](t)(client.Get[client.Me](t.Context(), b.client(tok), "/me", nil)); me.Login != "bo" {
-		t.Errorf("me: %+v", me)
-	}
-	if renewed, err := l.RenewAdminToken(t.Context(), "admin"); err != nil || !renewed {
-		t.Fatal(renewed, err)
-	}
-	if _, err := client.Get[client.Me](t.Context(), b.admin, "/me", nil); codeOf(err) != "unauthenticated" {
-		t.Errorf("the old admin.token: %v", err)
-	}
-	raw, _ := os.ReadFile(filepath.Join(b.cfg.Data, "admin.token"))
-	if _, err := client.Get[client.Me](t.Context(), b.client(strings.TrimSpace(string(raw))), "/me", nil); err != nil {
-		t.Errorf("the new admin.token: %v", err)
-	}
-	if u := must[string](t)(l.SignInURL(t.Context(), "bo")); !strings.HasPrefix(u, b.URL()+"/#/sign-in?link=lnk_") {
-		t.Errorf("sign-in link %s", u)
-	}
-}

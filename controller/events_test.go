@@ -167,3 +167,56 @@ func TestEventsFarBehind(t *testing.T) {
 		}
 	}
 }
+
+// TestManyStreamsCostOneQuery: news are read once for all who follow, however many
+// they are: the log, and the request that they are about.
+func TestManyStreamsCostOneQuery(t *testing.T) {
+	b := start(t)
+	web := b.endpoint("web-1", nil)
+	heard := make(chan string, 1000)
+	follow := func(c *client.Client) {
+		go func() {
+			_ = c.Follow(t.Context(), "0", func(e client.Event) error {
+				if e.Live.Request != nil && e.Kind == "request.submitted" {
+					heard <- e.Live.Request.ID
+				}
+				return nil
+			})
+		}()
+	}
+	asked := 0
+	cost := func(streams int) (least uint64) {
+		for try := range 6 {
+			before := b.Store().Reads()
+			asked++
+			id := b.ask(web, "eve", string(rune('A'+asked)))
+			for n := 0; n < streams; {
+				select {
+				case got := <-heard:
+					if got == id {
+						n++
+					}
+				case <-time.After(30 * time.Second):
+					t.Fatalf("%d of %d streams heard of %s", n, streams, id)
+				}
+			}
+			if now := b.Store().Reads() - before; try == 0 || now < least {
+				least = now // streams look every few seconds whether they still may: the others did not
+			}
+		}
+		return least
+	}
+	none := cost(0)
+	follow(b.person("p0", nil, "approver"))
+	one := cost(1)
+	for i := range 49 {
+		follow(b.person(fmt.Sprint("p", i+1), nil, "approver"))
+	}
+	fifty := cost(50)
+	t.Logf("a request reads %d times alone, %d times with one stream, %d times with fifty", none, one, fifty)
+	// Two commits, which are two wake-ups, and the request itself; a slow machine
+	// makes a wake-up more of them, and fifty streams that read would make fifty.
+	if fifty > one+4 || fifty > none+7 {
+		t.Errorf("with fifty streams a request reads %d times, with one %d times, with none %d times", fifty, one, none)
+	}
+}

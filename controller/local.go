@@ -39,10 +39,13 @@ type Local struct {
 	admin    *admin.Admin
 }
 
+// ErrNoData says that a folder is not that of a controller, or can not be looked into.
+var ErrNoData = errors.New("there is no controller's data")
+
 // OpenLocal opens the database of a data folder that a controller has made.
 func OpenLocal(ctx context.Context, data string, log *slog.Logger) (*Local, error) {
 	if _, err := os.Stat(databasePath(data)); err != nil {
-		return nil, fmt.Errorf("there is no controller's data in %s: %w", data, err)
+		return nil, fmt.Errorf("%w in %s: %w", ErrNoData, data, err)
 	}
 	l := &Local{data: data, now: time.Now}
 	var err error
@@ -118,9 +121,16 @@ func (l *Local) RenewAdminToken(ctx context.Context, login string) (renewed bool
 	if !strings.EqualFold(login, auth.FirstLogin) {
 		return false, nil
 	}
-	var text string
-	err = l.store.Update(ctx, func(tx *store.Tx) error {
-		u, err := tx.UserByLogin(login)
+	text, err := renewAdminToken(ctx, l.store, l.now())
+	if err != nil {
+		return false, err
+	}
+	return true, durable.Replace(filepath.Join(l.data, "admin.token"), []byte(text+"\n"))
+}
+
+func renewAdminToken(ctx context.Context, s *store.Store, now time.Time) (text string, err error) {
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		u, err := tx.UserByLogin(auth.FirstLogin)
 		if err != nil {
 			return err
 		}
@@ -135,16 +145,16 @@ func (l *Local) RenewAdminToken(ctx context.Context, login string) (renewed bool
 				}
 			}
 		}
-		t, plain := auth.NewToken(u.ID, "admin.token", auth.AdminTokenLife, l.now())
+		t, plain := auth.NewToken(u.ID, "admin.token", auth.AdminTokenLife, now)
 		t.Full, text = true, plain
 		if err := tx.InsertAPIToken(t); err != nil {
 			return err
 		}
-		return tx.Append(audit.Event{At: l.now(), Kind: audit.TokenCreated, Actor: elevation.Actor{Kind: elevation.BySystem, Name: "local command"},
+		return tx.Append(audit.Event{At: now, Kind: audit.TokenCreated, Actor: elevation.Actor{Kind: elevation.BySystem, Name: "local command"},
 			Data: map[string]string{"token": string(t.ID), "user": string(u.ID), "name": t.Name, "login": u.Login}})
 	})
 	if err != nil {
-		return false, fmt.Errorf("renew admin.token: %w", err)
+		return "", fmt.Errorf("renew admin.token: %w", err)
 	}
-	return true, durable.Replace(filepath.Join(l.data, "admin.token"), []byte(text+"\n"))
+	return text, nil
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,5 +28,31 @@ func lockData(dir string) (io.Closer, error) {
 		}
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
-	return f, nil
+	return held{f}, nil
+}
+
+// held is a locked file. Its lock is given back by word: a child that was started
+// in the same moment may have the file open for a little longer.
+type held struct{ f *os.File }
+
+// Close gives the lock back.
+func (h held) Close() error {
+	err := unix.Flock(int(h.f.Fd()), unix.LOCK_UN)
+	return errors.Join(err, h.f.Close())
+}
+
+// ownAll gives a file, or a folder with everything below it, to the owner that info
+// names: a restore by root is for the account that the controller runs as. Nobody
+// else may be able to change what is there meanwhile.
+func ownAll(dir string, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(st.Uid), int(st.Gid))
+	})
 }

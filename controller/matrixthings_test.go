@@ -40,7 +40,11 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 			}
 		}
 	case strings.Contains(path, "/requests/"), strings.Contains(path, "/live/"):
-		id = b.ask(b.endpoint(fmt.Sprintf("m-%d", n), nil), "eve", "a")
+		on := b.endpoint(fmt.Sprintf("m-%d", n), nil)
+		id = b.ask(on, "eve", "a")
+		if strings.HasSuffix(path, "offline-code") {
+			b.offlineKey(on)
+		}
 		if strings.HasSuffix(path, "escalate") {
 			b.team(t, "Matrix")
 		}
@@ -52,6 +56,11 @@ func (b *bed) target(t *testing.T, name string, ep elevation.EndpointID, n int) 
 		if strings.HasPrefix(name, "DELETE") || strings.HasSuffix(name, "lock") {
 			id = string(b.endpoint(fmt.Sprintf("d-%d", n), nil))
 		}
+		if strings.HasSuffix(name, "take-over") || strings.HasSuffix(name, "give-back") {
+			id = string(b.withRights(t, fmt.Sprintf("d-%d", n)))
+		}
+	case strings.Contains(path, "/pauses/"):
+		id = must[client.Pause](t)(b.admin.Pause(ctx, client.NewPause{Labels: map[string]string{"matrix": fmt.Sprint(n)}, DurationSeconds: 60, Comment: "matrix"})).ID
 	case strings.Contains(path, "/enrollment-tokens/"):
 		id = must[client.EnrollToken](t)(client.Post[client.EnrollToken](ctx, b.admin, "/enrollment-tokens", client.NewEnrollToken{})).ID
 	case strings.Contains(path, "/tokens/"):
@@ -235,6 +244,8 @@ func bodyFor(name string, n int, example []byte) []byte {
 		return []byte(`{"priority":"high"}`)
 	case "escalate":
 		return []byte(`{"team":"Matrix"}`)
+	case "offline-code":
+		return example
 	}
 	if strings.Contains(name, "/requests/{id}/") || strings.Contains(name, "/live/{id}/") {
 		return []byte(`{}`)

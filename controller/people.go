@@ -86,9 +86,9 @@ func (p people) DeleteSession(ctx context.Context, hash []byte, n auth.Note) err
 	return p.update(ctx, n, func(tx *store.Tx) error { return tx.DeleteWebSession(hash) })
 }
 
-func (p people) InsertLink(ctx context.Context, l auth.SignInLink) error {
-	return p.update(ctx, auth.Note{Kind: audit.AuthLinkCreated.String(), User: l.User},
-		func(tx *store.Tx) error { return tx.InsertSignInLink(l) })
+func (p people) InsertLink(ctx context.Context, l auth.SignInLink, now time.Time) error {
+	return p.update(ctx, auth.Note{Kind: audit.AuthLinkCreated.String(), User: l.User, Seat: l.Seat, Login: l.Seat.Name},
+		func(tx *store.Tx) error { return tx.InsertSignInLink(l, now) })
 }
 
 func (p people) PutPassword(ctx context.Context, id elevation.UserID, hash string, n auth.Note) error {
@@ -101,13 +101,22 @@ func (p people) PutPassword(ctx context.Context, id elevation.UserID, hash strin
 		if err := tx.PutUser(u); err != nil {
 			return err
 		}
-		return tx.DeleteWebSessionsOf(id)
+		return tx.EndSignIns(id)
 	})
 }
 
-func (p people) UseLink(ctx context.Context, hash []byte, now time.Time) (id elevation.UserID, err error) {
-	err = p.store.Update(ctx, func(tx *store.Tx) error { id, err = tx.UseSignInLink(hash, now); return err })
-	return id, err
+func (p people) UseLink(ctx context.Context, hash []byte, now time.Time) (l auth.SignInLink, err error) {
+	err = p.store.Update(ctx, func(tx *store.Tx) error { l, err = tx.UseSignInLink(hash, now); return err })
+	return l, err
+}
+
+func (p people) Vouches(ctx context.Context, id elevation.EndpointID) (open bool, err error) {
+	err = p.store.View(ctx, func(tx *store.Tx) error {
+		ep, err := tx.Endpoint(id)
+		open = err == nil && ep.DeletedAt.IsZero() && !ep.Locked && !ep.Quarantined
+		return err
+	})
+	return open, err
 }
 
 func (p people) Record(ctx context.Context, n auth.Note) error {
@@ -121,7 +130,11 @@ func (p people) update(ctx context.Context, n auth.Note, change func(*store.Tx) 
 		return fmt.Errorf("record what happened: %w", err)
 	}
 	e := audit.Event{At: p.now(), Kind: kind, Actor: elevation.Actor{Kind: elevation.BySystem}, Data: map[string]string{}}
-	if n.User != "" {
+	switch {
+	case n.Seat != auth.Seat{}: // the endpoint vouches for them
+		e.Actor = elevation.Actor{Kind: elevation.ByEndpoint, ID: string(n.Seat.Endpoint), Name: n.Seat.Name}
+		e.Endpoint, e.Data["uid"] = n.Seat.Endpoint, n.Seat.UID
+	case n.User != "":
 		e.Data["user"] = string(n.User)
 		switch kind {
 		case audit.AuthLogin, audit.AuthLogout, audit.UserChanged, audit.AuthStepUp, audit.AuthFactor, audit.AuthRefused:
@@ -140,6 +153,15 @@ func (p people) update(ctx context.Context, n auth.Note, change func(*store.Tx) 
 		}
 		return tx.Append(e)
 	})
+}
+
+// portal makes a one-time link for a user for whom their endpoint vouches.
+func (c *Controller) portal(ctx context.Context, s auth.Seat) (url string, until time.Time, err error) {
+	secret, until, err := c.accounts.NewSeatLink(ctx, s)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return signInURL(c.public, secret), until, nil
 }
 
 // providers are the identity providers that the page for signing in offers.

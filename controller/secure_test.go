@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -29,7 +30,7 @@ func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+		Subject: pkix.Name{CommonName: "console"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -133,12 +134,13 @@ func TestNothingOutsideTheScope(t *testing.T) {
 				target := b.target(t, name, b.endpoint("x", map[string]string{"role": "web"}), n)
 				var body *bytes.Reader
 				if op.RequestBody != nil {
-					body = bytes.NewReader([]byte("{}"))
+					body = bytes.NewReader([]byte(orderBody(path)))
 				}
 				// An auditor and an approver may delete and change no endpoint at all.
 				want := http.StatusNotFound
-				changes := verb == "delete" || verb == "patch" || strings.HasSuffix(path, "lock")
-				if changes && who != "administrator" || strings.HasSuffix(path, "revoke-grants") && who == "auditor" {
+				changes := verb == "delete" || verb == "patch" || strings.HasSuffix(path, "lock") ||
+					strings.HasSuffix(path, "take-over") || strings.HasSuffix(path, "give-back") || strings.HasSuffix(path, "/pause")
+				if changes && who != "administrator" || (strings.HasSuffix(path, "revoke-grants") || strings.HasSuffix(path, "offline-code")) && who == "auditor" {
 					want = http.StatusForbidden
 				}
 				if got := b.status(strings.ToUpper(verb), target, c.Token, body); got != want {

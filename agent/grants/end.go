@@ -23,9 +23,11 @@ const DropinPrefix = "zz-assent-"
 // up as [elevation.Abandoned]. The reaper goes on trying.
 const triesBeforeAlarm = 3
 
-// Trees is what ending needs of containment; [privilege.Trees] has it.
+// Trees is what ending needs of containment and of groups; [privilege.Trees] has it.
 type Trees interface {
 	End(ctx context.Context, ref privilege.TreeRef, grace time.Duration) error
+	Leave(m privilege.Membership) (kept string, err error)
+	EndHolders(ctx context.Context, m privilege.Membership, grace time.Duration) error
 }
 
 // End takes back everything that e did, makes sure that it is gone, and stores
@@ -73,6 +75,36 @@ func (l *Ledger) End(ctx context.Context, trees Trees, e Entry, reason elevation
 	return e, nil
 }
 
+// Retry tries again to take back what was given up as [elevation.Abandoned].
+// When that works the entry says so: its end is no alarm any more.
+func (l *Ledger) Retry(ctx context.Context, trees Trees, id elevation.GrantID) (Entry, error) {
+	done := l.begin(id)
+	defer done()
+	e, ok := l.Get(id)
+	if !ok || e.State != Ended || e.EndReason != elevation.Abandoned {
+		return e, nil
+	}
+	if err := undo(ctx, trees, e); err != nil {
+		return e, fmt.Errorf("end grant %s again: %w", id, err)
+	}
+	e.EndReason = elevation.Failed
+	if err := l.Put(e); err != nil {
+		return e, err
+	}
+	return e, nil
+}
+
+// Within are the entries of the commands inside of a session that are not over.
+func (l *Ledger) Within(id elevation.GrantID) []Entry {
+	var all []Entry
+	for _, e := range l.All() {
+		if e.Parent == id && e.State != Ended {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // begin waits until nobody else ends the entry and keeps others from it.
 func (l *Ledger) begin(id elevation.GrantID) (done func()) {
 	mine := make(chan struct{})
@@ -103,8 +135,15 @@ func undo(ctx context.Context, trees Trees, e Entry) error {
 	if e.Effect.Dropin != "" {
 		errs = append(errs, removeDropin(e.Effect.Dropin))
 	}
+	if e.Effect.Group != nil {
+		_, err := trees.Leave(*e.Effect.Group)
+		errs = append(errs, err)
+	}
 	if e.Effect.Tree.Planned() {
 		errs = append(errs, trees.End(ctx, e.Effect.Tree, privilege.Grace))
+	}
+	if g := e.Effect.Group; g != nil {
+		errs = append(errs, trees.EndHolders(ctx, *g, privilege.Grace))
 	}
 	if e.Effect.Stage != "" {
 		errs = append(errs, removeStage(e.Effect.Stage))

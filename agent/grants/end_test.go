@@ -19,6 +19,11 @@ type wood struct {
 	ended []privilege.TreeRef
 }
 
+func (w *wood) Leave(m privilege.Membership) (string, error) { return m.Leave() }
+func (w *wood) EndHolders(context.Context, privilege.Membership, time.Duration) error {
+	return nil
+}
+
 func (w *wood) End(_ context.Context, ref privilege.TreeRef, _ time.Duration) error {
 	if w.fails > 0 {
 		w.fails--

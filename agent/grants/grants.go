@@ -17,6 +17,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // State is how far an entry has come. It only moves forward.
@@ -35,13 +36,19 @@ type Effect struct {
 	Dropin string            `cbor:"dropin"` // absolute path of the sudoers drop-in, "" = none
 	Stage  string            `cbor:"stage"`  // folder with a copy of a script, "" = none
 	Tree   privilege.TreeRef `cbor:"tree"`
+	// Group is a place in a group for the time, nil = none.
+	Group *privilege.Membership `cbor:"group,omitempty"`
+	// Seat is where the person sits who uses it, nil = not known. It is no effect
+	// of ours; a session ends with it.
+	Seat *privilege.Seat `cbor:"seat,omitempty"`
 }
 
 // Entry is one grant on this endpoint.
 type Entry struct {
 	ID       elevation.GrantID   `cbor:"id"`
 	Request  elevation.RequestID `cbor:"request"`
-	UID      uint32              `cbor:"uid"`       // who it is for
+	UID      uint32              `cbor:"uid"` // who it is for, privilege.NoUID where users have SIDs
+	SID      string              `cbor:"sid,omitempty"`
 	UserName string              `cbor:"user_name"` // their name when it came: a reused uid is somebody else
 	Grant    []byte              `cbor:"grant"`     // as signed
 	State    State               `cbor:"state"`
@@ -59,6 +66,16 @@ type Entry struct {
 	Total      time.Duration         `cbor:"total,omitempty"`
 	Amendments []elevation.RequestID `cbor:"amendments,omitempty"`
 
+	// Offline is what allowed it without the controller; Grant is then a proof of
+	// the agent's own and no signed grant.
+	Offline wire.UsedBy `cbor:"offline,omitempty"`
+
+	// Access is what was granted, "" = one program.
+	Access elevation.AccessType `cbor:"access,omitempty"`
+	// Parent is the session inside of which this is one command: it has no grant
+	// of its own and never lasts longer.
+	Parent elevation.GrantID `cbor:"parent,omitempty"`
+
 	EndReason elevation.EndReason `cbor:"end_reason"`
 	EndedAt   time.Time           `cbor:"ended_at"`
 	Exit      *int                `cbor:"exit"`
@@ -75,6 +92,14 @@ var (
 	ErrEnded    = errors.New("the grant is over")
 	ErrInvalid  = errors.New("not a valid ledger entry")
 )
+
+// User is who it is for, see elevation.User's UID.
+func (e Entry) User() string {
+	if e.SID != "" {
+		return e.SID
+	}
+	return privilege.UserOf(e.UID)
+}
 
 // Due reports whether the entry's time is over at now. An entry that is not
 // armed is bound by UseBy, an active one by EndBy, an armed one by both. Ended

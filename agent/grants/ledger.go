@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
@@ -58,7 +60,9 @@ func Open(dir string) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 {
+	// Windows has no modes: there the agent's folder, which this one is in, is claimed
+	// at each start (package keep).
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("open the ledger: others can write %s", dir)
 	}
 	l := &Ledger{dir: dir, ending: map[elevation.GrantID]chan struct{}{}}
@@ -155,8 +159,11 @@ func (e Entry) valid() error {
 	if err := elevation.CheckID(elevation.GrantPrefix, string(e.ID)); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if e.UID == ^uint32(0) || len(e.Grant) == 0 || len(e.Grant) > sign.MaxSize {
+	if uid, sid, err := privilege.Owner(e.User()); err != nil || uid != e.UID || sid != e.SID || len(e.Grant) == 0 || len(e.Grant) > sign.MaxSize {
 		return fmt.Errorf("%w: no user or no grant", ErrInvalid)
+	}
+	if g := e.Effect.Group; g != nil && (g.Valid() != nil || g.UID != e.UID || g.User != e.UserName) {
+		return fmt.Errorf("%w: a place in a group for somebody else, or for root", ErrInvalid)
 	}
 	switch e.State {
 	case Held:
@@ -187,10 +194,12 @@ func (e Entry) follows(was Entry) error {
 		return fmt.Errorf("%w: from %s to %s", ErrBackward, was.State, e.State)
 	case was.Used && !e.Used:
 		return fmt.Errorf("%w: it was used", ErrBackward)
-	case e.Request != was.Request || e.UID != was.UID || e.UserName != was.UserName || !bytes.Equal(e.Grant, was.Grant):
+	case e.Request != was.Request || e.UID != was.UID || e.SID != was.SID || e.UserName != was.UserName || e.Offline != was.Offline || !bytes.Equal(e.Grant, was.Grant):
 		return fmt.Errorf("%w: it is another grant", ErrBackward)
 	case e.Total < was.Total || e.Total > was.Total && (was.State == Ended || len(e.Amendments) != len(was.Amendments)+1):
 		return fmt.Errorf("%w: it lasts %v, not %v", ErrBackward, was.Total, e.Total)
+	case e.Access != was.Access && was.State != Held || e.Parent != was.Parent:
+		return fmt.Errorf("%w: it is for something else", ErrBackward)
 	case !e.Opens.Equal(was.Opens) || e.later(was):
 		return fmt.Errorf("%w: its time can not be made longer", ErrBackward)
 	case was.State == Ended && e.EndReason != was.EndReason && was.EndReason != elevation.Abandoned:

@@ -1,7 +1,6 @@
 package grants
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/assent-epm/assent/e2e/machine"
-	"github.com/assent-epm/assent/e2e/testgroup"
 )
-
-// insideEnv is set when these tests run inside a machine with systemd.
-const insideEnv = "ASSENT_TEST_INSIDE"
 
 func TestMain(m *testing.M) {
 	if err := machine.Stage(); err != nil {
@@ -29,37 +24,7 @@ func TestMain(m *testing.M) {
 
 // The tests that end something again, in a real system with systemd.
 func TestInsideSystemd(t *testing.T) {
-	if os.Getenv(insideEnv) != "" {
-		t.Skip("already inside")
-	}
-	testgroup.Need(t, "nspawn")
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	lab, err := machine.New(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lab.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	machines, err := lab.Boot(ctx, "desk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const inside = "/opt/grants.test"
-	if err := machines[0].Write(inside, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	got, err := machines[0].Exec(ctx, "/usr/bin/env", insideEnv+"=1", inside, "-test.v", "-test.run=Timer|Reap|Watch")
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := machine.Inside(t, "Timer|Reap|Watch")
 	if got.Code != 0 || !strings.Contains(got.Stdout, "PASS: TestATimerComesInTime") {
 		t.Error(got)
 	}

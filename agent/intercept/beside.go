@@ -6,6 +6,7 @@ import (
 
 	"rsc.io/qr"
 
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
@@ -20,11 +21,19 @@ func BesideAddress(console, code string) string {
 
 // BesideLine says how somebody who stands beside the requester can answer. The
 // code gives no right: they sign in as ever.
-func BesideLine(address, code string) string {
+func BesideLine(t words.Tongue, address, code string) string {
 	if address == "" {
-		return "assent: somebody beside you can answer: the code is " + inert.Text(code) + ", to be typed in the console"
+		return "assent: " + t.Say("somebody beside you can answer: the code is %s, to be typed in the console", inert.Text(code))
 	}
-	return "assent: somebody beside you can answer: " + inert.Text(address) + "  (or type " + inert.Text(code) + " in the console)"
+	return "assent: " + t.Say("somebody beside you can answer: %s  (or type %s in the console)", inert.Text(address), inert.Text(code))
+}
+
+// PasskeyLine says where a person shows their passkey for what is about to run.
+func PasskeyLine(t words.Tongue, address, code string) string {
+	if address == "" {
+		return "assent: " + t.Say("confirm with your passkey: type %s in the console", inert.Text(code))
+	}
+	return "assent: " + t.Say("confirm with your passkey: %s  (or type %s in the console)", inert.Text(address), inert.Text(code))
 }
 
 const (

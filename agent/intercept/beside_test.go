@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"rsc.io/qr"
+
+	"github.com/assent-epm/assent/agent/words"
 )
 
 // module is one square of a drawn code.
@@ -196,14 +198,14 @@ func TestBesideLine(t *testing.T) {
 		t.Errorf("an address without one of its parts: %q", got)
 	}
 	for want, got := range map[string]string{
-		"assent: somebody beside you can answer: https://a.example/#/b/7K2Q-M9XD  (or type 7K2Q-M9XD in the console)": BesideLine("https://a.example/#/b/7K2Q-M9XD", "7K2Q-M9XD"),
-		"assent: somebody beside you can answer: the code is 7K2Q-M9XD, to be typed in the console":                   BesideLine("", "7K2Q-M9XD"),
+		"assent: somebody beside you can answer: https://a.example/#/b/7K2Q-M9XD  (or type 7K2Q-M9XD in the console)": BesideLine(words.English, "https://a.example/#/b/7K2Q-M9XD", "7K2Q-M9XD"),
+		"assent: somebody beside you can answer: the code is 7K2Q-M9XD, to be typed in the console":                   BesideLine(words.English, "", "7K2Q-M9XD"),
 	} {
 		if got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
-	if got := BesideLine("https://a\x1b[31m.example/#/b/X", "X"); strings.ContainsRune(got, '\x1b') {
+	if got := BesideLine(words.English, "https://a\x1b[31m.example/#/b/X", "X"); strings.ContainsRune(got, '\x1b') {
 		t.Errorf("not inert: %q", got)
 	}
 }

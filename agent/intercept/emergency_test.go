@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -36,7 +37,7 @@ func TestEmergencyLine(t *testing.T) {
 			"Nobody is there who could answer this. In an emergency " + strings.Replace(way, site, `https://x\x1b[2J\u{202e}`, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := EmergencyLine(id, tt.p, tt.console, tt.wanted, now); got != tt.want {
+			if got := EmergencyLine(words.English, id, tt.p, tt.console, tt.wanted, now); got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -31,14 +29,22 @@ func feeds(real Real) ([]Feed, error) {
 	if !interprets(real.Called) && !interprets(real.Path) {
 		return nil, nil
 	}
-	var list []Feed
-	for _, arg := range real.Args {
-		path := arg
-		if !filepath.IsAbs(path) {
-			path = strings.TrimSuffix(real.Cwd, "/") + "/" + path
+	named := real.Args
+	sure := installs(real.Called) || installs(real.Path) // each is a file that is read
+	if sure {
+		var err error
+		if named, err = readByInstaller(real.Args); err != nil {
+			return nil, err
 		}
+	}
+	var list []Feed
+	for _, arg := range named {
+		path := inFolder(real.Cwd, arg)
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
+			if sure { // it may come until the program reads it
+				return nil, fmt.Errorf("%w: there is no file %s to install", elevation.ErrInvalid, inert.Text(path))
+			}
 			continue
 		}
 		if only, err := privilege.RootOnly(path); err == nil && only {
@@ -77,10 +83,41 @@ func (r Real) FeedsUnchanged() error {
 	return nil
 }
 
+// HoldFeeds is FeedsUnchanged for as long as the program runs: where the system can
+// hold a file (Windows), nobody writes to one, removes it or gives its name to
+// another until release. Elsewhere it is the look alone.
+func (r Real) HoldFeeds() (release func(), err error) {
+	var held []*os.File
+	release = func() {
+		for _, f := range held {
+			_ = f.Close() // it was only held
+		}
+	}
+	for _, feed := range r.Feeds {
+		f, err := holdFeed(feed)
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("hold %s: %w", inert.Text(feed.Path), err)
+		}
+		if f != nil {
+			held = append(held, f)
+		}
+	}
+	if err := r.FeedsUnchanged(); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
 // bound is what the digest of the arguments covers. No argument holds a NUL, so
-// files can not be taken for arguments.
+// variables and files can not be taken for arguments; files are absolute paths,
+// so neither can be taken for the other.
 func (r Real) bound() []string {
 	list := r.Args[:len(r.Args):len(r.Args)]
+	for _, set := range r.Sets {
+		list = append(list, "\x00="+set)
+	}
 	for _, f := range r.Feeds {
 		list = append(list, "\x00"+f.Path, f.SHA256)
 	}

@@ -11,9 +11,9 @@ package intercept
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -23,6 +23,16 @@ import (
 // ends with any other cause (a lost terminal) the request is kept.
 type Elevator interface {
 	Elevate(ctx context.Context, ask Ask, p Person) (Permit, error)
+}
+
+// House is what every mechanism obeys and tells; package agent implements it.
+type House interface {
+	// Stance is what is done with an attempt of who by mechanism m. For one that
+	// is only observed why says how it is told.
+	Stance(m elevation.Mechanism, who Account) (s elevation.Stance, why wire.SeenKind)
+	// Saw tells the controller of what went on without a question. It never
+	// blocks and may drop what comes too often.
+	Saw(kind wire.SeenKind, attempt elevation.Attempt)
 }
 
 // Ask is one attempt with how it may be answered.
@@ -35,6 +45,9 @@ type Ask struct {
 	Wait          time.Duration // give up waiting after this, 0 = until the request expires
 	AtTerminal    bool          // somebody sees the answer at once
 	Emergency     bool          // the person wants to be told how to take it as emergency access
+	Tongue        words.Tongue  // in which the person is told something
+	// Inside is the session in which this is one command: only a denial is wanted.
+	Inside elevation.GrantID
 }
 
 // Permit is a verified, unused grant that the caller may apply now, once. It is
@@ -60,6 +73,13 @@ type Person interface {
 	Say(text string)
 }
 
+// Confirmer is a [Person] who can be asked for the password of a user, without
+// showing it. [ErrNobody] when there is no way to ask, [ErrWithdrawn] when the
+// person gave up.
+type Confirmer interface {
+	Secret(ctx context.Context, user string) (string, error)
+}
+
 // Question is what an approver asks back.
 type Question struct {
 	Request elevation.RequestID
@@ -77,10 +97,12 @@ type Waiting struct {
 	// CanAnswerFrom is when somebody can answer, while nobody can now.
 	CanAnswerFrom time.Time
 	Offline       bool // the controller can not be reached at the moment
-	// Code leads somebody beside the requester to the request, Beside is the
-	// address for it; "" = none.
-	Code   string
-	Beside string
+	// Code leads somebody beside the requester to the request, "" = none, or it was
+	// said in a line of its own; Beside is the address for it, "" = none.
+	Code    string
+	Beside  string
+	Passkey bool         // it is approved, and the person's own passkey is waited for
+	Tongue  words.Tongue // of the person, filled by whoever shows it
 }
 
 // Why an attempt got no permit.
@@ -92,6 +114,10 @@ var (
 	ErrExpired     = errors.New("nobody answered in time")
 	ErrCancelled   = errors.New("the request was cancelled")
 	ErrWaitOver    = errors.New("waited long enough")
+	ErrRemoved     = errors.New("nothing waits any more: Assent is being removed from this machine")
+	// Of what is asked for with assent itself.
+	ErrObserves = errors.New("this machine only observes for now: nothing can be asked for here")
+	ErrOff      = errors.New("asking is switched off on this machine")
 )
 
 // Refused says that a person or a rule denied, or that the input was refused.
@@ -101,11 +127,14 @@ type Refused struct {
 	Text string
 }
 
-func (r *Refused) Error() string {
+func (r *Refused) Error() string { return r.In(words.English) }
+
+// In is the refusal in a language. What somebody said stays as they said it.
+func (r *Refused) In(t words.Tongue) string {
 	if r.Text == "" {
-		return "denied by " + r.By
+		return t.Say("denied by %s", r.By)
 	}
-	return fmt.Sprintf("denied by %s: %s", r.By, r.Text)
+	return t.Say("denied by %s: %s", r.By, r.Text)
 }
 
 // Kept says that the request goes on without anybody waiting for it: the same

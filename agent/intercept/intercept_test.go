@@ -3,6 +3,7 @@ package intercept
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -178,7 +179,7 @@ func TestLookupRefuses(t *testing.T) {
 
 func TestCheckRaw(t *testing.T) {
 	salt := make([]byte, 16)
-	ok := Raw{Command: "id", Cwd: "/", Salt: salt}
+	ok := Raw{Command: "id", Cwd: t.TempDir(), Salt: salt}
 	tests := []struct {
 		name   string
 		change func(*Raw)
@@ -202,5 +203,12 @@ func TestCheckRaw(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
+	}
+}
+
+// The controller files requests ahead that the endpoint's own must match.
+func TestElevated(t *testing.T) {
+	if want := elevation.ElevatedOn(runtime.GOOS); Elevated != want {
+		t.Errorf("%q here, %q at the controller", Elevated, want)
 	}
 }

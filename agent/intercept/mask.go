@@ -71,7 +71,7 @@ func (m Masking) value(k kind, a string) (string, bool) {
 }
 
 // fits reports whether a value can be nothing but a secret, where that matters.
-func (m Masking) fits(value string) bool { return !m.Acts || onlySecret.MatchString(value) }
+func (m Masking) fits(value string) bool { return !m.Acts || onlySecret().MatchString(value) }
 
 // word hides the secrets inside of one argument.
 func (m Masking) word(a string) string {

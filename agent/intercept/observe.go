@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -35,14 +34,14 @@ const minSalt = 16
 
 // Raw is an attempt as a mechanism saw it, before anything was looked up.
 type Raw struct {
-	UID        uint32 // from the kernel, never from a payload
-	GID        uint32
+	User       string   // from the kernel, never from a payload: see elevation.User's UID
 	PID        int      // the process that asks (sudo, the assent client); 0 = not known
 	Command    string   // as typed: a name, or a path relative to Cwd
 	Args       []string // the real ones, without argv[0]
 	Cwd        string   // absolute
 	SearchPath string   // where a name without a slash is looked for
 	RunAs      string   // user name or #uid; "" = root
+	Sets       []string // variables that the program is given, NAME=VALUE, checked by the mechanism
 	Mechanism  string
 	Marks      []string // what the mechanism itself has seen, such as elevation.MarkShell
 	Salt       []byte   // of this endpoint, never sent anywhere
@@ -62,9 +61,13 @@ type Real struct {
 	SHA256   string
 	RootOnly bool // only root can change the file or swap it for another
 	Script   bool
-	Feeds    []Feed // what an interpreter is told to run and others than root can change
+	Dialogs  bool     // see Identity
+	Sets     []string // variables it is given, NAME=VALUE
+	Feeds    []Feed   // what an interpreter is told to run and others than root can change
 	User     Account
 	RunAs    Account
+
+	Publisher elevation.Publisher // as in Identity
 }
 
 // Observe finds out what raw would run, for whom and as whom: it resolves the
@@ -76,20 +79,21 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 	fail := func(err error) (elevation.Attempt, Real, error) {
 		return elevation.Attempt{}, Real{}, err
 	}
+	raw = launch(raw)
 	if err := checkRaw(raw); err != nil {
 		return fail(err)
 	}
 	var err error
-	if real.User, err = LookupUID(raw.UID); err != nil {
+	if real.User, err = Lookup(raw.User); err != nil {
 		return fail(fmt.Errorf("look up the user: %w", err))
 	}
-	if real.RunAs, err = LookupRunAs(raw.RunAs); err != nil {
+	if real.RunAs, err = lookupElevated(real.User, raw.RunAs); err != nil {
 		return fail(fmt.Errorf("look up the user to run as: %w", err))
 	}
 	if real.Found, err = Find(raw.Command, raw.Cwd, raw.SearchPath); err != nil {
 		return fail(err)
 	}
-	real.Args, real.Cwd = raw.Args, raw.Cwd
+	real.Args, real.Cwd, real.Sets = raw.Args, raw.Cwd, raw.Sets
 	if err := real.identify(); err != nil {
 		return fail(err)
 	}
@@ -103,7 +107,7 @@ func Observe(raw Raw) (elevation.Attempt, Real, error) {
 		Subject: elevation.Subject{
 			Path: real.Path, Args: masking(raw, real).Args(raw.Args), ArgsDigest: ArgsDigest(raw.Salt, real.Called, real.bound()),
 			Cwd: raw.Cwd, RunAs: real.RunAs.Name, SHA256: real.SHA256, Size: real.Size,
-			Parent: parentProgram(raw.PID), Marks: marks(raw, real),
+			Parent: parentProgram(raw.PID), Publisher: real.Publisher, Marks: marks(raw, real),
 		},
 	}
 	if err := a.Valid(); err != nil {
@@ -139,12 +143,8 @@ func checkRaw(raw Raw) error {
 // searchPath, a path with a slash relative to cwd. Symlinks are not resolved.
 // It returns [ErrNoProgram] when no executable file is there.
 func Find(command, cwd, searchPath string) (string, error) {
-	if strings.Contains(command, "/") {
-		path := command
-		if !filepath.IsAbs(path) {
-			path = strings.TrimSuffix(cwd, "/") + "/" + path
-		}
-		if executable(path) {
+	if strings.ContainsAny(command, separators) {
+		if path, ok := program(inFolder(cwd, command)); ok {
 			return path, nil
 		}
 		return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
@@ -153,16 +153,20 @@ func Find(command, cwd, searchPath string) (string, error) {
 		if !filepath.IsAbs(dir) {
 			continue
 		}
-		if path := strings.TrimSuffix(dir, "/") + "/" + command; executable(path) {
+		if path, ok := program(inFolder(dir, command)); ok {
 			return path, nil
 		}
 	}
 	return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
 }
 
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+// inFolder is a path as seen from a folder. It is not cleaned: what .. leads to
+// depends on links.
+func inFolder(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return strings.TrimRight(dir, separators) + string(filepath.Separator) + path
 }
 
 // identify resolves r.Found and fills in what file it is.
@@ -176,7 +180,7 @@ func (r *Real) identify() error {
 		return err
 	}
 	r.Path, r.Called = path, filepath.Base(r.Found)
-	r.Dev, r.Ino, r.Size, r.SHA256, r.Script = id.Dev, id.Ino, id.Size, id.SHA256, id.Script
+	r.Dev, r.Ino, r.Size, r.SHA256, r.Script, r.Dialogs, r.Publisher = id.Dev, id.Ino, id.Size, id.SHA256, id.Script, id.Dialogs, id.Publisher
 	r.RootOnly = rootOnly && id.rootOnly
 	return nil
 }
@@ -187,7 +191,10 @@ type Identity struct {
 	Size     int64
 	SHA256   string // lower-case hex
 	Script   bool   // begins with #!
+	Dialogs  bool   // a program of Windows with windows of its own, as [hasWindows] tells
 	rootOnly bool
+
+	Publisher elevation.Publisher // who signed it, where the system checks that
 }
 
 // Identify reads the regular file at an already resolved path through one
@@ -214,6 +221,8 @@ func Identify(path string) (Identity, error) {
 		return Identity{}, fmt.Errorf("read %s: %w", inert.Text(path), err)
 	}
 	id.Size, id.SHA256 = int64(n)+rest, hex.EncodeToString(h.Sum(nil))
+	id.Dialogs = hasWindows(f)
+	id.Publisher = madeBy(f, id.SHA256)
 	return id, nil
 }
 
@@ -238,6 +247,9 @@ func masking(raw Raw, real Real) Masking {
 
 func marks(raw Raw, real Real) []string {
 	list := append([]string(nil), raw.Marks...)
+	for _, set := range raw.Sets {
+		list = append(list, elevation.MarkSets+set)
+	}
 	if !real.RootOnly || len(real.Feeds) > 0 {
 		list = append(list, elevation.MarkUserWritable)
 	}
@@ -246,6 +258,9 @@ func marks(raw Raw, real Real) []string {
 	}
 	if real.Script {
 		list = append(list, elevation.MarkScript)
+	}
+	if real.Dialogs {
+		list = append(list, elevation.MarkDialogs)
 	}
 	if base := filepath.Base(real.Path); base != real.Called && utf8.ValidString(real.Called) {
 		list = append(list, elevation.MarkCalledAs+real.Called)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestObserve(t *testing.T) {
-	raw := Raw{UID: 0, PID: os.Getpid(), Command: "sh", Args: []string{"--password", "x"}, Cwd: "/", SearchPath: "relative:/nowhere:/usr/bin:/bin",
+	raw := Raw{User: "0", PID: os.Getpid(), Command: "sh", Args: []string{"--password", "x"}, Cwd: "/", SearchPath: "relative:/nowhere:/usr/bin:/bin",
 		Mechanism: "sudo", Salt: make([]byte, 32), Marks: []string{elevation.MarkShell}}
 	a, real, err := Observe(raw)
 	if err != nil {
@@ -78,13 +78,13 @@ func TestObserveRefuses(t *testing.T) {
 		{"only in the present folder", func(r *Raw) { r.Command, r.SearchPath, r.Cwd = "exec", ".::", dir }, ErrNoProgram},
 		{"through /proc", func(r *Raw) { r.Command = "/proc/self/exe" }, elevation.ErrInvalid},
 		{"through a folder of /proc", func(r *Raw) { r.Command = "/proc/self/root/bin/sh" }, elevation.ErrInvalid},
-		{"nobody", func(r *Raw) { r.UID = 4294000000 }, ErrNoUser},
+		{"nobody", func(r *Raw) { r.User = "4294000000" }, ErrNoUser},
 		{"as nobody", func(r *Raw) { r.RunAs = "no-such-user" }, ErrNoUser},
 		{"a folder that is no text", func(r *Raw) { r.Cwd = "/\xff" }, elevation.ErrInvalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			raw := Raw{Command: "/bin/sh", Cwd: "/", SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)}
+			raw := Raw{User: "0", Command: "/bin/sh", Cwd: "/", SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)}
 			tt.change(&raw)
 			if a, _, err := Observe(raw); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, %+v", err, a)
@@ -98,7 +98,7 @@ func TestFeeds(t *testing.T) {
 	put(t, filepath.Join(dir, "x.sh"), 0o644, "id\n")
 	observe := func(command string, args ...string) (elevation.Attempt, Real) {
 		t.Helper()
-		a, real, err := Observe(Raw{Command: command, Args: args, Cwd: dir, SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)})
+		a, real, err := Observe(Raw{User: "0", Command: command, Args: args, Cwd: dir, SearchPath: "/usr/bin:/bin", Mechanism: "sudo", Salt: make([]byte, 32)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestIdentifyIsBounded(t *testing.T) {
 	}
 	defer f.Close()
 	if err := f.Truncate(1 << 40); err != nil {
-		t.Skip(err)
+		t.Skip("this file system has no file of 1 TiB: ", err)
 	}
 	if _, err := Identify(f.Name()); !errors.Is(err, elevation.ErrInvalid) {
 		t.Errorf("got %v", err)

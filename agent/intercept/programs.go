@@ -8,7 +8,11 @@ import (
 
 // interprets reports whether a program runs the files it is given.
 func interprets(name string) bool {
-	base := path.Base(name)
+	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+	if plain, ok := strings.CutSuffix(strings.ToLower(base), ".exe"); ok { // of Windows
+		return slices.Contains([]string{"msiexec", "cmd", "mmc", "control", "powershell", "pwsh", "wscript", "cscript", "mshta", "rundll32",
+			"regsvr32", "reg", "regedit", "installutil", "msbuild", "regasm", "regsvcs", "odbcconf", "certutil", "hh", "python", "pythonw", "perl", "ruby", "node", "java", "javaw", "bash", "wsl"}, plain)
+	}
 	if i := strings.IndexAny(base, "0123456789"); i > 0 {
 		base = strings.TrimRight(base[:i], ".-")
 	}

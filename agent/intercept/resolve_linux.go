@@ -1,7 +1,6 @@
 package intercept
 
 import (
-	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -11,25 +10,8 @@ import (
 	"github.com/assent-epm/assent/agent/privilege"
 )
 
-// openProgram opens a regular file without following a last link and without
-// waiting for a pipe's other end.
-func openProgram(path string) (*os.File, Identity, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, Identity{}, err
-	}
-	f := os.NewFile(uintptr(fd), path)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		f.Close()
-		return nil, Identity{}, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		f.Close()
-		return nil, Identity{}, errors.New("not a regular file")
-	}
-	return f, Identity{Dev: st.Dev, Ino: st.Ino, Size: st.Size, rootOnly: privilege.RootsAlone(&st)}, nil
-}
+// rootsAlone reports whether nobody but root can change a file.
+func rootsAlone(st *unix.Stat_t) bool { return privilege.RootsAlone(st) }
 
 // parentProgram is the program of the process that started pid, "" when it can
 // not be told.

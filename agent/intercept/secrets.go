@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // This file is what we know of secrets on command lines: how they are named,
@@ -25,22 +26,28 @@ const special = "\\s;|&<>(){}$`\"'\\\\"
 // specialSet is the same as characters.
 const specialSet = " \t\n\v\f\r;|&<>(){}$`\"'\\"
 
+// once compiles a pattern when it is first needed: an agent that idles, and the
+// short life of a helper, need none.
+func once(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // Patterns of secrets; what stands in the first group is kept.
 var (
-	secretName   = regexp.MustCompile(`(?i)^(?:--?|/)(?:[\w.]+[-_])*` + secretWords + `$`)
-	secretAssign = regexp.MustCompile(`(?is)^((?:--?|/)?(?:[\w.]+[-_])*[\w.]*` + secretWords + `[=:]).`)
-	secretInner  = regexp.MustCompile(`(?i)([\s,;&?](?:[\w.]+[-_])*` + secretWords + `=)[^\s,;&]+`)
-	secretQuery  = regexp.MustCompile(`(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|security-token|credential))=)[^\s&]+`)
-	secretQuoted = regexp.MustCompile(`(?i)(["'][\w.-]*` + secretWords + `["']\s*:\s*["'])[^"']+`)
-	secretURL    = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:)[^/@\s]+@`)
-	secretHeader = regexp.MustCompile(`(?i)(` + secretHeads + `\s*:\s*(?:\w+\s+)?)\S.*`)
-	secretBearer = regexp.MustCompile(`(?i)\b(bearer\s+)[\w.~+/=-]{8,}`)
-	secretKey    = regexp.MustCompile(`(-----BEGIN [A-Z ]*PRIVATE KEY-----)[A-Za-z0-9+/=\s]+`)
-	secretHook   = regexp.MustCompile(`(https://hooks\.slack\.com/services/|https://[\w.-]+/webhook[\w/]*/)[\w/-]{16,}`)
-	secretPass   = regexp.MustCompile(`^(pass:).+`) // of openssl
-	secretRaw    = regexp.MustCompile(`^[A-Za-z0-9/+]{40}$`)
+	secretName   = once(`(?i)^(?:--?|/)(?:[\w.]+[-_])*` + secretWords + `$`)
+	secretAssign = once(`(?is)^((?:--?|/)?(?:[\w.]+[-_])*[\w.]*` + secretWords + `[=:]).`)
+	secretInner  = once(`(?i)([\s,;&?](?:[\w.]+[-_])*` + secretWords + `=)[^\s,;&]+`)
+	secretQuery  = once(`(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|security-token|credential))=)[^\s&]+`)
+	secretQuoted = once(`(?i)(["'][\w.-]*` + secretWords + `["']\s*:\s*["'])[^"']+`)
+	secretURL    = once(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:)[^/@\s]+@`)
+	secretHeader = once(`(?i)(` + secretHeads + `\s*:\s*(?:\w+\s+)?)\S.*`)
+	secretBearer = once(`(?i)\b(bearer\s+)[\w.~+/=-]{8,}`)
+	secretKey    = once(`(-----BEGIN [A-Z ]*PRIVATE KEY-----)[A-Za-z0-9+/=\s]+`)
+	secretHook   = once(`(https://hooks\.slack\.com/services/|https://[\w.-]+/webhook[\w/]*/)[\w/-]{16,}`)
+	secretPass   = once(`^(pass:).+`) // of openssl
+	secretRaw    = once(`^[A-Za-z0-9/+]{40}$`)
 
-	secretToken = regexp.MustCompile(`\b(?:ast_[A-Za-z0-9_-]{16,}|asn1_[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}` +
+	secretToken = once(`\b(?:ast_[A-Za-z0-9_-]{16,}|asn1_[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}` +
 		`|gl(?:pat|dt|rt|cbt)-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}|A(?:KIA|SIA|ROA|IDA)[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*` +
 		`|[srp]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[\w-]{35}|ya29\.[\w-]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{20,}` +
 		`|dckr_pat_[\w-]{16,}|hv[sb]\.[\w-]{20,}|dop_v1_[a-f0-9]{40,}|SG\.[\w-]{16,}\.[\w-]{16,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{20,}` +
@@ -48,44 +55,44 @@ var (
 )
 
 func maskOne(a string) string {
-	if m := secretAssign.FindStringSubmatchIndex(a); m != nil {
+	if m := secretAssign().FindStringSubmatchIndex(a); m != nil {
 		return a[:m[3]] + masked
 	}
-	for _, re := range []*regexp.Regexp{secretInner, secretQuery, secretQuoted, secretHeader, secretBearer, secretKey, secretHook, secretPass} {
-		a = re.ReplaceAllString(a, "${1}"+masked)
+	for _, re := range []func() *regexp.Regexp{secretInner, secretQuery, secretQuoted, secretHeader, secretBearer, secretKey, secretHook, secretPass} {
+		a = re().ReplaceAllString(a, "${1}"+masked)
 	}
-	a = secretURL.ReplaceAllString(a, "${1}"+masked+"@")
+	a = secretURL().ReplaceAllString(a, "${1}"+masked+"@")
 	if rawKey(a) {
 		return masked
 	}
-	return secretToken.ReplaceAllString(a, masked)
+	return secretToken().ReplaceAllString(a, masked)
 }
 
 // rawKey reports whether a is what a secret access key of AWS looks like: forty
 // characters of base64, and neither a path nor a sum in hex.
 func rawKey(a string) bool {
-	return secretRaw.MatchString(a) && a[0] != '/' && strings.ContainsAny(a, "0123456789") &&
+	return secretRaw().MatchString(a) && a[0] != '/' && strings.ContainsAny(a, "0123456789") &&
 		strings.ContainsAny(a, "GHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(a, "ghijklmnopqrstuvwxyz")
 }
 
 // The same patterns for programs that act on their arguments.
 var (
-	wordAssign = regexp.MustCompile(`(?i)^((?:--?)?(?:[\w.]+[-_])*[\w.]*` + secretWords + `[=:])[^./~` + special + `][^` + special + `]*`)
-	wordInner  = regexp.MustCompile(`(?i)([\s,;&?](?:[\w.]+[-_])*` + secretWords + `=)[^./~,` + special + `][^,` + special + `]*`)
-	wordQuery  = regexp.MustCompile(`(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|security-token|credential))=)[^` + special + `]+`)
-	wordQuoted = regexp.MustCompile(`(?i)(["'][\w.-]*` + secretWords + `["']\s*:\s*["'])[^./~` + special + `][^` + special + `]*`)
-	wordURL    = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:)[^/@` + special + `]+@`)
-	wordHeader = regexp.MustCompile(`(?i)(` + secretHeads + `\s*:\s*(?:(?:basic|bearer|token|digest)\s+)?)[^` + special + `]+`)
-	wordTool   = regexp.MustCompile(`((?:^|[\s;|&(/])(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mariadb-admin)\s(?:[^;|&` + "`" + `$]*\s)?-p)[^./~` + special + `][^` + special + `]*`)
-	onlySecret = regexp.MustCompile(`^[^-./~` + special + `][^` + special + `]*$`) // no path, no option, no code
+	wordAssign = once(`(?i)^((?:--?)?(?:[\w.]+[-_])*[\w.]*` + secretWords + `[=:])[^./~` + special + `][^` + special + `]*`)
+	wordInner  = once(`(?i)([\s,;&?](?:[\w.]+[-_])*` + secretWords + `=)[^./~,` + special + `][^,` + special + `]*`)
+	wordQuery  = once(`(?i)([?&](?:sig|signature|key|code|x-amz-(?:signature|security-token|credential))=)[^` + special + `]+`)
+	wordQuoted = once(`(?i)(["'][\w.-]*` + secretWords + `["']\s*:\s*["'])[^./~` + special + `][^` + special + `]*`)
+	wordURL    = once(`([a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:)[^/@` + special + `]+@`)
+	wordHeader = once(`(?i)(` + secretHeads + `\s*:\s*(?:(?:basic|bearer|token|digest)\s+)?)[^` + special + `]+`)
+	wordTool   = once(`((?:^|[\s;|&(/])(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mariadb-admin)\s(?:[^;|&` + "`" + `$]*\s)?-p)[^./~` + special + `][^` + special + `]*`)
+	onlySecret = once(`^[^-./~` + special + `][^` + special + `]*$`) // no path, no option, no code
 )
 
 func maskWord(a string) string {
-	for _, re := range []*regexp.Regexp{wordAssign, wordInner, wordQuery, wordQuoted, wordHeader, secretBearer, secretKey, secretHook, wordTool} {
-		a = re.ReplaceAllString(a, "${1}"+masked)
+	for _, re := range []func() *regexp.Regexp{wordAssign, wordInner, wordQuery, wordQuoted, wordHeader, secretBearer, secretKey, secretHook, wordTool} {
+		a = re().ReplaceAllString(a, "${1}"+masked)
 	}
-	a = wordURL.ReplaceAllString(a, "${1}"+masked+"@")
-	return secretToken.ReplaceAllString(a, masked)
+	a = wordURL().ReplaceAllString(a, "${1}"+masked+"@")
+	return secretToken().ReplaceAllString(a, masked)
 }
 
 // kind is what of an option's value is secret.
@@ -112,7 +119,7 @@ func (t tool) after(a string) kind {
 	if k, ok := t.apart[a]; ok {
 		return k
 	}
-	if secretName.MatchString(a) {
+	if secretName().MatchString(a) {
 		return whole
 	}
 	return none
@@ -122,7 +129,7 @@ func (t tool) after(a string) kind {
 func (t tool) attached(a string, acts bool) string {
 	for _, o := range t.glued {
 		rest, ok := strings.CutPrefix(a, o)
-		if ok && rest != "" && (!acts || onlySecret.MatchString(rest)) {
+		if ok && rest != "" && (!acts || onlySecret().MatchString(rest)) {
 			return o + masked
 		}
 	}

@@ -8,16 +8,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
-// Account is a user as this machine's name services know them.
+// Account is a user as this machine's name services know them: by numbers on Unix,
+// by a SID on Windows, where both numbers are those of nobody.
 type Account struct {
 	Name    string
 	Display string // full name, may be empty
 	UID     uint32
 	GID     uint32
+	SID     string
 	Home    string
 	Shell   string
 	Groups  []Group // all, the primary one first
@@ -29,12 +32,44 @@ type Group struct {
 	GID  uint32
 }
 
+// calledIn is what a user of Windows is called on a computer: its own users by
+// their name, those of a domain with the domain before it. Without it two people
+// could have one name.
+func calledIn(domain, name, computer string) string {
+	if strings.EqualFold(domain, computer) {
+		return name
+	}
+	return domain + `\` + name
+}
+
 func (a Account) elevationUser() elevation.User {
-	u := elevation.User{Name: a.Name, Display: strings.ToValidUTF8(a.Display, "?"), UID: strconv.FormatUint(uint64(a.UID), 10)}
+	u := elevation.User{Name: a.Name, Display: strings.ToValidUTF8(a.Display, "?"), UID: a.User()}
 	for _, g := range a.Groups {
 		u.Groups = append(u.Groups, g.Name)
 	}
 	return u
+}
+
+// User is who the account is for everything but the mechanisms of Unix: a decimal
+// uid, or a SID.
+func (a Account) User() string {
+	if a.SID != "" {
+		return a.SID
+	}
+	return privilege.UserOf(a.UID)
+}
+
+// Lookup finds the account of a user, as [LookupUID]. Who is of another kind of
+// system is nobody here.
+func Lookup(user string) (Account, error) {
+	uid, sid, err := privilege.Owner(user)
+	switch {
+	case err != nil:
+		return Account{}, fmt.Errorf("%w: %w", ErrNoUser, err)
+	case sid != "":
+		return lookupSID(sid)
+	}
+	return LookupUID(uid)
 }
 
 // LookupUID finds the account of a uid. It reads passwd and group itself and

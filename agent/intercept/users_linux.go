@@ -28,6 +28,9 @@ const (
 	getentMissing = 2 // exit code: there is no such entry
 )
 
+// lookupSID finds nobody: SIDs are of Windows.
+func lookupSID(string) (Account, error) { return Account{}, ErrNoUser }
+
 func lookupUID(uid uint32) (Account, error) {
 	return lookup(strconv.FormatUint(uint64(uid), 10), func(a Account) bool { return a.UID == uid })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
@@ -18,7 +19,11 @@ const shortID = 6
 // A line that wraps could not be drawn over, so a narrow terminal gets less: the
 // end of the id stays, which is enough for every command that takes one.
 func (w Waiting) Line(now time.Time, cols int) string {
-	head := "waiting for approval "
+	say := w.Tongue.Say
+	head := say("waiting for approval") + " "
+	if w.Passkey {
+		head = say("waiting for your passkey") + " "
+	}
 	if !w.Since.IsZero() {
 		head += Elapsed(max(0, now.Sub(w.Since))) + " "
 	}
@@ -26,11 +31,13 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	end := "…" + id[max(0, len(id)-shortID):]
 	bare := w // the code stands in a line of its own above, the whole id nowhere else
 	bare.Code = ""
+	long := parts{place: ", " + say("place") + " ", usual: ", " + say("usually") + " ", away: ", " + say("the controller is away"), who: true}
+	short := parts{place: " " + say("place") + " ", usual: " ~", away: " (" + say("away") + ")"}
 	forms := []string{
-		head + id + w.rest(now, ", place ", ", usually ", ", the controller is away", true),
-		head + id + w.rest(now, " place ", " ~", " (away)", false),
-		head + id + bare.rest(now, " place ", " ~", " (away)", false),
-		head + end + w.rest(now, " place ", " ~", " (away)", false),
+		head + id + w.rest(now, long),
+		head + id + w.rest(now, short),
+		head + id + bare.rest(now, short),
+		head + end + w.rest(now, short),
 		head + end + w.code(" "),
 		head + end,
 	}
@@ -42,6 +49,10 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	return inert.Clip(forms[len(forms)-1], cols-1)
 }
 
+// Placed reports whether more is known than that it waits: what is said of who can
+// answer was said then, and hints of the terminal's own follow it.
+func (w Waiting) Placed() bool { return w.Code != "" || w.Beside != "" || w.Position > 0 }
+
 // code is the code at the end of a line, unless the controller is away: nobody
 // can answer then.
 func (w Waiting) code(before string) string {
@@ -51,47 +62,45 @@ func (w Waiting) code(before string) string {
 	return before + inert.Text(w.Code)
 }
 
-func (w Waiting) rest(now time.Time, place, usual, away string, who bool) string {
+// parts are the words between what a line says, and whether it says who can
+// answer.
+type parts struct {
+	place, usual, away string
+	who                bool
+}
+
+func (w Waiting) rest(now time.Time, p parts) string {
+	say := w.Tongue.Say
 	if w.Offline {
-		return away
+		return p.away
 	}
 	s := w.code(" ")
-	if who {
-		s = w.code(", code ")
+	if p.who {
+		s = w.code(", " + say("code") + " ")
 	}
 	switch {
 	case w.Position > 100:
-		s += place + "100+"
+		s += p.place + "100+"
 	case w.Position > 0:
-		s += place + strconv.Itoa(w.Position)
+		s += p.place + strconv.Itoa(w.Position)
 	}
 	if w.UsualWait >= time.Second {
-		s += usual + Elapsed(w.UsualWait)
+		s += p.usual + Elapsed(w.UsualWait)
 	}
 	switch {
-	case who && len(w.CanAnswer) > 0:
-		s += ", " + inert.Clip(inert.Text(strings.Join(w.CanAnswer, ", ")), 60) + " can answer"
+	case p.who && len(w.CanAnswer) > 0:
+		s += ", " + say("%s can answer", inert.Clip(inert.Text(strings.Join(w.CanAnswer, ", ")), 60))
 	case len(w.CanAnswer) > 0 || w.CanAnswerFrom.IsZero():
-	case who:
-		s += ", nobody can answer before " + ClockTime(w.CanAnswerFrom, now)
+	case p.who:
+		s += ", " + say("nobody can answer before %s", w.Tongue.Clock(w.CanAnswerFrom, now))
 	default:
-		s += " from " + ClockTime(w.CanAnswerFrom, now)
+		s += " " + say("from %s", w.Tongue.Clock(w.CanAnswerFrom, now))
 	}
 	return s
 }
 
-// ClockTime is a moment as people of this machine read it: 08:00 when it is
-// within half a day, with the day otherwise.
-func ClockTime(t, now time.Time) string {
-	t = t.Local()
-	switch d := t.Sub(now); {
-	case !now.IsZero() && d < 12*time.Hour:
-		return t.Format("15:04")
-	case !now.IsZero() && d < 6*24*time.Hour:
-		return t.Format("Mon 15:04")
-	}
-	return t.Format("2 Jan 15:04")
-}
+// ClockTime is a moment as [words.Tongue.Clock] has it in English.
+func ClockTime(t, now time.Time) string { return words.English.Clock(t, now) }
 
 // Elapsed is a time as people read it: 12s, 3m05s, 2h10m.
 func Elapsed(d time.Duration) string {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -38,6 +39,8 @@ type EnrollConfig struct {
 	Facts wire.Facts
 	Force bool             // replace an identity that is there
 	Now   func() time.Time // nil = time.Now
+
+	Proxies Proxies
 }
 
 // Enroll makes a key, has it certified, and writes DIR/identity. The server must
@@ -121,18 +124,22 @@ func postEnroll(ctx context.Context, cfg EnrollConfig, pin, csr []byte) (got wir
 	if err != nil {
 		return got, nil, "", err
 	}
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: dialTimeout, DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS13,
-			// The chain is checked below against the pin and nothing else.
-			InsecureSkipVerify: true,
-			VerifyConnection: func(c tls.ConnectionState) error {
-				_, _, err := checkPin(c.PeerCertificates, pin, cfg.Now())
-				return err
-			},
+	conf := &tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: []string{wire.ALPN, "http/1.1"},
+		// The chain is checked below against the pin and nothing else.
+		InsecureSkipVerify: true,
+		VerifyConnection: func(c tls.ConnectionState) error {
+			_, _, err := checkPin(c.PeerCertificates, pin, cfg.Now())
+			if err != nil && len(c.PeerCertificates) > 0 {
+				err = fmt.Errorf("%w; the certificate there was made by %q", err, c.PeerCertificates[0].Issuer.String())
+			}
+			return err
 		},
 	}
+	transport := &http.Transport{DisableKeepAlives: true,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return cfg.Proxies.dialTLS(ctx, cfg.URL, conf)
+		}}
 	client := &http.Client{Transport: transport, Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.URL+wire.EnrollPath, bytes.NewReader(body))

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/assent-epm/assent/agent/keep"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
@@ -48,6 +49,14 @@ const (
 	fileCA       = "ca.pem"
 	maxFile      = 1 << 20 // bytes
 )
+
+// keyBlock says whether the key in its file can be read by whoever has the file.
+func keyBlock() string {
+	if keep.Protects {
+		return "PROTECTED PRIVATE KEY"
+	}
+	return "PRIVATE KEY"
+}
 
 func identityDir(dir string) string { return filepath.Join(dir, "identity") }
 
@@ -90,11 +99,15 @@ func parseIdentity(dir string, raw []byte) (Identity, error) {
 		return Identity{}, err
 	}
 	id := Identity{Endpoint: a.Endpoint, Cluster: a.Cluster, URL: a.URL, Mode: a.Mode, RootKeyID: a.RootKeyID, Root: root}
-	keys, err := readPEM(filepath.Join(identityDir(dir), fileKey), "PRIVATE KEY")
+	keys, err := readPEM(filepath.Join(identityDir(dir), fileKey), keyBlock())
 	if err != nil {
 		return Identity{}, err
 	}
-	key, err := x509.ParsePKCS8PrivateKey(keys[0])
+	open, err := keep.Reveal(keys[0])
+	if err != nil {
+		return Identity{}, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(open)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -194,6 +207,9 @@ func (id Identity) tls(now func() time.Time) (*tls.Config, error) {
 // save writes the identity as a whole: into a new folder that takes the place
 // of the old one.
 func (id Identity) save(dir string) error {
+	if err := keep.Folder(dir); err != nil {
+		return err
+	}
 	fresh := identityDir(dir) + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
@@ -201,7 +217,11 @@ func (id Identity) save(dir string) error {
 	if err := os.MkdirAll(fresh, 0o700); err != nil {
 		return err
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(id.Key)
+	open, err := x509.MarshalPKCS8PrivateKey(id.Key)
+	if err != nil {
+		return err
+	}
+	key, err := keep.Protect(open)
 	if err != nil {
 		return err
 	}
@@ -211,7 +231,7 @@ func (id Identity) save(dir string) error {
 		return err
 	}
 	for name, data := range map[string][]byte{
-		fileKey:      pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		fileKey:      pem.EncodeToMemory(&pem.Block{Type: keyBlock(), Bytes: key}),
 		fileChain:    chainPEM(id.Chain),
 		fileCA:       chainPEM([][]byte{id.CA}),
 		fileIdentity: append(text, '\n'),

@@ -56,11 +56,12 @@ type Config struct {
 	Identity Identity
 	Facts    func() wire.Facts
 	BootID   string
+	Proxies  Proxies
 	// Capabilities says what this endpoint can do, as hello tells it: "run",
 	// "sudo", "session", "admin", "extend", "question", "policy". May be nil.
 	Capabilities func() []string
 	// OnFrame gets every durable frame once and in order, and the live frames
-	// need, progress, accepted (of a request), closed and error. It is called by
+	// need, progress, accepted (of a request), closed, portal and error. It is called by
 	// one goroutine at a time. For a durable frame nil means stored and applied,
 	// and it is acknowledged; an error ends the session and the frame comes
 	// again. It may call Send, Report and Forget. Key sets are kept by the link.
@@ -81,6 +82,7 @@ type Link struct {
 	log    *slog.Logger
 	now    func() time.Time
 	outbox *outbox
+	again  chan struct{} // wake-up of a pause, holds one
 
 	mu         sync.Mutex   // guards the fields below
 	id         Identity     // the chain changes when it is renewed
@@ -112,7 +114,7 @@ func New(cfg Config) (*Link, error) {
 	if err := cfg.Identity.usable(); err != nil {
 		return nil, fmt.Errorf("open link: %w", err)
 	}
-	l := &Link{cfg: cfg, log: cfg.Log, now: cfg.Now, id: cfg.Identity}
+	l := &Link{cfg: cfg, log: cfg.Log, now: cfg.Now, id: cfg.Identity, again: make(chan struct{}, 1)}
 	dir := stateDir(cfg.Dir, cfg.Identity.Endpoint)
 	st, err := readState(dir)
 	if err != nil {
@@ -152,8 +154,19 @@ func (l *Link) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-l.again:
+			try = 0
 		case <-time.After(pause):
 		}
+	}
+}
+
+// Retry ends the pause between two tries: the machine has slept, and what was in
+// the way may be gone.
+func (l *Link) Retry() {
+	select {
+	case l.again <- struct{}{}:
+	default: // it is known already
 	}
 }
 
@@ -202,10 +215,14 @@ func (l *Link) Forget(id elevation.RequestID) {
 }
 
 // Report stores a report and sends it until the controller has accepted it.
-// When it returns nil the report survives a crash. Seq is given by the link.
-// Errors are [ErrFull] and those of the disk.
-func (l *Link) Report(r wire.Report) error {
-	if err := l.outbox.add(r); err != nil {
+func (l *Link) Report(r wire.Report) error { return l.Tell(r) }
+
+// Tell stores a message and sends it until the controller has accepted it, in
+// the order in which they were told. When it returns nil the message survives a
+// crash. Its number is given by the link. Errors are [ErrFull], those of encoding
+// and those of the disk.
+func (l *Link) Tell(m wire.Told) error {
+	if err := l.outbox.add(m); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -223,6 +240,10 @@ func (l *Link) Connected() bool {
 	defer l.mu.Unlock()
 	return l.live != nil
 }
+
+// Kept is the number of messages of a type that the controller has not accepted
+// yet.
+func (l *Link) Kept(t wire.Type) int { return l.outbox.of(t) }
 
 // Waiting is the number of reports that the controller has not accepted yet.
 func (l *Link) Waiting() int { return l.outbox.len() }
@@ -322,6 +343,8 @@ func (l *Link) answered(f wire.Frame) {
 		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TAttempt || t == wire.TComplete }, 1)
 	case wire.TProgress:
 		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TAttempt || t == wire.TComplete }, 2)
+	case wire.TConfirming:
+		l.dropLocked(about, func(t wire.Type) bool { return t == wire.TConfirm }, len(l.unanswered))
 	case wire.TAccepted, wire.TError:
 		l.dropLocked(about, func(wire.Type) bool { return true }, 1)
 	}

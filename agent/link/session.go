@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,8 +85,11 @@ func (l *Link) dial(ctx context.Context) (*websocket.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*dialTimeout)
 	defer cancel()
-	d := websocket.Dialer{Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, HandshakeTimeout: dialTimeout,
-		ReadBufferSize: 1024, WriteBufferSize: 1024}
+	conf.NextProtos = []string{wire.ALPN, "http/1.1"}
+	d := websocket.Dialer{HandshakeTimeout: 2 * dialTimeout, ReadBufferSize: 1024, WriteBufferSize: 1024,
+		NetDialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return l.cfg.Proxies.dialTLS(ctx, id.URL, conf)
+		}}
 	conn, resp, err := d.DialContext(ctx, address, nil)
 	if err != nil {
 		if resp != nil {
@@ -347,6 +351,10 @@ func (s *session) say(t wire.Type, message any) error {
 	if err != nil {
 		return err
 	}
+	return s.sayRaw(raw)
+}
+
+func (s *session) sayRaw(raw []byte) error {
 	select { // the handler may wait for the writer, which has a deadline
 	case s.out <- raw:
 		return nil
@@ -360,7 +368,7 @@ func (s *session) handle(ctx context.Context, f wire.Frame) (pause time.Duration
 		return 0, s.handleDurable(ctx, f)
 	}
 	switch f.Type {
-	case wire.TNeed, wire.TProgress, wire.TError, wire.TClosed:
+	case wire.TNeed, wire.TProgress, wire.TError, wire.TClosed, wire.TConfirming, wire.TPortal:
 		s.tell(ctx, f)
 		return 0, nil
 	case wire.TAccepted:
@@ -469,14 +477,14 @@ func (s *session) sendReport() error {
 	if s.inFlight != 0 && time.Now().Before(s.retryAt) {
 		return nil
 	}
-	r, ok := s.link.outbox.first()
+	n, frame, ok := s.link.outbox.first()
 	if !ok {
 		s.inFlight = 0
 		return nil
 	}
-	s.inFlight = r.Seq
+	s.inFlight = n
 	s.sendAgainIn(reportTimeout)
-	return s.say(wire.TReport, r)
+	return s.sayRaw(frame)
 }
 
 func (s *session) sendAgainIn(d time.Duration) {

@@ -2,7 +2,9 @@ package local
 
 import (
 	"context"
+	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -11,7 +13,29 @@ import (
 // Client speaks with the agent of this machine as the user who runs it. Its
 // methods return [ErrNoAgent] when nobody answers at Path.
 type Client struct {
-	Path string // of the users' socket
+	Path string // of the users' door, see [Address]
+
+	dialer func(ctx context.Context, path string) (net.Conn, error) // nil = that of this system
+	sudo   *sudoer                                                  // as above
+}
+
+func (c Client) sudoer() sudoer {
+	if c.sudo != nil {
+		return *c.sudo
+	}
+	return ownSudo()
+}
+
+// UsualRuntime is the folder of the door where nobody says another; [Address] is
+// made of it.
+func UsualRuntime() string {
+	switch runtime.GOOS {
+	case "windows":
+		return `C:\ProgramData\Assent\run`
+	case "darwin":
+		return "/var/run/assent"
+	}
+	return "/run/assent"
 }
 
 // Streams are the descriptors of the command. Prompts go to Err and are

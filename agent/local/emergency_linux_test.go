@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -19,7 +20,7 @@ func TestRunInAnEmergency(t *testing.T) {
 		d := &desk{}
 		d.elevate = func(_ context.Context, ask intercept.Ask, p intercept.Person) error {
 			p.Waiting(intercept.Waiting{Request: someRequest})
-			p.Say(intercept.EmergencyLine(someRequest, wire.Progress{Emergency: wire.EmergencyPossible}, "https://assent.example", ask.Emergency, time.Now()))
+			p.Say(intercept.EmergencyLine(words.English, someRequest, wire.Progress{Emergency: wire.EmergencyPossible}, "https://assent.example", ask.Emergency, time.Now()))
 			return &intercept.Kept{Request: someRequest}
 		}
 		path := open(t, d, book{})

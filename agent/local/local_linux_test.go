@@ -21,6 +21,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -28,7 +29,9 @@ import (
 // desk is a small agent: it answers attempts as the test says and runs permits
 // with real processes.
 type desk struct {
-	trees *privilege.Trees
+	trees   *privilege.Trees
+	words   elevation.Words
+	reasons *words.Reasons
 	// elevate answers an attempt; nil approves.
 	elevate func(ctx context.Context, ask intercept.Ask, p intercept.Person) error
 
@@ -68,13 +71,19 @@ func (d *desk) Release(elevation.GrantID) {
 	d.released++
 }
 
+// last is the program that was started last, once there is one: its text can be read
+// before it is noted here.
 func (d *desk) last() *privilege.Running {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.running) == 0 {
-		return nil
+	for begin := time.Now(); time.Since(begin) < 10*time.Second; runtime.Gosched() {
+		d.mu.Lock()
+		n := len(d.running)
+		if n > 0 {
+			defer d.mu.Unlock()
+			return d.running[n-1]
+		}
+		d.mu.Unlock()
 	}
-	return d.running[len(d.running)-1]
+	return nil
 }
 
 func (d *desk) count() (asks, runs, released int) {
@@ -85,29 +94,38 @@ func (d *desk) count() (asks, runs, released int) {
 
 // book is a flow over a fixed list, with the check that every flow must make.
 type book struct {
-	owner   uint32
+	owner   string
 	items   []Item
 	notices chan Notice // for whoever is the owner
+	sits    chan string // who can be asked, "" = not any more; nil = nobody listens
 }
 
-func (b book) Watch(uid uint32) (<-chan Notice, func(), error) {
-	if uid != b.owner || b.notices == nil {
+func (b book) Watch(user string) (<-chan Notice, func(), error) {
+	if user != b.owner || b.notices == nil {
 		return nil, nil, ErrBusy
 	}
 	return b.notices, func() {}, nil
 }
 
-func (b book) Status(uid uint32) Status { return Status{Connected: true, Waiting: len(b.List(uid))} }
+func (b book) Sits(user string) func() {
+	if b.sits == nil {
+		return func() {}
+	}
+	b.sits <- user
+	return func() { b.sits <- "" }
+}
 
-func (b book) List(uid uint32) []Item {
-	if uid != b.owner {
+func (b book) Status(user string) Status { return Status{Connected: true, Waiting: len(b.List(user))} }
+
+func (b book) List(user string) []Item {
+	if user != b.owner {
 		return nil
 	}
 	return b.items
 }
 
-func (b book) View(uid uint32, id elevation.RequestID) (Item, error) {
-	for _, it := range b.List(uid) {
+func (b book) View(user string, id elevation.RequestID) (Item, error) {
+	for _, it := range b.List(user) {
 		if it.ID == id {
 			return it, nil
 		}
@@ -115,21 +133,21 @@ func (b book) View(uid uint32, id elevation.RequestID) (Item, error) {
 	return Item{}, ErrNotFound
 }
 
-func (b book) Cancel(uid uint32, id elevation.RequestID) error {
-	it, err := b.View(uid, id)
+func (b book) Cancel(user string, id elevation.RequestID) error {
+	it, err := b.View(user, id)
 	if err == nil && it.State != "pending" {
 		err = ErrConflict
 	}
 	return err
 }
 
-func (b book) CheckIn(uid uint32, id elevation.RequestID) error {
-	_, err := b.View(uid, id)
+func (b book) CheckIn(user string, id elevation.RequestID) error {
+	_, err := b.View(user, id)
 	return err
 }
 
-func (b book) Answer(uid uint32, id elevation.RequestID, text string) error {
-	if _, err := b.View(uid, id); err != nil {
+func (b book) Answer(user string, id elevation.RequestID, text string) error {
+	if _, err := b.View(user, id); err != nil {
 		return err
 	}
 	if text == "" {
@@ -138,23 +156,29 @@ func (b book) Answer(uid uint32, id elevation.RequestID, text string) error {
 	return nil
 }
 
-func (b book) Extend(uid uint32, id elevation.RequestID, more time.Duration, _ string) (elevation.RequestID, error) {
+func (b book) Extend(user string, id elevation.RequestID, more time.Duration, _ string) (elevation.RequestID, error) {
 	if more == 0 {
 		return "", ErrOffline
 	}
-	_, err := b.View(uid, id)
+	_, err := b.View(user, id)
 	return id, err
 }
 
-func (b book) Resubmit(uid uint32, id elevation.RequestID, _ string) (elevation.RequestID, error) {
-	_, err := b.View(uid, id)
+func (b book) Resubmit(user string, id elevation.RequestID, _ string) (elevation.RequestID, error) {
+	_, err := b.View(user, id)
 	return id, err
 }
 
-func (b book) Remove(uid uint32, id elevation.RequestID) error { return b.Cancel(uid, id) }
+func (b book) Remove(user string, id elevation.RequestID) error { return b.Cancel(user, id) }
 
 // open starts a server and returns the path of its socket.
 func open(t *testing.T, d *desk, f Flow) string {
+	t.Helper()
+	return openWith(t, d, f, func(*Config) {})
+}
+
+// openWith is open with something of its own.
+func openWith(t *testing.T, d *desk, f Flow, change func(*Config)) string {
 	t.Helper()
 	testgroup.Need(t, "root")
 	dir, err := os.MkdirTemp("/run", "assent-test-")
@@ -169,8 +193,11 @@ func open(t *testing.T, d *desk, f Flow) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.trees.Close)
-	s, err := Listen(Config{Path: filepath.Join(dir, "agent.sock"), Flow: f, Elevator: d, Runner: d,
-		Salt: bytes.Repeat([]byte("s"), 32), Log: slog.New(slog.DiscardHandler)})
+	cfg := Config{Path: filepath.Join(dir, "agent.sock"), Flow: f, Elevator: d, Runner: d,
+		Salt: bytes.Repeat([]byte("s"), 32), Log: slog.New(slog.DiscardHandler),
+		Voice: intercept.Voice{Words: func() elevation.Words { return d.words }, Reasons: d.reasons}}
+	change(&cfg)
+	s, err := Listen(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +221,7 @@ func open(t *testing.T, d *desk, f Flow) string {
 }
 
 func TestQuestions(t *testing.T) {
-	mine := book{owner: 0, items: []Item{
+	mine := book{owner: "0", items: []Item{
 		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f9fd3b7", State: "pending", Path: "/usr/bin/id"},
 		{ID: "req_01a1fffc-7b9d-7152-a85a-4e800f111111", State: "ended"},
 		{ID: "req_01a1fffc-7b9d-7152-a85b-4e800f111111", State: "ended"},
@@ -235,7 +262,7 @@ func TestQuestions(t *testing.T) {
 }
 
 func TestALongListIsCut(t *testing.T) {
-	b := book{}
+	b := book{owner: "0"}
 	for range 500 {
 		b.items = append(b.items, Item{ID: elevation.NewRequestID(time.Now()), Justification: strings.Repeat("x", 1000)})
 	}
@@ -369,6 +396,13 @@ func TestTheCapPerUser(t *testing.T) {
 		c.Close()
 		refused++
 	}
+	client := Client{Path: path}
+	if _, err := client.Status(t.Context()); !errors.Is(err, ErrBusy) {
+		t.Errorf("a question too many: %v", err)
+	}
+	if err := client.Watch(t.Context(), func() {}, func(Notice) error { return nil }); !errors.Is(err, ErrBusy) {
+		t.Errorf("a watch too many: %v", err)
+	}
 	for _, c := range held {
 		c.Close()
 	}
@@ -410,7 +444,7 @@ func TestDescriptorsThatNobodyAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	c := &conn{c: raw(t, path)}
+	c := &conn{c: unixConn{raw(t, path)}}
 	if err := c.write(kAsk, ask{Version: Version, What: "status"}, w); err != nil {
 		t.Fatal(err)
 	}
@@ -457,18 +491,19 @@ func TestListenRefuses(t *testing.T) {
 
 func TestUsablePeers(t *testing.T) {
 	for name, c := range map[string]struct {
-		p  peer
-		ok bool
+		uid, gid uint32
+		pid      int
+		ok       bool
 	}{
-		"a user":                         {peer{uid: 1000, gid: 1000, pid: 5}, true},
-		"root":                           {peer{pid: 5}, true},
-		"uid -1":                         {peer{uid: ^uint32(0), gid: 1, pid: 5}, false},
-		"gid -1":                         {peer{uid: 1, gid: ^uint32(0), pid: 5}, false},
-		"a user of another namespace":    {peer{uid: overflowID, gid: 1, pid: 5}, false},
-		"a process of another namespace": {peer{uid: 1, gid: 1, pid: 0}, false},
+		"a user":                         {1000, 1000, 5, true},
+		"root":                           {0, 0, 5, true},
+		"uid -1":                         {^uint32(0), 1, 5, false},
+		"gid -1":                         {1, ^uint32(0), 5, false},
+		"a user of another namespace":    {overflowID, 1, 5, false},
+		"a process of another namespace": {1, 1, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := c.p.usable(); (err == nil) != c.ok {
+			if _, err := usable(c.uid, c.gid, c.pid); (err == nil) != c.ok {
 				t.Error(err)
 			}
 		})

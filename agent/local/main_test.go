@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/assent-epm/assent/agent/privilege"
@@ -19,7 +20,11 @@ func TestMain(m *testing.M) {
 		os.Exit(privilege.Gate())
 	}
 	if path := os.Getenv(clientEnv); path != "" {
-		out := Client{Path: path}.Run(context.Background(), RunOptions{Command: os.Args[1], Args: os.Args[2:], Reason: os.Getenv("REASON")},
+		c := Client{Path: path}
+		if program := os.Getenv("BECOMES"); program != "" {
+			c.sudo = &sudoer{path: program, become: syscall.Exec}
+		}
+		out := c.Run(context.Background(), RunOptions{Command: os.Args[1], Args: os.Args[2:], Reason: os.Getenv("REASON"), Mute: os.Getenv("MUTE") != ""},
 			Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 		if out.Kind != Ran {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", out.Kind, out.Text)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
 )
@@ -18,12 +19,20 @@ import (
 //	2  2026-11-22  questions and answers, asking again and for more time
 //	3  2026-11-22  emergency
 //	4  2026-11-22  codes for somebody beside; watch
-const Version = 4
+//	5  2026-11-22  offline codes; languages, company words and reasons given before; sessions and administrators for a while
+//	6  2026-11-22  mechanisms in the status
+//	7  2026-11-22  what an attempt waits for, programs that ask for it; passkeys
+//	8  2026-11-22  links to the portal
+//	9  2026-11-22  passwords from a dialog; standard streams in frames; places in a list
+//	10  2026-11-22  an offer to ask here instead
+//	11  2026-11-22  programs that the client runs by becoming sudo
+const Version = 11
 
 // The limits of the door.
 const (
 	maxFrame       = 64 << 10 // bytes
 	maxPerUser     = 8        // connections of one uid at a time
+	maxSilent      = 32       // of one session, who they are being not known yet
 	maxConnections = 512      // of everybody together
 
 	firstWithin = 5 * time.Second // the first frame must be there
@@ -41,11 +50,14 @@ type kind string
 
 // From the client.
 const (
-	kWatch    kind = "watch"  // what happens to the caller's requests
-	kAsk      kind = "ask"    // status, list, view, cancel, checkin, answer, extend, resubmit, remove
-	kRun      kind = "run"    // an attempt
+	kWatch    kind = "watch"   // what happens to the caller's requests
+	kAsk      kind = "ask"     // status, list, view, cancel, checkin, answer, extend, resubmit, remove, offline, redeem, portal, password
+	kRun      kind = "run"     // an attempt
+	kSession  kind = "session" // one, with the command line of its job as arguments
+	kAdmin    kind = "admin"
 	kReason   kind = "reason" // answers need
 	kReply    kind = "reply"  // answers question
+	kTyped    kind = "typed"  // answers secret
 	kWithdraw kind = "withdraw"
 	kGo       kind = "go"    // answers confirm
 	kFiles    kind = "files" // carries descriptors 0, 1 and 2
@@ -62,8 +74,11 @@ const (
 	kQuestion kind = "question" // of an approver; the waiting goes on
 	kEnough   kind = "enough"   // the question needs no answer any more
 	kConfirm  kind = "confirm"  // approved late: is somebody still there?
+	kSecret   kind = "secret"   // approved: the person's password, not shown while it is typed
 	kReady    kind = "ready"    // approved: send the descriptors
+	kOpened   kind = "opened"   // a session is open
 	kStarted  kind = "started"  // carries the terminal's master where there is one
+	kSudo     kind = "sudo"     // approved: become sudo with it
 	kEnded    kind = "ended"
 )
 
@@ -78,7 +93,7 @@ type ask struct {
 	Version int           `cbor:"version"`
 	What    string        `cbor:"what"`
 	ID      string        `cbor:"id"`   // or a unique ending of it
-	Text    string        `cbor:"text"` // the answer, or the reason
+	Text    string        `cbor:"text"` // the answer, the reason, or the code
 	For     time.Duration `cbor:"for"`  // more time
 }
 
@@ -88,6 +103,9 @@ type answer struct {
 	More   bool    `cbor:"more"` // there are more than fit into a frame
 	Error  string  `cbor:"error"`
 	Code   string  `cbor:"code"`
+
+	Challenges []Challenge `cbor:"challenges"`
+	Portal     *PortalLink `cbor:"portal"`
 }
 
 // runAsk is an attempt. Paths, arguments and variables are bytes: they need not
@@ -109,22 +127,35 @@ type runAsk struct {
 	Emergency bool               `cbor:"emergency"`
 	Rows      uint16             `cbor:"rows"`
 	Cols      uint16             `cbor:"cols"`
+	Menu      bool               `cbor:"menu"` // it comes from the menu of a file manager
+	Sudo      bool               `cbor:"sudo"` // the client can become sudo, at a terminal
+}
+
+// mechanism is what the attempt came by.
+func (q runAsk) mechanism() string {
+	if q.Menu {
+		return string(elevation.ByUAC)
+	}
+	return string(elevation.ByAssent)
 }
 
 type need struct {
-	ReasonMin int      `cbor:"reason_min"`
-	Presets   []string `cbor:"presets"`
-	Ticket    string   `cbor:"ticket"`
-	GoesTo    []string `cbor:"goes_to"`
-	Message   string   `cbor:"message"`
-	HasReason bool     `cbor:"has_reason"`
-	HasTicket bool     `cbor:"has_ticket"`
+	Intro     intercept.Introduction `cbor:"intro"`
+	ReasonMin int                    `cbor:"reason_min"` // characters; 0 = no reason is asked for
+	Ticket    string                 `cbor:"ticket"`     // pattern, "" = none is asked for
+	Tongue    words.Tongue           `cbor:"tongue"`
 }
 
 type reason struct {
 	Justification string `cbor:"justification"`
 	Ticket        string `cbor:"ticket"`
 	Nobody        bool   `cbor:"nobody"` // there is no way to ask
+}
+
+// typed is a password, or that there is nobody to ask.
+type typed struct {
+	Text   string `cbor:"text"`
+	Nobody bool   `cbor:"nobody"`
 }
 
 type questioned struct {
@@ -193,20 +224,4 @@ func (f frame) into(body any) error {
 		return fmt.Errorf("read a %s frame: %w", f.Kind, err)
 	}
 	return nil
-}
-
-func inBytes(list []string) [][]byte {
-	all := make([][]byte, len(list))
-	for i, s := range list {
-		all[i] = []byte(s)
-	}
-	return all
-}
-
-func inStrings(list [][]byte) []string {
-	all := make([]string, len(list))
-	for i, b := range list {
-		all[i] = string(b)
-	}
-	return all
 }

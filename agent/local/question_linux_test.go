@@ -106,7 +106,7 @@ func TestWordsWhileAProgramRuns(t *testing.T) {
 }
 
 func TestAskingTheAgentForMore(t *testing.T) {
-	mine := book{owner: 0, items: []Item{{ID: someRequest, State: "active", Path: "/usr/bin/id"}}}
+	mine := book{owner: "0", items: []Item{{ID: someRequest, State: "active", Path: "/usr/bin/id"}}}
 	c := Client{Path: open(t, &desk{}, mine)}
 	if it, err := c.Answer(t.Context(), string(someRequest), "because"); err != nil || it.ID != someRequest {
 		t.Errorf("%+v, %v", it, err)

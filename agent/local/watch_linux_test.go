@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"os"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+
+	"github.com/assent-epm/assent/agent/words"
 )
 
 var errEnough = errors.New("enough")
@@ -17,7 +21,7 @@ var errEnough = errors.New("enough")
 // TestWatch: notices come in order to who may have them, until the flow says
 // that the reader is too slow.
 func TestWatch(t *testing.T) {
-	mine := book{owner: 0, notices: make(chan Notice, 10)}
+	mine := book{owner: "0", notices: make(chan Notice, 10)}
 	c := Client{Path: open(t, &desk{}, mine)}
 	want := []Notice{{Request: someRequest, Kind: "seen", By: "bo", Line: "bo is looking at it", At: time.Unix(1, 0).UTC()},
 		{Request: someRequest, Kind: "approved", By: "bo", Text: "ok", Until: time.Unix(2, 0).UTC(), At: time.Unix(1, 0).UTC()}}
@@ -33,7 +37,7 @@ func TestWatch(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, errEnough) || got[0] != want[0] || !got[1].Until.Equal(want[1].Until) || got[1].Kind != "approved" {
+	if !errors.Is(err, errEnough) || !reflect.DeepEqual(got[0], want[0]) || !got[1].Until.Equal(want[1].Until) || got[1].Kind != "approved" {
 		t.Errorf("%v, %+v", err, got)
 	}
 
@@ -49,9 +53,9 @@ func TestWatch(t *testing.T) {
 // TestWatchOfNobody: whoever the flow gives no notices learns why, and another
 // version of the program is refused.
 func TestWatchOfNobody(t *testing.T) {
-	path := open(t, &desk{}, book{owner: 1})
+	path := open(t, &desk{}, book{owner: "1"})
 	err := Client{Path: path}.Watch(t.Context(), func() { t.Error("it is watched") }, func(Notice) error { return nil })
-	if err == nil || !strings.Contains(err.Error(), ErrBusy.Error()) {
+	if !errors.Is(err, ErrBusy) {
 		t.Errorf("%v", err)
 	}
 	con, err := Client{Path: path}.dial(t.Context())
@@ -64,8 +68,24 @@ func TestWatchOfNobody(t *testing.T) {
 	}
 	f, _, err := con.read(askTime, 0)
 	var a answer
-	if err != nil || f.into(&a) != nil || a.Code != "invalid" {
+	if err != nil || f.into(&a) != nil || a.Code != "version" {
 		t.Errorf("another version: %+v, %v", a, err)
+	}
+}
+
+// TestWatchDesktop: only a watcher that says so, and only while it watches, is
+// where its user can be asked.
+func TestWatchDesktop(t *testing.T) {
+	mine := book{owner: "0", notices: make(chan Notice, 1), sits: make(chan string, 2)}
+	c := Client{Path: open(t, &desk{}, mine)}
+	for _, watch := range []func(context.Context, func(), func(Notice) error) error{c.Watch, c.WatchDesktop} {
+		ctx, leave := context.WithCancel(t.Context())
+		if err := watch(ctx, leave, func(Notice) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	if from, to := <-mine.sits, <-mine.sits; from != strconv.Itoa(os.Getuid()) || to != "" || len(mine.sits) > 0 {
+		t.Errorf("asked %q, then %q, and %d more", from, to, len(mine.sits))
 	}
 }
 
@@ -75,7 +95,7 @@ func TestQRWithoutATerminal(t *testing.T) {
 	d := &desk{}
 	const address = "https://assent.example/#/b/7K2Q-M9XD"
 	d.elevate = func(_ context.Context, _ intercept.Ask, p intercept.Person) error {
-		p.Say(intercept.BesideLine(address, "7K2Q-M9XD"))
+		p.Say(intercept.BesideLine(words.English, address, "7K2Q-M9XD"))
 		for range 2 {
 			p.Waiting(intercept.Waiting{Request: someRequest, Code: "7K2Q-M9XD", Beside: address})
 		}

@@ -41,15 +41,25 @@ func environment(s Spec, tree string) []string {
 		treeMark + "=" + tree,
 	}
 	seen := map[string]bool{}
+	if s.Own {
+		for _, v := range env {
+			name, _, _ := strings.Cut(v, "=")
+			seen[name] = true
+		}
+	}
 	for _, v := range s.Env {
 		name, value, ok := strings.Cut(v, "=")
-		if ok && !seen[name] && passes(name, value) {
+		if ok && !seen[name] && (s.Own && plainVariable(name) || passes(name, value)) {
 			seen[name] = true
 			env = append(env, v)
 		}
 	}
 	return env
 }
+
+// plainVariable reports whether a variable of a person's own may reach a shell of
+// their own: its name is one.
+func plainVariable(name string) bool { return len(name) <= 128 && only(name, "_") }
 
 // treeMark is the variable by which processes of a tree are found again where
 // nothing better holds them.

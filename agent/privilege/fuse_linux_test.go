@@ -19,12 +19,12 @@ func mountFUSE(t *testing.T) string {
 	dir := t.TempDir()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skip("no FUSE here:", err)
+		t.Skip("this kernel or container has no FUSE: ", err)
 	}
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=61501,group_id=61501,allow_other", fd)
 	if err := unix.Mount("assent-test", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		unix.Close(fd)
-		t.Skip("no FUSE here:", err)
+		t.Skip("this container may not mount FUSE: ", err)
 	}
 	served := make(chan struct{})
 	t.Cleanup(func() {

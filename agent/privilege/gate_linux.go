@@ -81,6 +81,12 @@ func passGate(pipe *os.File) (byte, error) {
 	if err := enter(string(j.Cwd), j.Requester); err != nil {
 		return gateCwd, err
 	}
+	var held alone
+	if j.Alone {
+		if err := held.hold(); err != nil {
+			return gateOther, err
+		}
+	}
 	if err := become(j.RunAs); err != nil {
 		return gateWho, err
 	}
@@ -98,7 +104,10 @@ func passGate(pipe *os.File) (byte, error) {
 	if _, err := io.ReadFull(pipe, word[:]); err != nil || word[0] != gateGo {
 		return gateOther, errors.New("was not let go")
 	}
-	return gateExec, syscall.Exec(string(j.Path), inStrings(j.Argv), inStrings(j.Env))
+	if j.Alone {
+		return gateExec, held.exec(string(j.Path), InStrings(j.Argv), InStrings(j.Env))
+	}
+	return gateExec, syscall.Exec(string(j.Path), InStrings(j.Argv), InStrings(j.Env))
 }
 
 func readJob(pipe io.Reader) (job, error) {

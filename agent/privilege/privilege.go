@@ -17,6 +17,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/assent-epm/assent/agent/localgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -30,6 +31,7 @@ const (
 	TreeCgroup2  TreeKind = "cgroup2" // a folder of a cgroup v2 hierarchy
 	TreeCgroup1  TreeKind = "cgroup1" // a folder of a cgroup v1 freezer or pids hierarchy
 	TreeSessions TreeKind = "session" // process groups and sessions: children that hide can be missed
+	TreeJob      TreeKind = "job"     // a named job object of Windows
 )
 
 // TreeRef names a tree of processes so that any process of this machine that
@@ -41,7 +43,7 @@ type TreeRef struct {
 	Name    string   `cbor:"name"`    // "assent-<realm>-<uuid of the grant>"
 	Dir     string   `cbor:"dir"`     // cgroup folder, "" where there is none
 	PID     int      `cbor:"pid"`     // first process, 0 = planned only
-	Started uint64   `cbor:"started"` // its start in clock ticks since boot: pids are reused
+	Started uint64   `cbor:"started"` // its start (Linux: clock ticks since boot, Windows: file time): pids are reused
 	Front   bool     `cbor:"front"`   // PID is a front end such as sudo: it is told last, to restore the terminal
 }
 
@@ -58,16 +60,24 @@ type Config struct {
 	// CgroupRoot is where hierarchies are mounted, "" for /sys/fs/cgroup.
 	CgroupRoot string
 	Log        *slog.Logger
+
+	// Administrators are those of this machine where they are one group of the
+	// system, and Identify is the SID of one of its users; nil is the real thing.
+	Administrators localgroup.Group
+	Identify       func(user string) (sid string, err error)
 }
 
-// Account is a user of this machine, as the kernel will know the program.
+// Account is a user of this machine, as the kernel will know the program: by
+// UID and GID on Unix, by SID on Windows. What a system does not have stays zero.
 type Account struct {
-	Name   string
-	UID    uint32
-	GID    uint32
-	Groups []uint32 // supplementary
-	Home   string
-	Shell  string
+	Name    string
+	UID     uint32
+	GID     uint32
+	Groups  []uint32 // supplementary
+	Home    string
+	Shell   string
+	SID     string // Windows: "S-1-5-21-…"
+	Session uint32 // Windows: the session in which they sit, 0 = none, where no person sits
 }
 
 // Spec is one program to run. Everything in it has been checked against the
@@ -86,8 +96,14 @@ type Spec struct {
 	// base name of Path give Path.
 	Called string
 
+	// Own says that the program runs as the requester, with the whole of Env: it
+	// has no rights that what they start themselves has not, but for a group.
+	Own bool
+	// Caller is the process that asks, 0 = not known.
+	Caller int
+
 	Cwd       string
-	Requester Account // who asked; only UID, GID, Groups and Name are used
+	Requester Account // who asked; only UID, GID, Groups, Name, SID and Session are used
 	RunAs     Account
 	Env       []string // the requester's environment; only safe names are taken from it
 
@@ -98,6 +114,12 @@ type Spec struct {
 	Rows, Cols uint16
 
 	TTL time.Duration // the tree may live this long; enforced by systemd where there is one
+	// Alone keeps the program, and all that comes of it, from ever becoming or
+	// starting another one.
+	Alone bool
+	// Follow wants to be told what the program starts, on systems that tell; what
+	// can not be followed there does not start.
+	Follow bool
 	// Contained, if set, is called once the process is in its tree and before it
 	// becomes the program; after an error nothing of the program runs.
 	Contained func() error

@@ -17,12 +17,16 @@ type Running struct {
 	// Master is the pseudo terminal's other end, nil when none of the files
 	// was a terminal. It belongs to the caller, who closes it.
 	Master *os.File
+	// Births tells what it starts, if the spec wanted that and the system tells;
+	// else nil.
+	Births *Births
 	Tree   TreeRef
 	PID    int
 
 	done chan struct{}
 	mu   sync.Mutex // guards the fields below; held while a signal is sent, so that the pid is not reused
 	over bool
+	hung bool
 	code int
 	err  error
 }
@@ -65,9 +69,17 @@ func (s Spec) check() error {
 	if raw, err := hex.DecodeString(s.SHA256); err != nil || len(raw) != 32 {
 		return fmt.Errorf("%w: there is no digest to compare with", ErrChanged)
 	}
+	return s.checkPeople()
+}
+
+// checkUnix refuses a spec whose people are not accounts of Unix.
+func (s Spec) checkUnix() error {
 	none := ^uint32(0)
 	if s.RunAs.Name == "" || s.RunAs.UID == none || s.RunAs.GID == none || s.Requester.UID == none || s.Requester.GID == none {
 		return fmt.Errorf("%w: no user", ErrIdentity)
+	}
+	if s.Own && (s.RunAs.UID != s.Requester.UID || s.RunAs.UID == 0) {
+		return fmt.Errorf("%w: not their own", ErrIdentity)
 	}
 	if s.RunAs.UID == 0 && s.RunAs.Name != "root" {
 		return fmt.Errorf("%w: %q has the uid of root", ErrIdentity, s.RunAs.Name)
@@ -105,6 +117,13 @@ func closeFiles(files []*os.File) {
 func (r *Running) Wait() (int, error) {
 	<-r.done
 	return r.code, r.err
+}
+
+// HungUp reports whether the program was hung up because its terminal is gone.
+func (r *Running) HungUp() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hung
 }
 
 // Done is closed when the program has ended.

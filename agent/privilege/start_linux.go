@@ -33,22 +33,7 @@ type job struct {
 	Cwd       []byte   `cbor:"cwd"`
 	Requester identity `cbor:"requester"`
 	RunAs     identity `cbor:"run_as"`
-}
-
-func inBytes(list []string) [][]byte {
-	all := make([][]byte, len(list))
-	for i, s := range list {
-		all[i] = []byte(s)
-	}
-	return all
-}
-
-func inStrings(list [][]byte) []string {
-	all := make([]string, len(list))
-	for i, b := range list {
-		all[i] = string(b)
-	}
-	return all
+	Alone     bool     `cbor:"alone,omitempty"` // it starts no other program
 }
 
 type identity struct {
@@ -86,9 +71,9 @@ func (t *Trees) start(ctx context.Context, spec Spec) (*Running, error) {
 	run := &Running{PID: gate.cmd.Process.Pid, done: make(chan struct{})}
 	go run.reap(gate.cmd)
 	ref, err = t.hold(ctx, gate, ref, spec, job{
-		Path: []byte(program.path), Argv: inBytes(append([]string{spec.argv0()}, spec.Args...)),
-		Env: inBytes(environment(spec, ref.Name)), Cwd: []byte(spec.Cwd),
-		Requester: spec.Requester.identity(), RunAs: spec.RunAs.identity(),
+		Path: []byte(program.path), Argv: InBytes(append([]string{spec.argv0()}, spec.Args...)),
+		Env: InBytes(environment(spec, ref.Name)), Cwd: []byte(spec.Cwd),
+		Requester: spec.Requester.identity(), RunAs: spec.RunAs.identity(), Alone: spec.Alone,
 	})
 	if err != nil {
 		_ = run.Signal(unix.SIGKILL) // it holds nothing yet but itself
@@ -305,6 +290,14 @@ func (r *Running) Signal(sig syscall.Signal) error {
 		return fmt.Errorf("signal the program: %w", err)
 	}
 	return nil
+}
+
+// HangUp tells the program that its terminal is gone.
+func (r *Running) HangUp() error {
+	r.mu.Lock()
+	r.hung = !r.over
+	r.mu.Unlock()
+	return errors.Join(r.Signal(unix.SIGHUP), r.Signal(unix.SIGCONT))
 }
 
 // Resize tells the program the size of its terminal, if it has one.

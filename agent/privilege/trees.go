@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,7 +39,7 @@ func NewTrees(cfg Config) (*Trees, error) {
 	}
 	kinds := cfg.Kinds
 	if kinds == nil {
-		kinds = []TreeKind{TreeScope, TreeCgroup2, TreeCgroup1, TreeSessions}
+		kinds = []TreeKind{TreeScope, TreeCgroup2, TreeCgroup1, TreeSessions, TreeJob}
 	}
 	os, err := newOSTrees(cfg)
 	if err != nil {
@@ -93,6 +94,25 @@ func (t *Trees) prefix() string { return "assent-" + t.cfg.Realm + "-" }
 // pid is the process that it means: a pid can be reused.
 func (t *Trees) Put(ctx context.Context, name string, uid uint32, pid int, ttl time.Duration) (TreeRef, error) {
 	return t.put(ctx, name, uid, pid, ttl, true)
+}
+
+// Adopt is [Trees.Put] for a process that is the program itself: it is told to
+// end together with everything that it started.
+func (t *Trees) Adopt(ctx context.Context, name string, uid uint32, pid int, ttl time.Duration) (TreeRef, error) {
+	return t.put(ctx, name, uid, pid, ttl, false)
+}
+
+// Holds reports whether a process is in the tree. [TreeSessions] are told by
+// marks that anybody can make, so nobody counts as being in one.
+func (t *Trees) Holds(ref TreeRef, pid int) (bool, error) {
+	if !ref.Planned() || ref.Kind == TreeSessions || pid <= 1 {
+		return false, nil
+	}
+	pids, err := t.os.members(ref)
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", ref.Name, err)
+	}
+	return slices.Contains(pids, pid), nil
 }
 
 func (t *Trees) put(ctx context.Context, name string, uid uint32, pid int, ttl time.Duration, front bool) (TreeRef, error) {

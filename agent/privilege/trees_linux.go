@@ -197,9 +197,9 @@ func (o osTrees) close() { o.systemd.close() }
 
 // stat is the part of /proc/PID/stat that identifies a process.
 type stat struct {
-	pid, ppid, group, session int
-	state                     byte
-	started                   uint64 // clock ticks since boot
+	pid, ppid, group, session, tty int
+	state                          byte
+	started                        uint64 // clock ticks since boot
 }
 
 // readStat parses /proc/PID/stat. The name in it may hold any byte, also blanks
@@ -220,7 +220,7 @@ func parseStat(pid int, raw string) (stat, error) {
 	}
 	s := stat{pid: pid, state: f[0][0]}
 	var err error
-	for i, into := range []*int{&s.ppid, &s.group, &s.session} {
+	for i, into := range []*int{&s.ppid, &s.group, &s.session, &s.tty} {
 		if *into, err = strconv.Atoi(f[1+i]); err != nil {
 			return stat{}, fmt.Errorf("look at process %d: %w", pid, err)
 		}

@@ -19,7 +19,7 @@ func (e *endpoint) questioned(m wire.Question) error {
 		return nil
 	}
 	if err := e.link.Send(wire.TAnswer, wire.Answer{Request: m.Request, Text: e.f.cfg.Answer}); err != nil {
-		e.f.cfg.Log.Debug("an answer is lost", "endpoint", hostname(e.n), "error", err)
+		e.f.cfg.Log.Debug("an answer is lost", "endpoint", e.f.hostname(e.n), "error", err)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (e *endpoint) amended(m wire.Signed) error {
 func (e *endpoint) extend(id elevation.RequestID) {
 	m := wire.Extend{Request: id, New: elevation.NewRequestID(time.Now()), Duration: max(e.f.cfg.Use, time.Second), Reason: "It takes longer than I thought"}
 	if err := e.link.Send(wire.TExtend, m); err != nil {
-		e.f.cfg.Log.Debug("a question for more time is lost", "endpoint", hostname(e.n), "error", err)
+		e.f.cfg.Log.Debug("a question for more time is lost", "endpoint", e.f.hostname(e.n), "error", err)
 	}
 }
 
@@ -117,13 +117,13 @@ func (e *endpoint) unasked(m wire.Decision) error {
 			return err
 		}
 		time.AfterFunc(wait, func() {
-			if err := e.begin(g.Request, g.ID); err != nil {
-				e.f.cfg.Log.Error("report the start of a use", "endpoint", hostname(e.n), "error", err)
+			if err := e.begin(g.Request, g.ID, nil); err != nil {
+				e.f.cfg.Log.Error("report the start of a use", "endpoint", e.f.hostname(e.n), "error", err)
 			}
 		})
 		return nil
 	}
-	return e.begin(g.Request, g.ID)
+	return e.begin(g.Request, g.ID, nil)
 }
 
 // want makes an attempt one for the access that the configuration names.

@@ -29,6 +29,14 @@ type request struct {
 	attempt wire.Attempt
 	acked   bool
 	done    bool
+	tell    func(heard) // the terminal that it was typed at; nil = raised by itself
+}
+
+// says tells the terminal of a request, if it has one.
+func (r *request) says(h heard) {
+	if r.tell != nil {
+		r.tell(h)
+	}
 }
 
 // endpoint is one simulated machine.
@@ -53,6 +61,7 @@ type use struct {
 	timer   *time.Timer
 	over    bool
 	amended map[elevation.RequestID]bool // which asked for more time
+	tell    func(heard)                  // as of the request
 }
 
 // enroll gives every endpoint an identity: the one in Dir, or a new one.
@@ -68,7 +77,7 @@ func (f *fleet) enroll(ctx context.Context) error {
 			defer func() { <-places }()
 			e, err := f.newEndpoint(ctx, i+1)
 			if err != nil {
-				cancel(fmt.Errorf("enrol %s: %w", hostname(i+1), err))
+				cancel(fmt.Errorf("enrol %s: %w", f.hostname(i+1), err))
 				return
 			}
 			f.endpoints[i] = e
@@ -82,7 +91,7 @@ func (f *fleet) newEndpoint(ctx context.Context, n int) (*endpoint, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(f.cfg.Dir, hostname(n))
+	dir := filepath.Join(f.cfg.Dir, f.hostname(n))
 	id, err := link.Load(dir)
 	for try := 0; errors.Is(err, link.ErrNotEnrolled) || errors.Is(err, link.ErrTryLater) && try < enrolTries; try++ {
 		if try > 0 {
@@ -92,13 +101,13 @@ func (f *fleet) newEndpoint(ctx context.Context, n int) (*endpoint, error) {
 			case <-time.After(time.Duration(try) * 200 * time.Millisecond):
 			}
 		}
-		id, err = link.Enroll(ctx, link.EnrollConfig{URL: f.cfg.URL, Token: f.cfg.Token, Dir: dir, Facts: facts(n)})
+		id, err = link.Enroll(ctx, link.EnrollConfig{URL: f.cfg.URL, Token: f.cfg.Token, Dir: dir, Facts: f.facts(n)})
 	}
 	if err != nil {
 		return nil, err
 	}
 	e := &endpoint{f: f, n: n, connected: make(chan struct{}), open: map[elevation.RequestID]*request{}, byID: map[elevation.GrantID]*use{}}
-	e.link, err = link.New(link.Config{Dir: dir, Identity: id, Facts: func() wire.Facts { return facts(n) }, BootID: "simulated",
+	e.link, err = link.New(link.Config{Dir: dir, Identity: id, Facts: func() wire.Facts { return f.facts(n) }, BootID: "simulated",
 		Capabilities: func() []string { return f.cfg.Capabilities }, OnFrame: e.take, OnState: e.state, Log: f.cfg.Log, NoSync: true})
 	return e, err
 }
@@ -111,7 +120,7 @@ func (e *endpoint) run(ctx context.Context) {
 		e.again = cancel
 		e.mu.Unlock()
 		if err := e.link.Run(one); ctx.Err() == nil {
-			e.f.cfg.Log.Debug("endpoint connects anew", "endpoint", hostname(e.n), "error", err)
+			e.f.cfg.Log.Debug("endpoint connects anew", "endpoint", e.f.hostname(e.n), "error", err)
 		}
 		cancel()
 	}
@@ -206,7 +215,7 @@ func (e *endpoint) take(_ context.Context, f wire.Frame) error {
 	case wire.TAccepted:
 		return into(f, func(m wire.Accepted) error { return e.known(m.Request) })
 	case wire.TProgress:
-		return into(f, func(m wire.Progress) error { return e.known(m.Request) })
+		return into(f, e.progress)
 	case wire.TClosed:
 		return into(f, e.closed)
 	case wire.TError:
@@ -240,6 +249,13 @@ func (e *endpoint) known(id elevation.RequestID) error {
 	return nil
 }
 
+func (e *endpoint) progress(m wire.Progress) error {
+	if r := e.find(m.Request); r != nil {
+		r.says(heard{Kind: "waiting", Place: m.Position, Usual: int(m.UsualWait.Seconds()), GoesTo: m.CanAnswer})
+	}
+	return e.known(m.Request)
+}
+
 func (e *endpoint) need(m wire.Need) error {
 	r := e.find(m.Request)
 	if r == nil {
@@ -250,6 +266,11 @@ func (e *endpoint) need(m wire.Need) error {
 	}
 	if m.Joined != "" {
 		e.finish(r, func() { e.f.rec.joined(e, r, m.Joined) })
+		r.says(heard{Kind: "refused", Text: "the same is asked for already, as " + string(m.Joined)})
+		return nil
+	}
+	if r.tell != nil { // its person answers
+		r.tell(heard{Kind: "need", Text: m.Message, Min: m.ReasonMin, Presets: m.Presets, GoesTo: m.GoesTo, Usual: int(m.UsualWait.Seconds())})
 		return nil
 	}
 	reason := r.reason
@@ -263,6 +284,7 @@ func (e *endpoint) need(m wire.Need) error {
 func (e *endpoint) closed(m wire.Closed) error {
 	if r := e.find(m.Request); r != nil {
 		e.finish(r, func() { e.f.rec.closed(e, r, m) })
+		r.says(heard{Kind: "closed", Text: string(m.Why), By: m.By})
 	}
 	return nil
 }
@@ -277,7 +299,12 @@ func (e *endpoint) refused(m wire.Error) error {
 		e.sendLater(r, max(m.RetryAfter, resendUnsent))
 		return nil
 	}
+	if r.tell != nil && m.Code == wire.CodeInvalid {
+		r.tell(heard{Kind: "need", Text: m.Text})
+		return nil
+	}
 	e.finish(r, func() { e.f.rec.failed(e, r, string(m.Code)+": "+m.Text) })
+	r.says(heard{Kind: "refused", Text: m.Text})
 	return nil
 }
 
@@ -301,11 +328,12 @@ func (e *endpoint) decided(m wire.Decision) error {
 	if m.Verdict == elevation.Approved {
 		g, bad = e.verify(r, m.Grant, at)
 		if bad == nil {
-			if err := e.begin(m.Request, g.ID); err != nil {
+			if err := e.begin(m.Request, g.ID, r.tell); err != nil {
 				return err
 			}
 		}
 	}
+	r.says(heard{Kind: string(m.Verdict), Text: m.Text, By: m.By, Rule: m.Rule})
 	e.finish(r, func() { e.f.rec.decided(e, r, m, g.ID, bad, at) })
 	return nil
 }
@@ -329,13 +357,13 @@ func (e *endpoint) verify(r *request, raw []byte, now time.Time) (elevation.Gran
 }
 
 // begin reports the start of a use and arranges its end.
-func (e *endpoint) begin(id elevation.RequestID, grant elevation.GrantID) error {
+func (e *endpoint) begin(id elevation.RequestID, grant elevation.GrantID, tell func(heard)) error {
 	e.mu.Lock()
 	if e.byID[grant] != nil {
 		e.mu.Unlock()
 		return nil // the frame came again
 	}
-	u := &use{request: id}
+	u := &use{request: id, tell: tell}
 	e.byID[grant] = u
 	e.using++
 	e.mu.Unlock()
@@ -374,7 +402,10 @@ func (e *endpoint) end(grant elevation.GrantID, why elevation.EndReason) {
 		report.Exit = new(int)
 	}
 	if err := e.link.Report(report); err != nil {
-		e.f.cfg.Log.Error("report the end of a use", "endpoint", hostname(e.n), "error", err)
+		e.f.cfg.Log.Error("report the end of a use", "endpoint", e.f.hostname(e.n), "error", err)
+	}
+	if u.tell != nil {
+		u.tell(heard{Kind: "ended", Text: string(why)})
 	}
 	e.f.rec.ended(why)
 	e.f.wake()

@@ -180,7 +180,7 @@ func (r *recorder) wasDecided(id elevation.RequestID) bool {
 
 // about begins a line of a request; r.mu is held.
 func about(kind string, e *endpoint, q *request, at time.Time) line {
-	return line{Kind: kind, At: at.UTC(), Request: q.attempt.Request, Endpoint: hostname(e.n), User: q.user,
+	return line{Kind: kind, At: at.UTC(), Request: q.attempt.Request, Endpoint: e.f.hostname(e.n), User: q.user,
 		LatencyUS: max(at.Sub(q.due).Microseconds(), 1)}
 }
 
@@ -261,14 +261,14 @@ func (r *recorder) doubled(e *endpoint, id elevation.RequestID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Duplicates++
-	r.putLocked(line{Kind: "duplicate", At: time.Now().UTC(), Request: id, Endpoint: hostname(e.n)})
+	r.putLocked(line{Kind: "duplicate", At: time.Now().UTC(), Request: id, Endpoint: e.f.hostname(e.n)})
 }
 
 func (r *recorder) unverified(e *endpoint, id elevation.RequestID, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Unverified++
-	r.putLocked(line{Kind: "unverified", At: time.Now().UTC(), Request: id, Endpoint: hostname(e.n), Why: why})
+	r.putLocked(line{Kind: "unverified", At: time.Now().UTC(), Request: id, Endpoint: e.f.hostname(e.n), Why: why})
 }
 
 // finish writes the summary and gives it back.

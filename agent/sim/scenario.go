@@ -20,14 +20,15 @@ const (
 	Queue Scenario = "queue" // programs that no rule should know: the queue fills
 	Storm Scenario = "storm" // as mix; in the middle of the duration all endpoints connect anew at once
 	Idle  Scenario = "idle"  // endpoints are connected and ask for nothing
+	Demo  Scenario = "demo"  // an office: see office.go
 )
 
 func (s Scenario) check() error {
 	switch s {
-	case Mix, Queue, Storm, Idle:
+	case Mix, Queue, Storm, Idle, Demo:
 		return nil
 	}
-	return fmt.Errorf("%w: no scenario %q; there are mix, queue, storm and idle", ErrConfig, string(s))
+	return fmt.Errorf("%w: no scenario %q; there are mix, queue, storm, idle and demo", ErrConfig, string(s))
 }
 
 // commands are asked for by mix and storm.
@@ -44,9 +45,12 @@ func reasons() []string {
 		"Looking into why the network is slow", "Mounting the backup disk to get a file back"}
 }
 
-// newRequest makes the nth request, due at an instant. Each has its own digest
-// of arguments, so none joins another.
-func (f *fleet) newRequest(n int, due time.Time) *request {
+// nextRequest makes the nth request, of an endpoint, due at an instant. Each has
+// its own digest of arguments, so none joins another.
+func (f *fleet) nextRequest(n int, of *endpoint, due time.Time) *request {
+	if f.cfg.Scenario == Demo {
+		return f.newTask(of.n, due)
+	}
 	user := f.rng.IntN(f.cfg.Users) + 1
 	argv := f.cfg.Command
 	if len(argv) == 0 {
@@ -57,23 +61,22 @@ func (f *fleet) newRequest(n int, due time.Time) *request {
 			argv = list[f.rng.IntN(len(list))]
 		}
 	}
-	sum := sha256.Sum256([]byte(argv[0]))
-	digest := make([]byte, 32)
-	rand.Read(digest)
 	name := fmt.Sprintf("user-%02d", user)
-	reason := reasons()[f.rng.IntN(len(reasons()))]
-	return &request{due: due, user: name, reason: reason, attempt: wire.Attempt{
-		Request: elevation.NewRequestID(time.Now()),
-		Attempt: f.want(elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", Priority: f.cfg.Priority,
-			User: elevation.User{Name: name, UID: fmt.Sprint(2000 + user), Groups: []string{name, "users"}},
-			Subject: elevation.Subject{Path: argv[0], Args: append([]string{}, argv[1:]...), ArgsDigest: digest, Cwd: "/home/" + name,
-				RunAs: "root", SHA256: hex.EncodeToString(sum[:]), Size: 35000, Parent: "/usr/bin/bash"}}),
-		AtTerminal: true,
-	}}
+	a := attemptOf(name, fmt.Sprint(2000+user), argv, f.cfg.Priority)
+	return newRequest(f.want(a), reasons()[f.rng.IntN(len(reasons()))], due)
 }
 
-func hostname(n int) string { return fmt.Sprintf("sim-%04d", n) }
+func newRequest(a elevation.Attempt, reason string, due time.Time) *request {
+	return &request{due: due, user: a.User.Name, reason: reason, attempt: wire.Attempt{Request: elevation.NewRequestID(time.Now()), Attempt: a, AtTerminal: true}}
+}
 
-func facts(n int) wire.Facts {
-	return wire.Facts{Hostname: hostname(n), OS: "linux", OSVersion: "simulated", Arch: "amd64", AgentVersion: "agentsim"}
+// attemptOf is somebody's attempt to run argv as root.
+func attemptOf(user, uid string, argv []string, p elevation.Priority) elevation.Attempt {
+	sum := sha256.Sum256([]byte(argv[0]))
+	digest := make([]byte, 32) // of its own, so that none joins another
+	rand.Read(digest)
+	return elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", Priority: p,
+		User: elevation.User{Name: user, UID: uid, Groups: []string{user, "users"}},
+		Subject: elevation.Subject{Path: argv[0], Args: append([]string{}, argv[1:]...), ArgsDigest: digest, Cwd: "/home/" + user,
+			RunAs: "root", SHA256: hex.EncodeToString(sum[:]), Size: 35000, Parent: "/usr/bin/bash"}}
 }

@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -48,6 +49,10 @@ type Config struct {
 	Lines        io.Writer            // one JSON object a line; nil = none
 	IDs          io.Writer            // one acknowledged id a line; nil = none
 	Log          *slog.Logger
+
+	// Terminal serves the visitor's simulated terminal, see terminal.go; nil =
+	// none. It must listen on loopback; whoever made it closes it.
+	Terminal net.Listener
 }
 
 // ErrConfig is returned for a configuration that makes no sense.
@@ -65,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		return Summary{}, err
 	}
 	if cfg.Capabilities == nil {
-		cfg.Capabilities = []string{"run", "sudo", "question", "extend", "policy"}
+		cfg.Capabilities = []string{"run", "sudo", "question", "extend", "policy", "observe"}
 	}
 	rec := newRecorder(cfg)
 	f := &fleet{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(cfg.Seed, 0x617373656e74)), settled: make(chan struct{}, 1)}
@@ -82,6 +87,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		links.Go(func() { e.run(running) })
 	}
 	f.connect(ctx)
+	if cfg.Terminal != nil {
+		links.Go(func() { f.serveTerminal(running, cfg.Terminal) })
+	}
 	rec.begin()
 	f.raise(ctx)
 	f.settle(ctx)
@@ -172,7 +180,7 @@ func (f *fleet) raise(ctx context.Context) {
 			}
 		case <-next:
 			e := f.endpoints[f.rng.IntN(len(f.endpoints))]
-			e.ask(f.newRequest(n, due))
+			e.ask(f.nextRequest(n, e, due))
 			n++
 			due = due.Add(time.Duration(f.rng.ExpFloat64() / f.cfg.Rate * float64(time.Second)))
 			pause.Reset(time.Until(due))

@@ -20,7 +20,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
@@ -63,6 +62,9 @@ type Admin struct {
 	checking atomic.Int32                   // texts that are read or wait to be
 	policies atomic.Pointer[store.Policies] // never nil
 	policing sync.Mutex                     // policies are changed and sent one at a time
+	pauses   atomic.Pointer[[]store.Pause]  // that have not ended; never nil
+	repause  chan struct{}                  // 1; pauses changed
+	rebundle chan struct{}                  // 1; bundles of rules may differ from what was sent
 
 	hookCalls *auth.Limiter // calls of one hook, and what is written of those that are refused
 	hookTries *auth.Limiter // calls with a wrong signature from one address
@@ -75,13 +77,16 @@ func New(ctx context.Context, cfg Config) (*Admin, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2),
+	a := &Admin{cfg: cfg, checks: make(chan struct{}, 2), rebundle: make(chan struct{}, 1), repause: make(chan struct{}, 1),
 		hookCalls: auth.NewLimiter(5, 50, 2*maxHooks), hookTries: auth.NewLimiter(1.0/3, 20, 10_000)}
 	if err := a.loadRules(ctx); err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
 	if err := a.loadPolicies(ctx); err != nil {
 		return nil, fmt.Errorf("read policies: %w", err)
+	}
+	if err := a.loadPauses(ctx); err != nil {
+		return nil, fmt.Errorf("read pauses: %w", err)
 	}
 	return a, nil
 }
@@ -197,34 +202,12 @@ func checkName(what, s string, limit int) error {
 	switch {
 	case s == "" || len(s) > limit:
 		return fmt.Errorf("%w: the %s needs 1 to %d bytes", elevation.ErrInvalid, what, limit)
-	case !utf8.ValidString(s):
-		return fmt.Errorf("%w: the %s is not UTF-8 text", elevation.ErrInvalid, what)
 	case strings.ContainsAny(s, `,;:/\`):
 		return fmt.Errorf(`%w: the %s may not have any of , ; : / \`, elevation.ErrInvalid, what)
-	case strings.ContainsFunc(s, unprintable):
-		return fmt.Errorf("%w: the %s has a control character", elevation.ErrInvalid, what)
 	case strings.TrimSpace(s) != s:
 		return fmt.Errorf("%w: the %s begins or ends with a space", elevation.ErrInvalid, what)
 	}
-	return nil
-}
-
-// checkText refuses free text that is too long or has control characters.
-func checkText(what, s string, limit int) error {
-	switch {
-	case len(s) > limit:
-		return fmt.Errorf("%w: the %s is longer than %d bytes", elevation.ErrInvalid, what, limit)
-	case !utf8.ValidString(s):
-		return fmt.Errorf("%w: the %s is not UTF-8 text", elevation.ErrInvalid, what)
-	case strings.ContainsFunc(s, unprintable):
-		return fmt.Errorf("%w: the %s has a control character", elevation.ErrInvalid, what)
-	}
-	return nil
-}
-
-// unprintable is true for characters that change how text around them looks.
-func unprintable(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff
+	return elevation.CheckLine(what, s, limit)
 }
 
 // checkLabelKey allows letters, digits and . _ - after the first.

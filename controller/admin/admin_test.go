@@ -45,7 +45,7 @@ func newDesk(t testing.TB) *desk {
 		if err != nil {
 			t.Fatal(err)
 		}
-		*p.actor = auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Session: true}
+		*p.actor = auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Session: true, SeenAt: d.now}
 	}
 	return d
 }
@@ -353,7 +353,7 @@ func TestScopeIsNotEscaped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	act := auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Scope: u.Scope, Session: true}
+	act := auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Scope: u.Scope, Session: true, SeenAt: d.now}
 	_, err = d.AddUser(ctx, act, NewUser{Login: "x", Roles: []auth.Role{auth.Administrator}})
 	want(t, err, elevation.ErrNotAllowed, "an account without scope")
 	none := map[string]string{}
@@ -385,6 +385,77 @@ func TestPasswordEndsSessions(t *testing.T) {
 	if _, e := d.events(t, 0); e.Data["password"] != "changed" || strings.Contains(strings.Join(values(e.Data), " "), "argon2id") {
 		t.Errorf("logged %v", e.Data)
 	}
+}
+
+// A password that somebody else sets ends the tokens and links of the account, one
+// that its owner sets keeps the tokens. Removed factors end the links.
+func TestWhatEndsWithAPassword(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	word, other := "another long password", "one more long password"
+	left := func() (tokens, links int) {
+		t.Helper()
+		all, err := d.Tokens(ctx, d.bo)
+		want(t, err, nil, "list tokens")
+		_ = d.store.Update(ctx, func(tx *store.Tx) error {
+			if _, err := tx.UseSignInLink([]byte("link"), d.now); err == nil {
+				links++
+			}
+			return errors.New("only a look")
+		})
+		return len(all), links
+	}
+	prepare := func() {
+		t.Helper()
+		_, _, err := d.AddToken(ctx, d.bo, NewToken{Name: "job"})
+		want(t, err, nil, "a token")
+		want(t, d.store.Update(ctx, func(tx *store.Tx) error {
+			return tx.InsertSignInLink(store.SignInLink{Hash: []byte("link"), User: d.bo.User, ExpiresAt: d.now.Add(time.Hour)}, d.now)
+		}), nil, "a link")
+		if tokens, links := left(); tokens != 1 || links != 1 {
+			t.Fatalf("at first there are %d tokens and %d links", tokens, links)
+		}
+	}
+	prepare()
+	want(t, d.ResetFactors(ctx, d.chief, "bo"), nil, "remove the factors")
+	if tokens, links := left(); tokens != 1 || links != 0 {
+		t.Errorf("removed factors leave %d tokens and %d links", tokens, links)
+	}
+	_, err := d.EditUser(ctx, d.chief, "bo", EditUser{Password: &word})
+	want(t, err, nil, "by somebody else")
+	prepare()
+	_, err = d.EditUser(ctx, d.chief, "bo", EditUser{Password: &other})
+	want(t, err, nil, "by somebody else")
+	if tokens, links := left(); tokens != 0 || links != 0 {
+		t.Errorf("a password by somebody else leaves %d tokens and %d links", tokens, links)
+	}
+	prepare()
+	owner := d.bo
+	owner.Roles = []auth.Role{auth.Administrator}
+	_, err = d.EditUser(ctx, owner, "bo", EditUser{Password: &word})
+	want(t, err, nil, "by its owner")
+	if tokens, links := left(); tokens != 1 || links != 0 {
+		t.Errorf("a password of one's own leaves %d tokens and %d links", tokens, links)
+	}
+}
+
+// A session makes a token only for somebody who has just shown to be there; a
+// token shows nothing and is asked nothing.
+func TestTokensNeedPresence(t *testing.T) {
+	d := newDesk(t)
+	ctx := ctxOf(t)
+	d.now = d.now.Add(auth.PresenceFor + time.Second)
+	_, _, err := d.AddToken(ctx, d.bo, NewToken{Name: "x"})
+	want(t, err, elevation.ErrStepUp, "long after signing in")
+	_, _, err = d.AddToken(ctx, d.chief, NewToken{Name: "x", User: "bo"})
+	want(t, err, elevation.ErrStepUp, "for somebody else")
+	first := d.chief
+	first.Session, first.Token, first.Full = false, "tok_1", true
+	_, _, err = d.AddToken(ctx, first, NewToken{Name: "x", User: "bo"})
+	want(t, err, nil, "by the first administrator's token")
+	d.bo.SeenAt = d.now
+	_, _, err = d.AddToken(ctx, d.bo, NewToken{Name: "x"})
+	want(t, err, nil, "with presence")
 }
 
 func values(m map[string]string) (out []string) {

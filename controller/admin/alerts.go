@@ -92,12 +92,17 @@ func findAlert(tx *store.Tx, name string) (store.Alert, error) {
 	if err != nil {
 		return store.Alert{}, err
 	}
+	return called(all, "alert", name, func(x store.Alert) (id, name string) { return x.ID, x.Name })
+}
+
+// called finds what has a name or an id.
+func called[T any](all []T, what, name string, of func(T) (id, name string)) (found T, err error) {
 	for _, x := range all {
-		if x.ID == name || strings.EqualFold(x.Name, name) {
+		if id, its := of(x); id == name || strings.EqualFold(its, name) {
 			return x, nil
 		}
 	}
-	return store.Alert{}, fmt.Errorf("alert %s: %w", audit.Clip(name, 80), elevation.ErrNotFound)
+	return found, fmt.Errorf("%s %s: %w", what, audit.Clip(name, 80), elevation.ErrNotFound)
 }
 
 func shownAlert(staff *store.Staff, x store.Alert) Alert {
@@ -305,7 +310,7 @@ func editAlertFilter(staff *store.Staff, x *store.Alert, in *AlertFilter) error 
 		}
 		f.Team = t.ID
 	}
-	if err := checkText("user of the filter", f.User, 256); err != nil {
+	if err := elevation.CheckLine("user of the filter", f.User, 256); err != nil {
 		return err
 	}
 	if err := checkLabels(f.Labels); err != nil {

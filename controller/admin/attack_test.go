@@ -9,8 +9,9 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-func signedIn(u store.User) auth.Actor {
-	return auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Scope: u.Scope, Session: true}
+// signedIn is a session of somebody who has just shown to be there.
+func signedIn(d *desk, u store.User) auth.Actor {
+	return auth.Actor{User: u.ID, Login: u.Login, Roles: u.Roles, Scope: u.Scope, Session: true, SeenAt: d.now}
 }
 
 // The second person is another one: no account of one's own making, nor who made
@@ -22,15 +23,15 @@ func TestPuppetsAreNoSecondPerson(t *testing.T) {
 	want(t, err, nil, "a colleague")
 	author, err := d.AddUser(ctx, d.chief, NewUser{Login: "author", Roles: []auth.Role{auth.Administrator}})
 	want(t, err, nil, "a puppet of the chief")
-	second, err := d.AddUser(ctx, signedIn(author), NewUser{Login: "second", Roles: []auth.Role{auth.RuleAuthor}})
+	second, err := d.AddUser(ctx, signedIn(d, author), NewUser{Login: "second", Roles: []auth.Role{auth.RuleAuthor}})
 	want(t, err, nil, "a puppet of the puppet")
 	_, err = d.EditSettings(ctx, d.chief, func(s *store.Settings) { s.FourEyesRules = true })
 	want(t, err, nil, "four eyes")
 	for name, who := range map[string]struct{ by, second auth.Actor }{
-		"its maker":                 {signedIn(author), d.chief},
-		"its maker's maker":         {signedIn(second), d.chief},
-		"a puppet":                  {d.chief, signedIn(author)},
-		"the puppet of a puppet":    {d.chief, signedIn(second)},
+		"its maker":                 {signedIn(d, author), d.chief},
+		"its maker's maker":         {signedIn(d, second), d.chief},
+		"a puppet":                  {d.chief, signedIn(d, author)},
+		"the puppet of a puppet":    {d.chief, signedIn(d, second)},
 		"the author":                {d.chief, d.chief},
 		"with a token of the maker": {d.chief, auth.Actor{User: other.ID, Login: "other", Roles: other.Roles, Token: "tok_1", Full: true, MadeBy: author.HeldBy}},
 	} {
@@ -46,7 +47,7 @@ func TestPuppetsAreNoSecondPerson(t *testing.T) {
 	}
 	r, _, err := d.ApplyRules(ctx, d.chief, ApplyRules{YAML: idRule})
 	want(t, err, nil, "apply")
-	_, _, err = d.ConfirmRules(ctx, signedIn(other), r.Proposal.ID)
+	_, _, err = d.ConfirmRules(ctx, signedIn(d, other), r.Proposal.ID)
 	want(t, err, nil, "a colleague")
 }
 
@@ -59,10 +60,10 @@ func TestLinksOutliveTheirAccount(t *testing.T) {
 	want(t, err, nil, "add")
 	_, err = d.AddLink(ctx, d.chief, EditLink{Account: new("boss"), Endpoint: new("web-1"), User: new("robert")})
 	want(t, err, nil, "link")
-	puppet, err := d.AddUser(ctx, signedIn(boss), NewUser{Login: "puppet", Roles: []auth.Role{auth.Administrator}})
+	puppet, err := d.AddUser(ctx, signedIn(d, boss), NewUser{Login: "puppet", Roles: []auth.Role{auth.Administrator}})
 	want(t, err, nil, "make a puppet")
-	want(t, d.DeleteUser(ctx, signedIn(puppet), "boss"), elevation.ErrNotAllowed, "by the puppet")
-	want(t, d.DeleteUser(ctx, signedIn(boss), "boss"), elevation.ErrNotAllowed, "by oneself")
+	want(t, d.DeleteUser(ctx, signedIn(d, puppet), "boss"), elevation.ErrNotAllowed, "by the puppet")
+	want(t, d.DeleteUser(ctx, signedIn(d, boss), "boss"), elevation.ErrNotAllowed, "by oneself")
 	token := d.chief
 	token.MadeBy = elevation.Actor{Kind: elevation.ByUser, ID: string(boss.ID), Name: "boss"}
 	want(t, d.DeleteUser(ctx, token, "boss"), elevation.ErrNotAllowed, "by a token of their making")
@@ -94,7 +95,7 @@ func TestTokensFollowTheScope(t *testing.T) {
 	for login, scope := range map[string]string{"webber": "web", "dbadmin": "db", "keeper": "db"} {
 		u, err := d.AddUser(ctx, Local(), NewUser{Login: login, Roles: []auth.Role{auth.Administrator}, Scope: map[string]string{"role": scope}})
 		want(t, err, nil, login)
-		owners[login] = signedIn(u)
+		owners[login] = signedIn(d, u)
 		_, _, err = d.AddToken(ctx, owners[login], NewToken{Name: "of " + login})
 		want(t, err, nil, login)
 	}

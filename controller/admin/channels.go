@@ -132,12 +132,7 @@ func findChannel(tx *store.Tx, name string) (store.Channel, error) {
 	if err != nil {
 		return store.Channel{}, err
 	}
-	for _, c := range all {
-		if c.ID == name || strings.EqualFold(c.Name, name) {
-			return c, nil
-		}
-	}
-	return store.Channel{}, fmt.Errorf("channel %s: %w", audit.Clip(name, 80), elevation.ErrNotFound)
+	return called(all, "channel", name, func(c store.Channel) (id, name string) { return c.ID, c.Name })
 }
 
 // AddChannel makes a channel. [elevation.ErrConflict] when its name is taken.

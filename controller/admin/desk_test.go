@@ -40,7 +40,7 @@ func TestWhoChangesRulesAndPolicies(t *testing.T) {
 		"pack.disable":    func(a auth.Actor) error { _, err := d.SwitchPack(ctx, a, "deny", packs.Off, false); return err },
 		"rules.confirm":   func(a auth.Actor) error { _, _, err := d.ConfirmRules(ctx, a, "prp_x"); return err },
 		"rules.reject":    func(a auth.Actor) error { _, err := d.RejectRules(ctx, a, "prp_x"); return err },
-		"policies.change": func(a auth.Actor) error { _, err := d.PutPolicies(ctx, a, nil); return err },
+		"policies.change": func(a auth.Actor) error { _, err := d.PutPolicies(ctx, a, nil, nil); return err },
 	}
 	scoped := d.chief
 	scoped.Scope = map[string]string{"role": "web"}
@@ -146,10 +146,18 @@ func TestProposalsAreBounded(t *testing.T) {
 }
 
 // pen signs policies.
-type pen struct{ signed []elevation.Policy }
+type pen struct {
+	signed  []elevation.Policy
+	bundles []elevation.Bundle
+}
 
 func (p *pen) SignPolicy(x elevation.Policy) ([]byte, error) {
 	p.signed = append(p.signed, x)
+	return sign.Encode(x)
+}
+
+func (p *pen) SignBundle(x elevation.Bundle) ([]byte, error) {
+	p.bundles = append(p.bundles, x)
 	return sign.Encode(x)
 }
 
@@ -169,7 +177,7 @@ func TestPoliciesAreSentOnce(t *testing.T) {
 		t.Errorf("without a policy: %v %v", p.signed, err)
 	}
 	entry := store.PolicyEntry{Name: "web", Labels: map[string]string{"role": "web"}, ReasonMin: 9}
-	got, err := d.PutPolicies(ctx, d.chief, []store.PolicyEntry{entry})
+	got, err := d.PutPolicies(ctx, d.chief, nil, []store.PolicyEntry{entry})
 	if err != nil || got.Version != 1 || len(p.signed) != 1 || len(woken) != 1 {
 		t.Fatalf("%+v %v, signed %v", got, err, p.signed)
 	}
@@ -177,7 +185,7 @@ func TestPoliciesAreSentOnce(t *testing.T) {
 		t.Errorf("signed %+v", s)
 	}
 	before := d.count(t)
-	if got, err = d.PutPolicies(ctx, d.chief, []store.PolicyEntry{entry}); err != nil || got.Version != 1 || d.count(t) != before {
+	if got, err = d.PutPolicies(ctx, d.chief, nil, []store.PolicyEntry{entry}); err != nil || got.Version != 1 || d.count(t) != before {
 		t.Errorf("the same again: %+v %v", got, err)
 	}
 	if err := d.SendPolicy(ctx, web); err != nil || len(p.signed) != 1 {
@@ -187,7 +195,7 @@ func TestPoliciesAreSentOnce(t *testing.T) {
 	if err := d.SendPolicy(ctx, fresh); err != nil || len(p.signed) != 2 || p.signed[1].Endpoint != fresh {
 		t.Errorf("a new endpoint: %v", err)
 	}
-	if _, err := d.PutPolicies(ctx, d.chief, nil); err != nil || len(p.signed) != 4 || p.signed[2].Name != "" || p.signed[2].Version != 2 {
+	if _, err := d.PutPolicies(ctx, d.chief, nil, nil); err != nil || len(p.signed) != 4 || p.signed[2].Name != "" || p.signed[2].Version != 2 {
 		t.Errorf("taken away: %v %+v", err, p.signed[2:])
 	}
 	if again := d.reopen(t); again.policies.Load().Version != 2 || again.PolicyFor(map[string]string{"role": "web"}).Name != "" {

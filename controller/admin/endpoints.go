@@ -115,6 +115,7 @@ func (a *Admin) EditEndpoint(ctx context.Context, act auth.Actor, id elevation.E
 		return e, a.refuse(ctx, act, "endpoint.edit", beyond)
 	}
 	if err == nil && in.Labels != nil {
+		a.bundlesChanged()
 		err = a.SendPolicy(ctx, id) // other labels, perhaps another policy
 	}
 	return e, err

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,7 +22,7 @@ type NewEnrollToken struct {
 	MaxUses      int               // 0 = 1
 	Labels       map[string]string // that its endpoints get
 	AcceptLabels []string          // that its endpoints may say of themselves
-	Mode         string            // "ask" or "observe"; "" = ask
+	Mode         string            // "ask" or "observe"; "" = observe for endpoints that a package enrols, ask for others
 }
 
 // Limits of enrolment tokens.
@@ -79,15 +80,12 @@ func checkEnroll(in *NewEnrollToken) error {
 	if in.MaxUses == 0 {
 		in.MaxUses = 1
 	}
-	if in.Mode == "" {
-		in.Mode = "ask"
-	}
 	switch {
 	case in.TTL < time.Second || in.TTL > maxEnrollTTL:
 		return fmt.Errorf("%w: an enrolment token lives from one second to %s", elevation.ErrInvalid, elevation.FormatDuration(maxEnrollTTL))
 	case in.MaxUses < 1 || in.MaxUses > maxEnrollUses:
 		return fmt.Errorf("%w: an enrolment token is for 1 to %d endpoints", elevation.ErrInvalid, maxEnrollUses)
-	case in.Mode != "ask" && in.Mode != "observe":
+	case in.Mode != "" && in.Mode != "ask" && in.Mode != "observe":
 		return fmt.Errorf("%w: the mode is ask or observe", elevation.ErrInvalid)
 	case len(in.AcceptLabels) > maxLabels:
 		return fmt.Errorf("%w: more than %d accepted labels", elevation.ErrInvalid, maxLabels)
@@ -104,7 +102,7 @@ func checkEnroll(in *NewEnrollToken) error {
 }
 
 func enrollData(t store.EnrollToken) map[string]string {
-	data := map[string]string{"token": string(t.ID), "max_uses": strconv.Itoa(t.MaxUses), "mode": t.Mode,
+	data := map[string]string{"token": string(t.ID), "max_uses": strconv.Itoa(t.MaxUses), "mode": cmp.Or(t.Mode, "ask"),
 		"expires": t.ExpiresAt.UTC().Format(time.RFC3339)}
 	if len(t.Labels) > 0 {
 		data["labels"] = labelList(t.Labels)

@@ -12,8 +12,8 @@ import (
 )
 
 // ResetFactors takes away the passkeys and the authenticator of an account, named
-// by login or id, whose owner has lost them. Its sessions end, and it is held
-// like after a new password. One's own are taken away in the console, with a proof
+// by login or id, whose owner has lost them. Its sessions end, and so does every
+// sign-in link made before; it is held like after a new password. One's own are taken away in the console, with a proof
 // of presence.
 func (a *Admin) ResetFactors(ctx context.Context, act auth.Actor, who string) error {
 	const what = "user.reset_factors"
@@ -54,6 +54,6 @@ func (a *Admin) ResetFactors(ctx context.Context, act auth.Actor, who string) er
 			return audit.Event{}, err
 		}
 		data := map[string]string{"user": string(u.ID), "login": u.Login, "factor": "all", "act": "removed", "count": strconv.Itoa(n)}
-		return a.event(act, audit.AuthFactor, data), tx.DeleteWebSessionsOf(u.ID)
+		return a.event(act, audit.AuthFactor, data), tx.EndSignIns(u.ID)
 	})
 }

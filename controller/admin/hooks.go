@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -120,12 +119,11 @@ func (a *Admin) DeleteHook(ctx context.Context, act auth.Actor, name string) err
 		if err != nil {
 			return audit.Event{}, err
 		}
-		for _, h := range all {
-			if h.ID == name || strings.EqualFold(h.Name, name) {
-				return a.event(act, audit.HookChanged, map[string]string{"hook": h.ID, "name": h.Name, "deleted": "true"}), tx.DeleteHook(h.ID)
-			}
+		h, err := called(all, "hook", name, func(h store.Hook) (id, name string) { return h.ID, h.Name })
+		if err != nil {
+			return audit.Event{}, err
 		}
-		return audit.Event{}, fmt.Errorf("hook %s: %w", audit.Clip(name, 80), elevation.ErrNotFound)
+		return a.event(act, audit.HookChanged, map[string]string{"hook": h.ID, "name": h.Name, "deleted": "true"}), tx.DeleteHook(h.ID)
 	})
 }
 

@@ -233,7 +233,7 @@ func tied(tx *store.Tx, staff *store.Staff, act auth.Actor, l store.Link, in Edi
 		return l, fmt.Errorf("%w: name the user or the uid", elevation.ErrInvalid)
 	}
 	for what, s := range map[string]string{"user": l.Name, "uid": l.UID, "directory": l.Directory} {
-		if err := checkText(what, s, maxUserName); err != nil {
+		if err := elevation.CheckLine(what, s, maxUserName); err != nil {
 			return l, err
 		}
 	}

@@ -41,10 +41,10 @@ const (
 )
 
 func checkPerson(u store.User) error {
-	if err := checkText("name", u.Name, maxName); err != nil {
+	if err := elevation.CheckLine("name", u.Name, maxName); err != nil {
 		return err
 	}
-	if err := checkText("e-mail address", u.Email, maxEmail); err != nil {
+	if err := elevation.CheckLine("e-mail address", u.Email, maxEmail); err != nil {
 		return err
 	}
 	if u.Email != "" && (strings.Count(u.Email, "@") != 1 || strings.ContainsAny(u.Email, " ,;<>")) {
@@ -164,8 +164,14 @@ func (a *Admin) Users(ctx context.Context, act auth.Actor) (list []store.User, e
 	if err := act.Can(auth.UsersRead); err != nil {
 		return nil, err
 	}
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { list, err = tx.Users(); return err })
-	return slices.DeleteFunc(list, func(u store.User) bool { return u.ID != act.User && !act.Overlaps(u.Scope) }), err
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		if list, err = tx.Users(); err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(u store.User) bool { return u.ID != act.User && !act.Overlaps(u.Scope) })
+		return tx.AllFactored(list)
+	})
+	return list, err
 }
 
 // User is one account, by its login or id. One's own needs no permission.
@@ -200,7 +206,7 @@ func account(tx *store.Tx, who string) (store.User, error) {
 }
 
 // EditUser changes an account, named by login or id. A new password, and
-// disabling, end its sessions. [elevation.ErrConflict] when it is the last administrator
+// disabling, end its sessions; a password that somebody else sets its tokens too. [elevation.ErrConflict] when it is the last administrator
 // who could undo it.
 func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in EditUser) (store.User, error) {
 	if err := a.may(ctx, act, auth.UsersWrite, "user.edit"); err != nil {
@@ -243,14 +249,37 @@ func (a *Admin) EditUser(ctx context.Context, act auth.Actor, who string, in Edi
 		if err := tx.PutUser(next); err != nil {
 			return audit.Event{}, err
 		}
-		if in.Password != nil || !next.DisabledAt.IsZero() {
-			if err := tx.DeleteWebSessionsOf(next.ID); err != nil {
-				return audit.Event{}, err
-			}
+		if err := endAfter(tx, act, next, in); err != nil {
+			return audit.Event{}, err
 		}
 		return a.event(act, audit.UserChanged, data), tx.KeepsAdministrator()
 	})
-	return next, err
+	if err != nil {
+		return store.User{}, err
+	}
+	if now, err := a.find(ctx, act, string(next.ID)); err == nil {
+		next = now
+	}
+	return next, nil
+}
+
+// asOwner reports whether an account's owner acts: in a session, or by a token that
+// nobody else made.
+func asOwner(act auth.Actor, u store.User) bool { return act.User == u.ID && act.MadeBy.ID == "" }
+
+// endAfter ends what an account may no longer be used with. Whose password
+// somebody else sets may have lost the account to a stranger, who made tokens; an
+// owner who sets a new one keeps those, each of which can be deleted by itself.
+func endAfter(tx *store.Tx, act auth.Actor, u store.User, in EditUser) error {
+	switch {
+	case in.Password != nil && asOwner(act, u):
+		return tx.EndSignIns(u.ID)
+	case in.Password != nil:
+		return tx.EndAccess(u.ID)
+	case !u.DisabledAt.IsZero():
+		return tx.DeleteWebSessionsOf(u.ID)
+	}
+	return nil
 }
 
 // ownPassword refuses a session that sets its own account's password without
@@ -269,7 +298,7 @@ func (a *Admin) ownPassword(ctx context.Context, act auth.Actor, u store.User, i
 // holderAfter is who could act as an account after act has changed it: whoever sets
 // its password, or writes the address by which a provider recognises its owner.
 func holderAfter(act auth.Actor, old, next store.User, password bool) elevation.Actor {
-	own := act.User == next.ID && act.MadeBy.ID == ""
+	own := asOwner(act, next)
 	switch {
 	case password && own:
 		return elevation.Actor{}
@@ -297,7 +326,12 @@ func (a *Admin) changed(tx *store.Tx, old, next store.User, in EditUser) (map[st
 
 // find reads an account; one that the actor may not know of is not found.
 func (a *Admin) find(ctx context.Context, act auth.Actor, who string) (u store.User, err error) {
-	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error { u, err = account(tx, who); return err })
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		if u, err = account(tx, who); err == nil {
+			u, err = tx.Factored(u)
+		}
+		return err
+	})
 	hidden := err == nil && u.ID != act.User && !act.Overlaps(u.Scope)
 	if hidden || errors.Is(err, elevation.ErrNotFound) { // the same words for both
 		return store.User{}, fmt.Errorf("account %s: %w", audit.Clip(who, 80), elevation.ErrNotFound)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -21,6 +24,7 @@ import (
 // PolicySigner makes what endpoints obey; controller/keys implements it.
 type PolicySigner interface {
 	SignPolicy(elevation.Policy) ([]byte, error)
+	SignBundle(elevation.Bundle) ([]byte, error)
 	Epoch() uint64 // of the key that signs now
 }
 
@@ -41,6 +45,25 @@ func (a *Admin) Policies(_ context.Context, act auth.Actor) (store.Policies, err
 	return *a.policies.Load(), nil
 }
 
+// PolicyVersions are the numbers of what endpoints were sent last; one that was
+// sent nothing is not among them. The caller has checked who may know of them.
+func (a *Admin) PolicyVersions(ctx context.Context, ids []elevation.EndpointID) (map[elevation.EndpointID]int64, error) {
+	out := map[elevation.EndpointID]int64{}
+	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		for _, id := range ids {
+			v, _, err := tx.SentPolicy(id)
+			if err != nil {
+				return err
+			}
+			if v > 0 {
+				out[id] = int64(v)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // PolicyFor is what an endpoint with these labels obeys: the first entry whose
 // labels it has, with the patterns of secrets of the settings. Without an entry
 // the policy has no name and says nothing else.
@@ -51,7 +74,7 @@ func (a *Admin) PolicyFor(labels map[string]string) elevation.Policy {
 			continue
 		}
 		p = elevation.Policy{Name: e.Name, Mode: e.Mode, Mechanisms: e.Mechanisms, Mask: slices.Clone(e.Mask), Presets: e.Presets,
-			ReasonMin: e.ReasonMin, BreakGlass: e.BreakGlass, Confirm: e.Confirm}
+			ReasonMin: e.ReasonMin, BreakGlass: e.BreakGlass, Confirm: e.Confirm, Offline: e.Offline, Budget: e.Budget, Words: e.Words, Rights: e.Rights}
 		break
 	}
 	for _, m := range a.cfg.Store.Settings().MaskPatterns {
@@ -72,8 +95,9 @@ func has(labels, wanted map[string]string) bool {
 }
 
 // PutPolicies replaces the list and sends each endpoint whose policy changes its
-// new one. The same list again changes nothing.
-func (a *Admin) PutPolicies(ctx context.Context, act auth.Actor, items []store.PolicyEntry) (store.Policies, error) {
+// new one. The same list again changes nothing. base is the version that was
+// changed, which must still be in force; nil = whatever is.
+func (a *Admin) PutPolicies(ctx context.Context, act auth.Actor, base *int64, items []store.PolicyEntry) (store.Policies, error) {
 	if err := a.may(ctx, act, auth.EndpointsWrite, "policies.change"); err != nil {
 		return store.Policies{}, err
 	}
@@ -87,6 +111,9 @@ func (a *Admin) PutPolicies(ctx context.Context, act auth.Actor, items []store.P
 	a.policing.Lock()
 	defer a.policing.Unlock()
 	old := *a.policies.Load()
+	if base != nil && *base != old.Version {
+		return store.Policies{}, fmt.Errorf("%w: somebody has changed the policies meanwhile: version %d is in force now, yours began from %d", elevation.ErrConflict, old.Version, *base)
+	}
 	same, err := equalEntries(old.Items, items)
 	if err != nil || same && old.Version > 0 {
 		return old, err
@@ -107,6 +134,7 @@ func (a *Admin) PutPolicies(ctx context.Context, act auth.Actor, items []store.P
 		return store.Policies{}, err
 	}
 	a.policies.Store(&next)
+	a.bundlesChanged()
 	return next, a.sendAll(ctx)
 }
 
@@ -181,7 +209,7 @@ func checkPolicy(e store.PolicyEntry) (store.PolicyEntry, error) {
 		return e, fmt.Errorf("%w: more than %d presets", elevation.ErrInvalid, maxPresets)
 	}
 	for _, p := range e.Presets {
-		if err := checkText("preset", p, maxPreset); err != nil || p == "" {
+		if err := elevation.CheckLine("preset", p, maxPreset); err != nil || p == "" {
 			return e, fmt.Errorf("%w: a preset is a text of 1 to %d bytes without control characters", elevation.ErrInvalid, maxPreset)
 		}
 	}
@@ -192,11 +220,50 @@ func checkPolicy(e store.PolicyEntry) (store.PolicyEntry, error) {
 		if err := checkName("break_glass group", e.BreakGlass, 64); err != nil {
 			return e, err
 		}
+		if _, err := strconv.ParseUint(e.BreakGlass, 10, 64); err == nil {
+			return e, fmt.Errorf("%w: the break_glass group is named, not numbered", elevation.ErrInvalid)
+		}
 	}
 	if !slices.Contains([]string{"none", "password", "passkey"}, e.Confirm) {
 		return e, fmt.Errorf("%w: confirm is none, password or passkey", elevation.ErrInvalid)
 	}
-	return e, nil
+	return e, errors.Join(checkBudget(e.Budget), checkWords(e.Words), elevation.CheckAuthorizationRights(e.Rights))
+}
+
+// Limits of what a policy says to people and allows them.
+const (
+	maxWord     = 200 // bytes
+	maxRenewals = 1000
+)
+
+func checkBudget(b elevation.Budget) error {
+	switch {
+	case b.PerDay < 0 || b.PerDay > 24*time.Hour:
+		return fmt.Errorf("%w: budget per_day_seconds is from 0 to a day", elevation.ErrInvalid)
+	case b.Cooldown < 0 || b.Cooldown > 24*time.Hour:
+		return fmt.Errorf("%w: budget cooldown_seconds is from 0 to a day", elevation.ErrInvalid)
+	case b.Renewals < 0 || b.Renewals > maxRenewals:
+		return fmt.Errorf("%w: budget renewals is from 0 to %d", elevation.ErrInvalid, maxRenewals)
+	}
+	return nil
+}
+
+func checkWords(w elevation.Words) error {
+	for _, t := range []struct{ what, text string }{{"words company", w.Company}, {"words help", w.Help}, {"words link", w.Link}} {
+		if err := elevation.CheckLine(t.what, t.text, maxWord); err != nil {
+			return err
+		}
+	}
+	if w.Link != "" {
+		u, err := url.Parse(w.Link)
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(w.Link, " \"<>\\") {
+			return fmt.Errorf("%w: words link is an https:// address", elevation.ErrInvalid)
+		}
+	}
+	if !slices.Contains([]string{"", "en", "de"}, w.Language) {
+		return fmt.Errorf("%w: words language is en or de, or left out", elevation.ErrInvalid)
+	}
+	return nil
 }
 
 // loadPolicies reads the list that is in force.
@@ -247,6 +314,7 @@ func (a *Admin) sendAll(ctx context.Context) error {
 // outgoing is a signed policy on its way.
 type outgoing struct {
 	endpoint elevation.EndpointID
+	policy   elevation.Policy
 	version  uint64
 	digest   []byte
 	raw      []byte
@@ -259,7 +327,7 @@ func (a *Admin) send(ctx context.Context, list []store.Endpoint) error {
 	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		todo = todo[:0]
 		for _, ep := range list {
-			p := a.PolicyFor(ep.EffectiveLabels())
+			p := a.policyOf(ep)
 			digest, err := policyDigest(p)
 			if err != nil {
 				return err
@@ -268,22 +336,18 @@ func (a *Admin) send(ctx context.Context, list []store.Endpoint) error {
 			if err != nil {
 				return err
 			}
-			if bytes.Equal(was, digest) || version == 0 && p.Name == "" && len(p.Mask) == 0 {
+			if bytes.Equal(was, digest) || version == 0 && p.Name == "" && len(p.Mask) == 0 && p.Paused == nil {
 				continue
 			}
-			todo = append(todo, outgoing{endpoint: ep.ID, version: version + 1, digest: digest})
+			todo = append(todo, outgoing{endpoint: ep.ID, policy: p, version: version + 1, digest: digest})
 		}
 		return nil
 	})
 	if err != nil || len(todo) == 0 {
 		return err
 	}
-	labels := map[elevation.EndpointID]map[string]string{}
-	for _, ep := range list {
-		labels[ep.ID] = ep.EffectiveLabels()
-	}
 	for i, o := range todo {
-		if todo[i].raw, err = a.signed(o, labels[o.endpoint], now); err != nil {
+		if todo[i].raw, err = a.signed(o, now); err != nil {
 			return err
 		}
 	}
@@ -312,8 +376,8 @@ func (a *Admin) send(ctx context.Context, list []store.Endpoint) error {
 	return nil
 }
 
-func (a *Admin) signed(o outgoing, labels map[string]string, now time.Time) ([]byte, error) {
-	p := a.PolicyFor(labels)
+func (a *Admin) signed(o outgoing, now time.Time) ([]byte, error) {
+	p := o.policy
 	p.Cluster, p.Endpoint, p.Version, p.At, p.KeyEpoch = a.cfg.Cluster, o.endpoint, o.version, now.UTC(), a.cfg.Policies.Epoch()
 	raw, err := a.cfg.Policies.SignPolicy(p)
 	if err != nil {

@@ -157,7 +157,7 @@ func (a *Admin) ownSettings(tx *store.Tx, p store.Preferences, in EditPreference
 	}
 	for _, v := range p.Views {
 		texts = append(texts, v.Name)
-		if err := checkText("query of a view", v.Query, maxQuery); err != nil {
+		if err := elevation.CheckLine("query of a view", v.Query, maxQuery); err != nil {
 			return p, err
 		}
 	}
@@ -165,7 +165,7 @@ func (a *Admin) ownSettings(tx *store.Tx, p store.Preferences, in EditPreference
 		return p, fmt.Errorf("%w: more than %d of one kind of setting", elevation.ErrInvalid, maxOwnItems)
 	}
 	for _, t := range texts {
-		if err := checkText("text of a setting", t, maxOwnText); err != nil {
+		if err := elevation.CheckLine("text of a setting", t, maxOwnText); err != nil {
 			return p, err
 		}
 	}

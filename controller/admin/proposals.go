@@ -33,9 +33,9 @@ func (a *Admin) needsSecond(ctx context.Context, act auth.Actor, next *rules.Set
 	}
 	switch {
 	case set.FourEyesRules:
-		why = "every change of the rules needs a second person (setting four_eyes_rules)"
+		why = "every change of the rules needs a second person"
 	case set.BeneficiaryCheck && alone != "":
-		why = alone + " (setting beneficiary_check)"
+		why = alone
 	default:
 		return "", "", nil
 	}
@@ -107,7 +107,7 @@ func onlyFor(r rules.Rule, mine map[string]bool) bool {
 // propose stores a change that waits.
 func (a *Admin) propose(ctx context.Context, act auth.Actor, what, why string, acknowledged bool, old, next store.Ruleset) (Ruleset, error) {
 	p := store.Proposal{ID: elevation.NewID(ProposalPrefix, next.At), Base: old.Version, YAML: next.YAML, Packs: next.Packs, What: what, Why: why,
-		By: next.By, Maker: act.MadeBy, At: next.At, Acknowledged: acknowledged}
+		By: next.By, Maker: act.MadeBy, At: next.At, Acknowledged: acknowledged, Comment: next.Comment}
 	err := a.change(ctx, func(tx *store.Tx) (audit.Event, error) {
 		data := ruleChange(old.Version, old, next)
 		delete(data, "version")
@@ -196,7 +196,7 @@ func (a *Admin) ConfirmRules(ctx context.Context, act auth.Actor, id string) (Ru
 		}
 	}
 	p.DecidedBy, p.DecidedAt, p.Confirmed = by(act), a.cfg.Now(), true
-	next := store.Ruleset{YAML: p.YAML, Packs: p.Packs, By: p.By, At: p.DecidedAt}
+	next := store.Ruleset{YAML: p.YAML, Packs: p.Packs, By: p.By, At: p.DecidedAt, Comment: p.Comment}
 	if next.Version, err = a.putRules(ctx, act, old, next, &p); err != nil {
 		return Ruleset{}, nil, err
 	}

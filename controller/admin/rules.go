@@ -129,6 +129,7 @@ func (a *Admin) enforce(own *rules.Set, r store.Ruleset) error {
 	}
 	set = set.At(r.Version)
 	a.force.Store(&inForce{own: own.At(r.Version), set: set, packs: r.Packs})
+	a.bundlesChanged()
 	if a.cfg.OnRules != nil {
 		a.cfg.OnRules(set)
 	}
@@ -152,25 +153,33 @@ func newest(tx *store.Tx) (store.Ruleset, error) {
 // maxChecks is how many texts are read or wait to be.
 const maxChecks = 10
 
-// CheckRules reads a text as [Admin.ApplyRules] would and runs its tests. The
-// faults are the answer; an error means that nothing was checked.
-//
-// Reading a large text takes seconds, so two are read at a time, some wait, and
-// more are told to come again.
-func (a *Admin) CheckRules(ctx context.Context, act auth.Actor, text string) ([]rules.Fault, error) {
-	if err := act.Can(auth.RulesRead); err != nil {
-		return nil, err
-	}
-	defer a.checking.Add(-1)
+// reading waits until a text may be read: that takes seconds for a large one, so
+// two are read at a time, some wait, and more are told to come again.
+func (a *Admin) reading(ctx context.Context) (done func(), err error) {
 	if a.checking.Add(1) > maxChecks {
+		a.checking.Add(-1)
 		return nil, &auth.RateError{Wait: 5 * time.Second}
 	}
 	select {
 	case a.checks <- struct{}{}:
-		defer func() { <-a.checks }()
+		return func() { <-a.checks; a.checking.Add(-1) }, nil
 	case <-ctx.Done():
+		a.checking.Add(-1)
 		return nil, fmt.Errorf("wait for other checks: %w", ctx.Err())
 	}
+}
+
+// CheckRules reads a text as [Admin.ApplyRules] would and runs its tests. The
+// faults are the answer; an error means that nothing was checked.
+func (a *Admin) CheckRules(ctx context.Context, act auth.Actor, text string) ([]rules.Fault, error) {
+	if err := act.Can(auth.RulesRead); err != nil {
+		return nil, err
+	}
+	done, err := a.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	_, faults := a.parse(text)
 	return faults, nil
 }
@@ -178,8 +187,10 @@ func (a *Admin) CheckRules(ctx context.Context, act auth.Actor, text string) ([]
 // ApplyRules asks for new rules.
 type ApplyRules struct {
 	YAML              string
-	Merge             bool // only the named rules are replaced or added
-	AcknowledgeDenied bool // also when they would approve what a person denied
+	Merge             bool   // only the named rules are replaced or added
+	AcknowledgeDenied bool   // also when they would approve what a person denied
+	Base              int64  // the version that was changed, 0 = whatever is in force
+	Comment           string // why
 }
 
 // ApplyRules puts rules in force and returns them with their warnings. The same
@@ -188,8 +199,11 @@ type ApplyRules struct {
 // and [elevation.ErrConflict] when somebody else was faster.
 func (a *Admin) ApplyRules(ctx context.Context, act auth.Actor, in ApplyRules) (Ruleset, []rules.Fault, error) {
 	return a.changeRules(ctx, act, "rules.apply", in.AcknowledgeDenied, func(old store.Ruleset) (store.Ruleset, error) {
+		if in.Base > 0 && in.Base != old.Version {
+			return store.Ruleset{}, fmt.Errorf("%w: the rules were changed meanwhile; look at version %d and apply again", elevation.ErrConflict, old.Version)
+		}
 		text, err := a.merged(old, in)
-		return store.Ruleset{YAML: text, Packs: old.Packs}, err
+		return store.Ruleset{YAML: text, Packs: old.Packs, Comment: in.Comment}, err
 	})
 }
 
@@ -312,6 +326,9 @@ func ruleChange(version int64, old, next store.Ruleset) map[string]string {
 	sum := sha256.Sum256([]byte(next.YAML))
 	data := map[string]string{"version": strconv.FormatInt(version, 10), "sha256": hex.EncodeToString(sum[:])}
 	added, changed, removed := rules.Changes([]byte(old.YAML), []byte(next.YAML))
+	if next.Comment != "" {
+		data["comment"] = audit.Clip(next.Comment, 1000)
+	}
 	for k, names := range map[string][]string{"added": added, "changed": changed, "removed": removed} {
 		if len(names) > 0 {
 			data[k] = audit.Clip(strings.Join(names, ", "), 1000)

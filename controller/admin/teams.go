@@ -406,7 +406,7 @@ func (a *Admin) needed(tx *store.Tx, staff *store.Staff, t store.Team) (string, 
 			return fmt.Sprintf("the ladder of team %s names it; change that first", other.Name), nil
 		}
 	}
-	page, err := tx.RequestPage(store.RequestFilter{Team: t.ID, States: []elevation.State{elevation.StatePending, elevation.StateHeld}, Limit: 1})
+	page, err := tx.RequestPage(store.RequestFilter{Team: t.ID, OfTeam: true, States: []elevation.State{elevation.StatePending, elevation.StateHeld}, Limit: 1})
 	if err != nil || len(page.Items) == 0 {
 		return "", err
 	}

@@ -228,7 +228,7 @@ func TestPuppetsFreeNobody(t *testing.T) {
 	token := d.chief
 	token.MadeBy = d.bo.Elevation()
 	want(t, d.DeleteLink(ctx, token, l.ID), elevation.ErrNotAllowed, "by a token of their making")
-	tok, _, err := d.AddToken(ctx, auth.Actor{User: puppet.ID, Login: "puppet", Roles: puppet.Roles, Session: true}, NewToken{Name: "kept"})
+	tok, _, err := d.AddToken(ctx, signedIn(d, puppet), NewToken{Name: "kept"})
 	want(t, err, nil, "a token of the puppet")
 	if tok.MadeBy.Name != "bo" {
 		t.Errorf("the puppet's token is made by %q", tok.MadeBy.Name)
@@ -261,6 +261,7 @@ func TestWhoHoldsAnAccount(t *testing.T) {
 	if got := held("bo"); got != "chief" {
 		t.Errorf("with a password of chief's it is held by %q", got)
 	}
+	d.chief.SeenAt = d.now.Add(-time.Hour)
 	_, err = d.EditUser(ctx, d.chief, "chief", EditUser{Password: &other})
 	want(t, err, elevation.ErrStepUp, "set one's own without being there")
 	d.chief.SeenAt = d.now

@@ -369,7 +369,7 @@ func TestEnrollTokens(t *testing.T) {
 		t.Errorf("logged %v %v", kinds, e.Data)
 	}
 	plain, _, err := d.AddEnrollToken(ctx, d.chief, NewEnrollToken{})
-	if err != nil || plain.MaxUses != 1 || plain.Mode != "ask" || plain.ExpiresAt != d.now.Add(24*time.Hour) {
+	if err != nil || plain.MaxUses != 1 || plain.Mode != "" || plain.ExpiresAt != d.now.Add(24*time.Hour) {
 		t.Errorf("defaults: %+v %v", plain, err)
 	}
 	for name, in := range map[string]NewEnrollToken{

@@ -17,13 +17,13 @@ import (
 type NewToken struct {
 	Name   string
 	User   string        // login or id of its owner; "" = the actor
-	Scopes []string      // of auth.Scopes; none = the owner's roles, narrowed as CONTRACT says
+	Scopes []string      // of auth.Scopes; none = the owner's roles, narrowed
 	TTL    time.Duration // 0 = auth.DefaultTokenTTL
 }
 
 // AddToken makes an API token and returns its text, which is stored nowhere.
 // For oneself it needs tokens.own, for somebody else tokens.write and an account
-// that sees no more endpoints than the actor's.
+// that sees no more endpoints than the actor's. A session must show presence.
 func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (store.APIToken, string, error) {
 	none := store.APIToken{}
 	if act.User == "" {
@@ -42,6 +42,11 @@ func (a *Admin) AddToken(ctx context.Context, act auth.Actor, in NewToken) (stor
 	}
 	if err != nil {
 		return none, "", err
+	}
+	if act.Session { // the token outlives it
+		if err := act.Present(a.cfg.Now()); err != nil {
+			return none, "", a.refuse(ctx, act, "token.add", err)
+		}
 	}
 	if !within(act, owner.Scope) {
 		return none, "", a.refuse(ctx, act, "token.add", fmt.Errorf("%w: the account sees more endpoints than yours", elevation.ErrNotAllowed))

@@ -26,13 +26,7 @@ type editAlertInput struct {
 
 func (s *server) addAlerts() {
 	handle(s, route{method: http.MethodGet, path: "/alerts", id: "alert-list", tag: "alerts", summary: "List what is told to whom"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Alert], error) {
-			all, err := s.cfg.Admin.Alerts(ctx, a)
-			if err != nil {
-				return client.List[client.Alert]{}, err
-			}
-			return paginate(all, in, "alerts", func(x admin.Alert) string { return x.ID }, alertOf)
-		})
+		paged(s.cfg.Admin.Alerts, "alerts", func(x admin.Alert) string { return x.ID }, alertOf))
 	handle(s, route{method: http.MethodPost, path: "/alerts", id: "alert-add", tag: "alerts", status: http.StatusCreated, summary: "Tell somebody of something"},
 		func(ctx context.Context, a auth.Actor, in *newAlertInput) (client.Alert, error) {
 			b := in.Body

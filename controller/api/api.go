@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,8 +40,13 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
+// callsASecond is how often one token, or one session, may call; four times as
+// many at once.
+const callsASecond = 50
+
 // Config names what the door needs. Everything without "may be" must be there.
 type Config struct {
+	Calls     float64 // a second, of one token; 0 = 50
 	Accounts  *auth.Accounts
 	Store     *store.Store
 	Queue     *queue.Queue
@@ -53,12 +59,17 @@ type Config struct {
 	Removed   func(elevation.EndpointID) // an endpoint was deleted: end its session
 	Console   http.Handler               // the web application, for every other path
 	Metrics   http.Handler
-	Ready     func(context.Context) error // nil when calls can be answered
-	Cluster   string
-	Cookie    string         // name of the session cookie, without the __Host- prefix
-	Secure    bool           // the public address is https
-	Loopback  bool           // listens on loopback only: /metrics needs no token
-	Proxies   []netip.Prefix // proxies whose X-Forwarded-For is believed; may be nil
+	// ClockOff is how far the clock of a connected endpoint was ahead; may be nil.
+	ClockOff func(elevation.EndpointID) (time.Duration, bool)
+	// Agents is where endpoints enrol; may be nil.
+	Agents   func() string
+	Ready    func(context.Context) error // nil when calls can be answered
+	Cluster  string
+	Demo     bool           // a demonstration, which the console says
+	Cookie   string         // name of the session cookie, without the __Host- prefix
+	Secure   bool           // the public address is https
+	Loopback bool           // listens on loopback only: /metrics needs no token
+	Proxies  []netip.Prefix // proxies whose X-Forwarded-For is believed; may be nil
 	// Providers are the identity providers of the sign-in page; may be nil.
 	Providers func(context.Context) ([]client.SignInProvider, error)
 	Now       func() time.Time
@@ -77,6 +88,8 @@ type server struct {
 	stop       chan struct{} // closed when streams shall end
 	stopOnce   sync.Once
 	hub        *hub
+	searches   chan struct{} // one for each search of the log that runs
+	searchers  atomic.Int32  // with those that wait
 
 	mu      sync.Mutex // guards the fields below
 	streams map[elevation.UserID]int
@@ -90,14 +103,16 @@ type server struct {
 type API struct {
 	handler http.Handler
 	server  *server
-	doc     []byte
 }
 
 // New builds the door.
 func New(cfg Config) (*API, error) {
-	s := &server{cfg: cfg, mux: http.NewServeMux(), paths: map[string][]string{}, stop: make(chan struct{}),
+	s := &server{cfg: cfg, mux: http.NewServeMux(), paths: map[string][]string{}, stop: make(chan struct{}), searches: make(chan struct{}, searches),
 		streams: map[elevation.UserID]int{}, cookieName: cfg.Cookie}
 	s.hub = newHub(s)
+	if cfg.Calls <= 0 {
+		cfg.Calls = callsASecond
+	}
 	if s.cfg.EventWrite <= 0 {
 		s.cfg.EventWrite = eventWrite
 	}
@@ -105,16 +120,19 @@ func New(cfg Config) (*API, error) {
 		s.cookieName = "__Host-" + cfg.Cookie
 	}
 	s.door = &door{accounts: cfg.Accounts, replays: replays{store: cfg.Store, now: cfg.Now}, log: cfg.Log, now: cfg.Now,
-		cookie: s.cookieName, secure: cfg.Secure, proxies: cfg.Proxies, calls: auth.NewLimiter(50, 200, 10_000),
+		cookie: s.cookieName, secure: cfg.Secure, proxies: cfg.Proxies, calls: auth.NewLimiter(cfg.Calls, 4*cfg.Calls, 10_000),
 		decorate: s.decorate, busy: map[string]chan struct{}{}}
 	exactNames()
 	s.huma = huma.NewAPI(humaConfig(), &adapter{mux: s.mux, door: s.door})
 	s.addSessions()
 	s.addRequests()
 	s.addFiling()
+	s.addOffline()
 	s.addRules()
 	s.addEndpoints()
 	s.addLocks()
+	s.addRights()
+	s.addPauses()
 	s.addPeople()
 	s.addTeams()
 	s.addLinks()
@@ -139,7 +157,7 @@ func New(cfg Config) (*API, error) {
 	}
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.door.refuse(w, r, errCrossOrigin) }))
-	return &API{handler: guard.Handler(s.mux), server: s, doc: doc}, nil
+	return &API{handler: guard.Handler(s.mux), server: s}, nil
 }
 
 // exactNames makes {"Name": …} an unknown field, which encoding/json would take
@@ -152,9 +170,6 @@ const AnswerTime = time.Minute
 
 // Handler answers every path of the console's address.
 func (a *API) Handler() http.Handler { return a.handler }
-
-// Document is the OpenAPI document as it is served.
-func (a *API) Document() []byte { return a.doc }
 
 // Close ends the event streams, so that a server can shut down.
 func (a *API) Close() { a.server.stopOnce.Do(func() { close(a.server.stop) }) }

@@ -42,13 +42,7 @@ type deliveriesInput struct {
 
 func (s *server) addChannels() {
 	handle(s, route{method: http.MethodGet, path: "/channels", id: "channel-list", tag: "alerts", summary: "List ways to tell people and systems"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Channel], error) {
-			all, err := s.cfg.Admin.Channels(ctx, a)
-			if err != nil {
-				return client.List[client.Channel]{}, err
-			}
-			return paginate(all, in, "channels", func(c admin.Channel) string { return c.ID }, channelOf)
-		})
+		paged(s.cfg.Admin.Channels, "channels", func(c admin.Channel) string { return c.ID }, channelOf))
 	handle(s, route{method: http.MethodPost, path: "/channels", id: "channel-add", tag: "alerts", status: http.StatusCreated, summary: "Make a channel",
 		example: client.NewChannel{Name: "Operations", Kind: "webhook", Config: client.ChannelConfig{URL: new("https://example.org/hook")}},
 		hint:    hint{secret: true}}, s.addChannel)

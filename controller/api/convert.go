@@ -140,9 +140,24 @@ func (s *server) requestOf(v queue.View, names accounts) client.Request {
 		out.Grant = &client.Grant{ID: string(r.Grant.ID), StartedAt: moment(r.Grant.StartedAt), EndedAt: moment(r.Grant.EndedAt),
 			EndReason: text(string(r.Grant.EndReason))}
 	}
+	if c := r.Confirming; c != nil {
+		out.Confirming = &client.Confirming{AskedAt: c.At.UTC(), Until: c.Until.UTC(), ConfirmedAt: moment(c.Done)}
+	}
 	out.Queue = queueOf(v)
+	usedFor(&out, v)
 	desk(&out, &r, s.cfg.Now(), names)
 	return out
+}
+
+// usedFor adds what the endpoint said of the use.
+func usedFor(out *client.Request, v queue.View) {
+	out.Listed, out.Changes = []client.Listed{}, []client.Change{}
+	for _, x := range v.Listed {
+		out.Listed = append(out.Listed, client.Listed{Path: x.Path, Args: list(x.Args), RunAs: x.RunAs, At: x.At.UTC(), Refused: text(x.Refused)})
+	}
+	for _, x := range v.Changed {
+		out.Changes = append(out.Changes, client.Change{What: x.What, Name: x.Name, How: x.How, Text: x.Text, At: x.At.UTC()})
+	}
 }
 
 // desk adds what approvers and the requester do meanwhile and afterwards.

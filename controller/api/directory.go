@@ -28,13 +28,7 @@ type editDirectoryInput struct{ Body client.EditDirectory }
 
 func (s *server) addDirectory() {
 	handle(s, route{method: http.MethodGet, path: "/identity-providers", id: "provider-list", tag: "directory", summary: "List identity providers"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Provider], error) {
-			all, err := s.cfg.Directory.Providers(ctx, a)
-			if err != nil {
-				return client.List[client.Provider]{}, err
-			}
-			return paginate(all, in, "providers", func(p store.Provider) string { return string(p.ID) }, s.providerOf)
-		})
+		paged(s.cfg.Directory.Providers, "providers", func(p store.Provider) string { return string(p.ID) }, s.providerOf))
 	handle(s, route{method: http.MethodPost, path: "/identity-providers", id: "provider-add", tag: "directory", status: http.StatusCreated,
 		summary: "Let an identity provider recognise people", hint: hint{secret: true}},
 		func(ctx context.Context, a auth.Actor, in *newProviderInput) (client.Provider, error) {

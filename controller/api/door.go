@@ -42,8 +42,8 @@ type door struct {
 	cookie   string // name of the session cookie
 	secure   bool   // the cookie is only for TLS
 	calls    *auth.Limiter
-	proxies  []netip.Prefix        // whose X-Forwarded-For is believed
-	decorate func(error, *failure) // adds what a special error knows
+	proxies  []netip.Prefix                         // whose X-Forwarded-For is believed
+	decorate func(context.Context, error, *failure) // adds what a special error knows
 
 	mu   sync.Mutex // guards the field below
 	busy map[string]chan struct{}
@@ -56,6 +56,7 @@ type hint struct {
 	secret bool  // the answer has a secret that must not be kept
 	limit  int64 // of the body, bytes
 	stream bool  // no limit in time
+	seat   bool  // open to who has no account, but whose endpoint vouches for them
 }
 
 // What an operation carries besides what the document says of it.
@@ -141,6 +142,12 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, h hint, next http.Ha
 	}
 	if !h.factor && !h.public {
 		if err := d.accounts.Admit(r.Context(), act, r.Method+" "+r.URL.Path); err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+	}
+	if !h.seat && !h.public {
+		if err := d.accounts.AdmitSeat(r.Context(), act, r.Method+" "+r.URL.Path); err != nil {
 			d.refuse(w, r, err)
 			return
 		}
@@ -342,7 +349,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // refuse answers with the problem of err.
 func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	f := d.fail(err, r.Method, r.URL.Path)
+	f := d.fail(r.Context(), err, r.Method, r.URL.Path)
 	for k, v := range f.GetHeaders() {
 		w.Header()[k] = v
 	}

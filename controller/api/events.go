@@ -30,7 +30,7 @@ const (
 
 func (s *server) addEvents() {
 	s.stream(route{method: http.MethodGet, path: "/events", id: "events", tag: "audit",
-		summary: "Follow what happens, as server-sent events"}, "text/event-stream", s.events,
+		summary: "Follow what happens, as server-sent events", hint: hint{seat: true}}, "text/event-stream", s.events,
 		&huma.Param{Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: "string"},
 			Description: "Go on after this event; without it, from now. An unknown one answers event: reset."})
 }

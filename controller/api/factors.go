@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"rsc.io/qr"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
@@ -47,7 +49,11 @@ func (s *server) addFactors() {
 	handle(s, route{method: http.MethodPost, path: "/me/totp/begin", id: "totp-begin", tag: "sessions", hint: smallSecret(),
 		summary: "Begin to add an authenticator"}, func(ctx context.Context, act auth.Actor, _ *struct{}) (client.TOTPSecret, error) {
 		secret, uri, err := s.cfg.Accounts.BeginTOTP(ctx, act)
-		return client.TOTPSecret{Secret: secret, URI: uri}, err
+		if err != nil {
+			return client.TOTPSecret{}, err
+		}
+		rows, err := qrRows(uri)
+		return client.TOTPSecret{Secret: secret, URI: uri, QR: rows}, err
 	})
 	handleSession(s, route{method: http.MethodPost, path: "/me/totp", id: "totp-add", tag: "sessions", hint: smallSecret(),
 		summary: "Put the authenticator in force with its first code; other sessions end"}, s.addTOTP)
@@ -62,6 +68,27 @@ func (s *server) addFactors() {
 		})
 }
 
+// qrRows draws a text as a QR code, so that no client needs to know how: a row
+// is a text of 1 (dark) and 0 (light). The light border is not in it.
+func qrRows(text string) ([]string, error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return nil, fmt.Errorf("make a QR code: %w", err)
+	}
+	rows := make([]string, code.Size)
+	for y := range rows {
+		row := make([]byte, code.Size)
+		for x := range row {
+			row[x] = '0'
+			if code.Black(x, y) {
+				row[x] = '1'
+			}
+		}
+		rows[y] = string(row)
+	}
+	return rows, nil
+}
+
 // handleSession registers an operation that gives the caller's session a new
 // cookie.
 func handleSession[In, Out any](s *server, r route, h func(context.Context, caller, *In) (cookie string, out Out, err error)) {
@@ -69,7 +96,7 @@ func handleSession[In, Out any](s *server, r route, h func(context.Context, call
 	huma.Register(s.huma, op, func(ctx context.Context, in *In) (*answerCookie[Out], error) {
 		cookie, out, err := h(ctx, callerOf(ctx), in)
 		if err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		return &answerCookie[Out]{Status: op.DefaultStatus, SetCookie: s.sessionCookie(cookie), Body: out}, nil
 	})

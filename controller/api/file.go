@@ -33,9 +33,9 @@ type accessInput struct {
 
 // addFiling adds what makes requests, and lasting answers.
 func (s *server) addFiling() {
-	handleMade(s, route{method: http.MethodPost, path: "/requests", id: "request-new", tag: "requests", summary: "Ask for access"}, s.fileRequest)
+	handleMade(s, route{method: http.MethodPost, path: "/requests", id: "request-new", tag: "requests", summary: "Ask for access", hint: hint{seat: true}}, s.fileRequest)
 	again := func(verb, summary string, do func(context.Context, auth.Actor, elevation.RequestID, queue.AgainIn) (queue.View, error)) {
-		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb, id: "request-" + verb, tag: "requests", summary: summary},
+		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb, id: "request-" + verb, tag: "requests", summary: summary, hint: hint{seat: true}},
 			func(ctx context.Context, a auth.Actor, in *againInput) (client.Request, error) {
 				v, err := do(ctx, a, elevation.RequestID(in.ID), againOf(in.Body))
 				if err != nil {
@@ -46,8 +46,8 @@ func (s *server) addFiling() {
 	}
 	again("resubmit", "Ask again for what is over; the answer is the new request", s.cfg.Queue.Resubmit)
 	again("extend", "Ask for more time of what is in use; the answer is the new request", s.cfg.Queue.Extend)
-	handle(s, route{method: http.MethodGet, path: "/access", id: "access-list", tag: "requests", summary: "List answers that last"}, s.listAccess)
-	handleEmpty(s, route{method: http.MethodDelete, path: "/access/{id}", id: "access-delete", tag: "requests", summary: "End an answer that lasts"},
+	handle(s, route{method: http.MethodGet, path: "/access", id: "access-list", tag: "requests", summary: "List answers that last", hint: hint{seat: true}}, s.listAccess)
+	handleEmpty(s, route{method: http.MethodDelete, path: "/access/{id}", id: "access-delete", tag: "requests", summary: "End an answer that lasts", hint: hint{seat: true}},
 		func(ctx context.Context, a auth.Actor, in *accessInput) error {
 			return s.cfg.Queue.EndAccess(ctx, a, elevation.AccessID(in.ID))
 		})
@@ -61,7 +61,7 @@ func handleMade[In, Out any](s *server, r route, h func(context.Context, auth.Ac
 	huma.Register(s.huma, op, func(ctx context.Context, in *In) (*answer[Out], error) {
 		out, made, err := h(ctx, callerOf(ctx).actor, in)
 		if err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		status := http.StatusOK
 		if made {

@@ -43,13 +43,7 @@ func (s *server) addHooks() {
 			return client.TemplatePreview{ContentType: kind, Body: text}, err
 		})
 	handle(s, route{method: http.MethodGet, path: "/hooks", id: "hook-list", tag: "hooks", summary: "List ways in for other systems"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Hook], error) {
-			all, err := s.cfg.Admin.Hooks(ctx, a)
-			if err != nil {
-				return client.List[client.Hook]{}, err
-			}
-			return paginate(all, in, "hooks", func(h admin.Hook) string { return h.ID }, hookOf)
-		})
+		paged(s.cfg.Admin.Hooks, "hooks", func(h admin.Hook) string { return h.ID }, hookOf))
 	handle(s, route{method: http.MethodPost, path: "/hooks", id: "hook-add", tag: "hooks", status: http.StatusCreated, summary: "Make a way in for another system",
 		hint: hint{secret: true}},
 		func(ctx context.Context, a auth.Actor, in *newHookInput) (client.Hook, error) {

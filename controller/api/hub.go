@@ -95,24 +95,31 @@ func (h *hub) after(ctx context.Context, seq uint64) (list []*kept, behind bool,
 	return append([]*kept(nil), list[:min(len(list), eventBatch)]...), false, news, nil
 }
 
-// advanceLocked reads what is new. After a time without any stream it begins anew.
+// advanceLocked reads what is new, with one query as long as that is little. After
+// a time without any stream it begins anew.
 func (h *hub) advanceLocked(ctx context.Context, news <-chan struct{}) error {
-	size, err := h.s.lastSeq(ctx)
-	if err != nil {
-		return err
-	}
-	if h.head == 0 || size > h.head+hubEvents {
-		h.dropLocked(len(h.kept))
-		h.head = size
+	if h.head == 0 {
+		if _, err := h.skipLocked(ctx); err != nil {
+			return err
+		}
 	}
 	for {
 		var events []audit.Event
-		err := h.s.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		err := h.s.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 			events, err = tx.Events(h.head, hubRead, store.EventFilter{})
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		if len(events) == hubRead {
+			skipped, err := h.skipLocked(ctx)
+			if err != nil {
+				return err
+			}
+			if skipped {
+				continue
+			}
 		}
 		for _, e := range events {
 			h.keepLocked(e)
@@ -122,6 +129,17 @@ func (h *hub) advanceLocked(ctx context.Context, news <-chan struct{}) error {
 			return nil
 		}
 	}
+}
+
+// skipLocked goes to the end of the log where more is new than is kept.
+func (h *hub) skipLocked(ctx context.Context) (bool, error) {
+	size, err := h.s.lastSeq(ctx)
+	if err != nil || h.head > 0 && size <= h.head+hubEvents {
+		return false, err
+	}
+	h.dropLocked(len(h.kept))
+	h.head = size
+	return true, nil
 }
 
 func (h *hub) keepLocked(e audit.Event) {
@@ -174,10 +192,10 @@ func (g *glimpse) now(ctx context.Context, q *queue.Queue, id elevation.RequestI
 
 // text is an event as one caller gets it, nil when it is not for them: those who
 // read the audit log get every one, others the events of requests that they may
-// see.
+// see, and those who read rules what changes them.
 func (h *hub) text(ctx context.Context, k *kept, act auth.Actor) ([]byte, error) {
 	e := k.event
-	whole := mayReadAudit(act) == nil
+	whole := mayReadAudit(act) == nil || ofRules(e) && act.Can(auth.RulesRead) == nil
 	if !whole && !ofRequest(e) {
 		return nil, nil
 	}
@@ -227,6 +245,10 @@ func ofRequest(e audit.Event) bool {
 	kind := e.Kind.String()
 	return e.Request != "" && (strings.HasPrefix(kind, "request.") || strings.HasPrefix(kind, "grant."))
 }
+
+// ofRules reports whether an event is about the rules, which everybody reads who
+// may read rules: it names those that changed.
+func ofRules(e audit.Event) bool { return e.Kind == audit.RuleChanged || e.Kind == audit.PackChanged }
 
 // eventText writes an event, with the request as the caller sees it.
 func (s *server) eventText(ctx context.Context, e audit.Event, act auth.Actor, of *queue.View) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -21,9 +22,10 @@ type suggestInput struct {
 }
 
 type reportInput struct {
-	Name  string `path:"name" maxLength:"64" example:"waiting-times"`
-	Since string `query:"since" maxLength:"64" doc:"From this time (RFC 3339); default 30 days before until." example:"2026-11-01T00:00:00Z"`
-	Until string `query:"until" maxLength:"64" doc:"Before this time (RFC 3339); default now." example:"2026-12-01T00:00:00Z"`
+	Name   string `path:"name" maxLength:"64" example:"waiting-times"`
+	Since  string `query:"since" maxLength:"64" doc:"From this time (RFC 3339); default 30 days before until." example:"2026-11-01T00:00:00Z"`
+	Labels string `query:"labels" maxLength:"2000" doc:"Only endpoints with these labels, as k=v,k=v." example:"role=web"`
+	Until  string `query:"until" maxLength:"64" doc:"Before this time (RFC 3339); default now." example:"2026-12-01T00:00:00Z"`
 }
 
 type eventProofInput struct {
@@ -35,6 +37,7 @@ func (s *server) addInsight() {
 		summary: "What a whole set of rules would have answered"}, s.replayRules)
 	handle(s, route{method: http.MethodGet, path: "/rules/suggestions", id: "rule-suggestions", tag: "rules",
 		summary: "Rules that people's answers suggest"}, s.suggestions)
+	handle(s, route{method: http.MethodGet, path: "/rules/hits", id: "rule-hits", tag: "rules", summary: "How often each rule counted"}, s.ruleHits)
 	handle(s, route{method: http.MethodGet, path: "/reports", id: "report-list", tag: "reports", summary: "The reports there are"}, s.reports)
 	handle(s, route{method: http.MethodGet, path: "/reports/{name}", id: "report-view", tag: "reports", summary: "Make one report"}, s.report)
 	handle(s, route{method: http.MethodGet, path: "/requests/{id}/proof", id: "request-proof", tag: "requests",
@@ -73,8 +76,9 @@ func cautionsOf(found []elevation.Caution) []client.Caution {
 
 func replayOf(r insight.Replayed) client.Replay {
 	out := client.Replay{Days: r.Days, Requests: r.Requests, Changed: r.Changed, NewlyApproved: r.NewlyApproved, NewlyDenied: r.NewlyDenied,
-		NewlyAsked: r.NewlyAsked, HumanDenied: r.HumanDenied, MinutesSaved: int64(r.Saved.Round(time.Minute) / time.Minute),
-		Changes: []client.ReplayChange{}, Truncated: r.Cut}
+		NewlyAsked: r.NewlyAsked, HumanDenied: r.HumanDenied, Observed: r.Observed, ObservedApproved: r.ObservedApproved, ObservedDenied: r.ObservedDenied, ObservedAsked: r.ObservedAsked,
+		MinutesSaved: int64(r.Saved.Round(time.Minute) / time.Minute),
+		Changes:      []client.ReplayChange{}, Truncated: r.Cut}
 	for _, c := range r.Changes {
 		out.Changes = append(out.Changes, client.ReplayChange{RequestID: string(c.Request), At: c.At.UTC(), Who: c.User, Endpoint: c.Endpoint,
 			What: c.What, From: c.From, To: c.To, Why: c.Sentence})
@@ -91,13 +95,28 @@ func (s *server) suggestions(ctx context.Context, act auth.Actor, in *suggestInp
 	out := client.List[client.Suggestion]{Items: []client.Suggestion{}}
 	found, err := s.cfg.Insight.Suggestions(ctx, act, in.Days)
 	for _, x := range found {
-		one := client.Suggestion{Name: x.Name, Sentence: x.Sentence, YAML: x.YAML, Approvals: x.Approvals, RequestIDs: []string{},
+		one := client.Suggestion{Name: x.Name, Sentence: x.Sentence, YAML: x.YAML, Approvals: x.Approvals, Observed: x.Observed, RequestIDs: []string{},
 			Requesters: list(x.Requesters), Approvers: list(x.Approvers), Endpoints: list(x.Endpoints), Seen: x.Seen,
 			FirstAt: x.First.UTC(), LastAt: x.Last.UTC(), Replay: replayOf(x.Replay)}
 		for _, id := range x.Requests {
 			one.RequestIDs = append(one.RequestIDs, string(id))
 		}
 		out.Items = append(out.Items, one)
+	}
+	out.Total = int64(len(out.Items))
+	return out, err
+}
+
+type hitsInput struct {
+	Days int `query:"days" minimum:"1" maximum:"400" doc:"How far back; default 7."`
+}
+
+func (s *server) ruleHits(ctx context.Context, act auth.Actor, in *hitsInput) (client.List[client.RuleHits], error) {
+	out := client.List[client.RuleHits]{Items: []client.RuleHits{}}
+	all, err := s.cfg.Insight.Hits(ctx, act, in.Days)
+	for _, h := range all {
+		out.Items = append(out.Items, client.RuleHits{Rule: h.Rule, Approved: h.Approved, Denied: h.Denied, Asked: h.Asked, WouldApprove: h.WouldApprove,
+			WouldDeny: h.WouldDeny, LastAt: moment(h.Last)})
 	}
 	out.Total = int64(len(out.Items))
 	return out, err
@@ -125,7 +144,11 @@ func (s *server) report(ctx context.Context, act auth.Actor, in *reportInput) (c
 		}
 		times[i] = t
 	}
-	r, err := s.cfg.Insight.Report(ctx, act, in.Name, times[0], times[1])
+	labels, err := labelsIn(in.Labels)
+	if err != nil {
+		return client.Report{}, err
+	}
+	r, err := s.cfg.Insight.ReportFor(ctx, act, in.Name, times[0], times[1], labels)
 	if err != nil {
 		return client.Report{}, err
 	}
@@ -179,5 +202,21 @@ func (s *server) eventProof(ctx context.Context, act auth.Actor, in *eventProofI
 	if err != nil {
 		return client.EventProof{}, err
 	}
-	return client.EventProof{Event: provenOf(p), Checkpoint: client.Checkpoint{Size: c.Size, Note: string(c.Note), Key: key}}, nil
+	return client.EventProof{Event: provenOf(p), Checkpoint: client.Checkpoint{Size: c.Size, Note: string(c.Note), Key: key, At: moment(c.At)}}, nil
+}
+
+// labelsIn reads k=v,k=v.
+func labelsIn(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	out := map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		k, v, ok := strings.Cut(part, "=")
+		if !ok || k == "" {
+			return nil, fmt.Errorf("%w: labels are k=v,k=v", elevation.ErrInvalid)
+		}
+		out[k] = v
+	}
+	return out, nil
 }

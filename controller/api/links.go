@@ -29,13 +29,7 @@ type editEndpointInput struct {
 
 func (s *server) addLinks() {
 	handle(s, route{method: http.MethodGet, path: "/links", id: "link-list", tag: "people", summary: "List which accounts are which users of endpoints"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Link], error) {
-			all, err := s.cfg.Admin.Links(ctx, a)
-			if err != nil {
-				return client.List[client.Link]{}, err
-			}
-			return paginate(all, in, "links", func(l admin.Link) string { return string(l.ID) }, linkOf)
-		})
+		paged(s.cfg.Admin.Links, "links", func(l admin.Link) string { return string(l.ID) }, linkOf))
 	handle(s, route{method: http.MethodPost, path: "/links", id: "link-add", tag: "people", status: http.StatusCreated,
 		summary: "Tie an account to a user of an endpoint",
 		example: map[string]string{"account": "bo", "endpoint": "web-1", "user": "bchen"}},
@@ -65,7 +59,10 @@ func (s *server) addLinks() {
 		summary: "Change an endpoint's labels; routing, scopes and policies follow"},
 		func(ctx context.Context, a auth.Actor, in *editEndpointInput) (client.Endpoint, error) {
 			e, err := s.cfg.Admin.EditEndpoint(ctx, a, elevation.EndpointID(in.ID), admin.EditEndpoint{Labels: in.Body.Labels})
-			return s.endpointOf(e), err
+			if err != nil {
+				return client.Endpoint{}, err
+			}
+			return s.endpoint(ctx, a, e)
 		})
 }
 

@@ -38,7 +38,10 @@ func (s *server) addLocks() {
 					return client.Endpoint{}, err
 				}
 				e, err := s.cfg.Admin.Endpoint(ctx, a, id)
-				return s.endpointOf(e), err
+				if err != nil {
+					return client.Endpoint{}, err
+				}
+				return s.endpoint(ctx, a, e)
 			})
 	}
 	handle(s, route{method: http.MethodPost, path: "/endpoints/{id}/revoke-grants", id: "endpoint-revoke-grants", tag: "endpoints",

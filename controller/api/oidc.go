@@ -26,7 +26,7 @@ func (s *server) addOIDC() {
 	huma.Register(s.huma, op, func(ctx context.Context, in *oidcInput) (*answerCookie[client.OIDCRedirect], error) {
 		to, cookie, err := s.cfg.Directory.Begin(ctx, store.ProviderID(in.Body.Provider), in.Body.ReturnTo, callerOf(ctx).address)
 		if err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		return &answerCookie[client.OIDCRedirect]{Status: http.StatusOK, SetCookie: s.oidcCookie(cookie, int(directory.SignInFor/time.Second)), Body: client.OIDCRedirect{URL: to}}, nil
 	})

@@ -21,6 +21,7 @@ func (s *server) finish() ([]byte, error) {
 	schemas := doc.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
 	delete(schemas, "ErrorDetail")
+	sayNull(doc.Components.Schemas)
 	for _, item := range doc.Paths {
 		for _, op := range operationsOf(item) {
 			if op.RequestBody != nil {
@@ -39,6 +40,26 @@ func (s *server) finish() ([]byte, error) {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	return append(raw, '\n'), nil
+}
+
+// sayNull says of each field that holds another object whether it may be null:
+// a pointer that is always there may. huma knows that of plain values only.
+func sayNull(schemas huma.Registry) {
+	for name, schema := range schemas.Map() {
+		typ := schemas.TypeFromRef("#/components/schemas/" + name)
+		if typ == nil || typ.Kind() != reflect.Struct {
+			continue
+		}
+		for _, field := range reflect.VisibleFields(typ) {
+			tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+			property := schema.Properties[tag]
+			if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer || strings.Contains(options, "omit") {
+				continue
+			}
+			property.AnyOf = []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}
+			property.Ref = ""
+		}
+	}
 }
 
 func operationsOf(item *huma.PathItem) []*huma.Operation {
@@ -67,6 +88,8 @@ func (s *server) example(sc *huma.Schema, depth int) any {
 		return sc.Enum[0]
 	case len(sc.OneOf) > 0:
 		return s.example(sc.OneOf[0], depth)
+	case len(sc.AnyOf) > 0:
+		return s.example(sc.AnyOf[0], depth)
 	case sc.Format == "date-time":
 		return "2026-11-21T10:00:00Z"
 	}

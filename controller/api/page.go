@@ -1,13 +1,26 @@
 package api
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"strings"
 
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/shared/elevation"
 )
+
+// paged serves a list that fits into memory a page at a time; see [paginate].
+func paged[T, U any](all func(context.Context, auth.Actor) ([]T, error), name string, id func(T) string, out func(T) U) func(context.Context, auth.Actor, *PageInput) (client.List[U], error) {
+	return func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[U], error) {
+		items, err := all(ctx, a)
+		if err != nil {
+			return client.List[U]{}, err
+		}
+		return paginate(items, in, name, id, out)
+	}
+}
 
 // paginate cuts one page out of a list that fits into memory. The cursor names
 // the list and the last item of the page before, so it does not fit another.

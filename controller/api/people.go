@@ -32,7 +32,8 @@ type editTokenInput struct {
 }
 
 func (s *server) addPeople() {
-	handle(s, route{method: http.MethodGet, path: "/users", id: "user-list", tag: "people", summary: "List accounts"}, s.listUsers)
+	handle(s, route{method: http.MethodGet, path: "/users", id: "user-list", tag: "people", summary: "List accounts"},
+		paged(s.cfg.Admin.Users, "users", func(u store.User) string { return string(u.ID) }, userOf))
 	handle(s, route{method: http.MethodPost, path: "/users", id: "user-add", tag: "people", status: http.StatusCreated,
 		summary: "Make an account"}, s.addUser)
 	handle(s, route{method: http.MethodGet, path: "/users/{id}", id: "user-view", tag: "people", summary: "See one account"},
@@ -46,7 +47,8 @@ func (s *server) addPeople() {
 		func(ctx context.Context, a auth.Actor, in *UserInput) error {
 			return s.cfg.Admin.DeleteUser(ctx, a, in.ID)
 		})
-	handle(s, route{method: http.MethodGet, path: "/tokens", id: "token-list", tag: "people", summary: "List API tokens"}, s.listTokens)
+	handle(s, route{method: http.MethodGet, path: "/tokens", id: "token-list", tag: "people", summary: "List API tokens"},
+		paged(s.cfg.Admin.Tokens, "tokens", func(t store.APIToken) string { return string(t.ID) }, tokenOf))
 	handle(s, route{method: http.MethodPost, path: "/tokens", id: "token-add", tag: "people", status: http.StatusCreated,
 		summary: "Make an API token", hint: hint{secret: true}}, s.addToken)
 	handle(s, route{method: http.MethodGet, path: "/tokens/{id}", id: "token-view", tag: "people", summary: "See one API token, without what it opens"},
@@ -68,7 +70,7 @@ func (s *server) addPeople() {
 
 func userOf(u store.User) client.User {
 	return client.User{ID: string(u.ID), Login: u.Login, Name: u.Name, Email: u.Email, Roles: roleNames(u.Roles), Scope: object(u.Scope),
-		HasPassword: u.PasswordHash != "", CreatedAt: u.CreatedAt.UTC(), DisabledAt: moment(u.DisabledAt)}
+		HasPassword: u.PasswordHash != "", HasPasskey: u.HasPasskey, HasTOTP: u.HasTOTP, SignedInAt: moment(u.SignedInAt), CreatedAt: u.CreatedAt.UTC(), DisabledAt: moment(u.DisabledAt)}
 }
 
 func roleNames(roles []auth.Role) []string {
@@ -85,14 +87,6 @@ func rolesOf(names []string) []auth.Role {
 		out = append(out, auth.Role(n))
 	}
 	return out
-}
-
-func (s *server) listUsers(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.User], error) {
-	all, err := s.cfg.Admin.Users(ctx, a)
-	if err != nil {
-		return client.List[client.User]{}, err
-	}
-	return paginate(all, in, "users", func(u store.User) string { return string(u.ID) }, userOf)
 }
 
 func (s *server) addUser(ctx context.Context, a auth.Actor, in *newUserInput) (client.User, error) {
@@ -119,14 +113,6 @@ func (s *server) editUser(ctx context.Context, a auth.Actor, in *editUserInput) 
 func tokenOf(t store.APIToken) client.Token {
 	return client.Token{ID: string(t.ID), Name: t.Name, User: string(t.Owner), Scopes: list(t.Scopes), ExpiresAt: t.ExpiresAt.UTC(),
 		CreatedAt: t.CreatedAt.UTC(), LastUsedAt: moment(t.LastUsedAt)}
-}
-
-func (s *server) listTokens(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Token], error) {
-	all, err := s.cfg.Admin.Tokens(ctx, a)
-	if err != nil {
-		return client.List[client.Token]{}, err
-	}
-	return paginate(all, in, "tokens", func(t store.APIToken) string { return string(t.ID) }, tokenOf)
 }
 
 func (s *server) addToken(ctx context.Context, a auth.Actor, in *newTokenInput) (client.Token, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -129,7 +130,7 @@ func (f *failure) GetHeaders() http.Header {
 
 // fail translates an error. What is not in the table is logged and answered as
 // internal, without its text.
-func (d *door) fail(err error, method, path string) *failure {
+func (d *door) fail(ctx context.Context, err error, method, path string) *failure {
 	for _, m := range errorTable() {
 		if !errors.Is(err, m.err) {
 			continue
@@ -142,9 +143,13 @@ func (d *door) fail(err error, method, path string) *failure {
 		} else if m.status == http.StatusTooManyRequests || m.status == http.StatusServiceUnavailable {
 			f.wait = 1
 		}
-		d.decorate(err, f)
+		d.decorate(ctx, err, f)
 		if m.status >= 500 {
-			d.log.Warn("a call was not answered", "method", method, "path", path, "error", err)
+			level := slog.LevelWarn
+			if errors.Is(err, context.Canceled) { // who asked has gone
+				level = slog.LevelDebug
+			}
+			d.log.Log(ctx, level, "a call was not answered", "method", method, "path", path, "error", err)
 			f.Detail = errUnavailable.Error()
 		}
 		return f

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -71,13 +72,13 @@ func internal() map[string]string {
 }
 
 func testDoor() *door {
-	return &door{log: slog.New(slog.DiscardHandler), decorate: func(error, *failure) {}}
+	return &door{log: slog.New(slog.DiscardHandler), decorate: func(context.Context, error, *failure) {}}
 }
 
 func TestErrorTable(t *testing.T) {
 	d := testDoor()
 	for name, err := range sentinels() {
-		f := d.fail(fmt.Errorf("act: %w", err), "GET", "/x")
+		f := d.fail(t.Context(), fmt.Errorf("act: %w", err), "GET", "/x")
 		if f.Status >= 500 && f.Status != http.StatusServiceUnavailable || f.Code == "" || f.Code == codeInternal {
 			t.Errorf("%s becomes %d %s", name, f.Status, f.Code)
 		}
@@ -92,11 +93,11 @@ func TestErrorTable(t *testing.T) {
 		}
 		seen[m.err.Error()] = true
 	}
-	f := d.fail(errors.New("the secret is xyzzy"), "GET", "/x")
+	f := d.fail(t.Context(), errors.New("the secret is xyzzy"), "GET", "/x")
 	if f.Status != 500 || f.Code != codeInternal || strings.Contains(f.Detail, "xyzzy") {
 		t.Errorf("an unknown error becomes %+v", f.Problem)
 	}
-	if f := d.fail(&auth.RateError{Wait: 1500 * time.Millisecond}, "GET", "/x"); f.GetHeaders().Get("Retry-After") != "2" {
+	if f := d.fail(t.Context(), &auth.RateError{Wait: 1500 * time.Millisecond}, "GET", "/x"); f.GetHeaders().Get("Retry-After") != "2" {
 		t.Errorf("Retry-After is %q", f.GetHeaders().Get("Retry-After"))
 	}
 }

@@ -15,18 +15,22 @@ import (
 )
 
 type requestListInput struct {
-	Status     string `query:"status" maxLength:"200" doc:"One or several, comma-separated: available pending approved active ended revoked expired denied cancelled escalated all, or pending_review for what waits for its review after use. Available includes active." example:"pending"`
+	Status     string `query:"status" maxLength:"200" doc:"One or several, comma-separated: available pending approved active ended revoked expired denied cancelled escalated all, pending_review for what waits for its review after use, or reviewed for what has had it. Available includes active." example:"pending"`
 	GroupBy    string `query:"group_by" enum:"program,publisher,user,endpoint" doc:"The items are groups then, the largest first; without a status of what is pending."`
 	AccessType string `query:"access_type" maxLength:"100" doc:"run, session or admin; several with commas."`
 	Endpoint   string `query:"endpoint" maxLength:"200" doc:"Id or name."`
 	User       string `query:"user" maxLength:"200" doc:"Name or uid at the endpoint."`
 	Team       string `query:"team" maxLength:"200"`
+	Program    string `query:"program" maxLength:"200" doc:"Last part of the program's path." example:"systemctl"`
+	Publisher  string `query:"publisher" maxLength:"300" doc:"Who signed the program."`
+	Priority   string `query:"priority" maxLength:"100" doc:"low, normal, high or urgent; several with commas." example:"high,urgent"`
 	Since      string `query:"since" maxLength:"64" doc:"Submitted not before this time (RFC 3339)." example:"2026-11-21T00:00:00Z"`
 	Mine       bool   `query:"mine" doc:"Only the caller's own."`
 	Q          string `query:"q" maxLength:"200" doc:"Text anywhere in the request, or an ending of its id."`
 	Sort       string `query:"sort" maxLength:"64" doc:"queue, newest, or a column; -column turns it around."`
 	Limit      int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor     string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
+	Skip       int    `query:"skip" minimum:"0" maximum:"1000000" doc:"Begin behind so many rows; without a cursor, and not in the order of states."`
 }
 
 // RequestInput names a request in the path. It is exported because huma reads
@@ -43,7 +47,7 @@ type countsInput struct {
 
 func (s *server) addRequests() {
 	get := func(path, id, summary string) route {
-		return route{method: http.MethodGet, path: path, id: id, summary: summary, tag: "requests"}
+		return route{method: http.MethodGet, path: path, id: id, summary: summary, tag: "requests", hint: hint{seat: true}}
 	}
 	handle(s, get("/requests", "request-list", "List requests"), s.listRequests)
 	handle(s, get("/requests/{id}", "request-view", "See one request"),
@@ -89,7 +93,13 @@ func (s *server) byCode(ctx context.Context, a auth.Actor, code string) (client.
 func (s *server) listRequests(ctx context.Context, a auth.Actor, in *requestListInput) (listing, error) {
 	out := listing{Items: []listItem{}}
 	f := queue.Filter{Status: words(in.Status), Endpoint: in.Endpoint, User: in.User, Team: in.Team, Mine: in.Mine,
-		Text: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit}
+		Program: in.Program, Publisher: in.Publisher, Text: in.Q, Sort: in.Sort, Cursor: in.Cursor, Skip: in.Skip, Limit: in.Limit}
+	for _, p := range words(in.Priority) {
+		if elevation.Priority(p).Rank() < 0 {
+			return out, fmt.Errorf("%w: no priority is called %q", elevation.ErrInvalid, p)
+		}
+		f.Priorities = append(f.Priorities, elevation.Priority(p))
+	}
 	for _, t := range words(in.AccessType) {
 		switch elevation.AccessType(t) {
 		case elevation.Run, elevation.Session, elevation.Admin:
@@ -155,10 +165,10 @@ func trace(lines []elevation.TraceLine) []client.TraceLine {
 }
 
 // decorate adds what a special error knows to its problem.
-func (s *server) decorate(err error, f *failure) {
+func (s *server) decorate(ctx context.Context, err error, f *failure) {
 	var decided *queue.DecidedError
 	if errors.As(err, &decided) {
-		names := s.names(context.Background())
+		names := s.names(ctx)
 		f.Decision = decisionOf(&decided.Decision, names)
 	}
 	var faults *admin.FaultsError

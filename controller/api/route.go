@@ -83,7 +83,7 @@ func handle[In, Out any](s *server, r route, h func(context.Context, auth.Actor,
 	huma.Register(s.huma, op, func(ctx context.Context, in *In) (*answer[Out], error) {
 		out, err := h(ctx, callerOf(ctx).actor, in)
 		if err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		return &answer[Out]{Status: op.DefaultStatus, Body: out}, nil
 	})
@@ -95,7 +95,7 @@ func handleEmpty[In any](s *server, r route, h func(context.Context, auth.Actor,
 	op := s.operation(r)
 	huma.Register(s.huma, op, func(ctx context.Context, in *In) (*struct{}, error) {
 		if err := h(ctx, callerOf(ctx).actor, in); err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		return &struct{}{}, nil
 	})

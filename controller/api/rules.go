@@ -46,6 +46,8 @@ func (s *server) addRules() {
 		summary: "Put an earlier version in force again, as a new one"}, s.rollback)
 	handle(s, route{method: http.MethodPost, path: "/rules/check", id: "rule-check", tag: "rules", hint: text,
 		summary: "Find faults in rules and run their tests"}, s.checkRules)
+	handle(s, route{method: http.MethodPost, path: "/rules/draft", id: "rule-draft", tag: "rules", hint: text,
+		summary: "One rule as text and as fields, and all rules with it"}, s.draftRule)
 	handle(s, route{method: http.MethodPost, path: "/rules/apply", id: "rule-apply", tag: "rules", hint: text,
 		summary: "Put rules in force"}, s.applyRules)
 	handle(s, route{method: http.MethodPost, path: "/rules/evaluate", id: "rule-evaluate", tag: "rules",
@@ -80,7 +82,7 @@ func (s *server) rulesetOf(ctx context.Context, a auth.Actor, r admin.Ruleset, f
 
 func ruleOf(r rules.Rule) client.Rule {
 	return client.Rule{ID: string(r.Name), Then: string(r.Then), Mode: string(r.Mode), Precedence: r.Precedence,
-		When: r.When, Message: object(r.Message), YAML: r.YAML, Pack: r.Pack}
+		When: r.When, Message: object(r.Message), YAML: r.YAML, Pack: r.Pack, What: r.What(), Terms: r.Terms()}
 }
 
 func faultsOf(faults []rules.Fault) []client.Fault {
@@ -119,7 +121,7 @@ func (s *server) checkRules(ctx context.Context, a auth.Actor, in *ruleTextInput
 
 func (s *server) applyRules(ctx context.Context, a auth.Actor, in *applyInput) (client.Ruleset, error) {
 	r, faults, err := s.cfg.Admin.ApplyRules(ctx, a, admin.ApplyRules{YAML: in.Body.YAML, Merge: in.Body.Merge,
-		AcknowledgeDenied: in.Body.AcknowledgeDenied})
+		AcknowledgeDenied: in.Body.AcknowledgeDenied, Base: in.Body.Base, Comment: in.Body.Comment})
 	if err != nil {
 		return client.Ruleset{}, err
 	}
@@ -158,7 +160,7 @@ func attemptOf(in client.EvaluateAttempt) (rules.Input, error) {
 		return rules.Input{}, fmt.Errorf("%w: the path is not absolute", elevation.ErrInvalid)
 	}
 	out := rules.Input{Justification: in.Justification, Ticket: in.Ticket, Priority: elevation.Priority(in.Priority),
-		Endpoint: rules.Endpoint{ID: elevation.EndpointID(in.Endpoint), Labels: object(in.Labels)}}
+		Endpoint: rules.Endpoint{ID: elevation.EndpointID(in.Endpoint), Labels: object(in.Labels), Can: rules.Current()}}
 	out.Attempt = elevation.Attempt{AccessType: elevation.AccessType(first(in.AccessType, string(elevation.Run))),
 		User: elevation.User{Name: in.User, UID: in.UID, Groups: in.Groups},
 		Subject: elevation.Subject{Path: in.Path, Args: list(in.Args), Cwd: in.Cwd, RunAs: first(in.RunAs, "root"),

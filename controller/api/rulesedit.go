@@ -100,12 +100,23 @@ func (s *server) removeRule(ctx context.Context, a auth.Actor, in *dropRuleInput
 	return err
 }
 
+type draftInput struct{ Body client.DraftRule }
+
+func (s *server) draftRule(ctx context.Context, a auth.Actor, in *draftInput) (client.RuleDraft, error) {
+	d, err := s.cfg.Admin.DraftRule(ctx, a, admin.DraftRule{Rule: elevation.RuleID(in.Body.Rule), YAML: in.Body.YAML, Fields: in.Body.Fields})
+	if err != nil {
+		return client.RuleDraft{}, err
+	}
+	return client.RuleDraft{Name: string(d.Rule.Name), YAML: d.YAML, Fields: d.Fields, What: d.Rule.What(), Terms: d.Rule.Terms(),
+		OK: d.Whole != "" && !rules.Failed(d.Faults), Faults: faultsOf(d.Faults), Version: d.Version, Stored: d.Stored, Whole: d.Whole, Diff: d.Diff}, nil
+}
+
 func versionOf(r store.Ruleset, before string) client.RuleVersion {
 	var added, changed, removed []string
 	if before != r.YAML {
 		added, changed, removed = rules.Changes([]byte(before), []byte(r.YAML))
 	}
-	return client.RuleVersion{Version: r.Version, AppliedBy: r.By.Name, AppliedAt: r.At.UTC(), YAML: r.YAML,
+	return client.RuleVersion{Version: r.Version, AppliedBy: r.By.Name, AppliedAt: r.At.UTC(), YAML: r.YAML, Comment: r.Comment,
 		Added: list(added), Changed: list(changed), Removed: list(removed)}
 }
 
@@ -130,7 +141,7 @@ func proposalOf(p *store.Proposal) *client.Proposal {
 		return nil
 	}
 	out := &client.Proposal{ID: p.ID, Base: p.Base, What: p.What, Why: p.Why, ProposedBy: p.By.Name, ProposedAt: p.At.UTC(), State: "open",
-		DecidedBy: p.DecidedBy.Name, DecidedAt: moment(p.DecidedAt)}
+		DecidedBy: p.DecidedBy.Name, DecidedAt: moment(p.DecidedAt), Comment: p.Comment, Acknowledged: p.Acknowledged}
 	switch {
 	case p.Confirmed:
 		out.State = "confirmed"
@@ -143,8 +154,21 @@ func proposalOf(p *store.Proposal) *client.Proposal {
 func (s *server) proposals(ctx context.Context, a auth.Actor, in *proposalsInput) (client.List[client.Proposal], error) {
 	out := client.List[client.Proposal]{Items: []client.Proposal{}}
 	all, err := s.cfg.Admin.Proposals(ctx, a, in.All)
+	if err != nil || len(all) == 0 {
+		return out, err
+	}
+	versions, err := s.cfg.Admin.RuleVersions(ctx, a)
+	before := map[int64]string{}
+	for _, v := range versions {
+		before[v.Version] = v.YAML
+	}
+	budget := maxCompared
 	for _, p := range all {
-		out.Items = append(out.Items, *proposalOf(&p))
+		one := *proposalOf(&p)
+		if budget -= len(p.YAML) + len(before[p.Base]); budget > 0 {
+			one.Added, one.Changed, one.Removed = rules.Changes([]byte(before[p.Base]), []byte(p.YAML))
+		}
+		out.Items = append(out.Items, one)
 	}
 	out.Total = int64(len(out.Items))
 	return out, err
@@ -157,6 +181,8 @@ func (s *server) proposal(ctx context.Context, a auth.Actor, in *proposalInput) 
 	}
 	out := *proposalOf(&p)
 	out.Diff = rules.Diff(base, p.YAML, fmt.Sprintf("version %d", p.Base), "proposed")
+	out.Added, out.Changed, out.Removed = rules.Changes([]byte(base), []byte(p.YAML))
+	out.YAML = p.YAML
 	return out, nil
 }
 

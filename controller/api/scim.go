@@ -153,7 +153,7 @@ func (s *server) scimCaller(w http.ResponseWriter, r *http.Request) (scimCall, e
 
 // scimFail answers with an error in the form of SCIM.
 func (s *server) scimFail(w http.ResponseWriter, r *http.Request, err error) {
-	f := s.door.fail(err, r.Method, r.URL.Path)
+	f := s.door.fail(r.Context(), err, r.Method, r.URL.Path)
 	for k, v := range f.GetHeaders() {
 		w.Header()[k] = v
 	}

@@ -27,15 +27,15 @@ func (s *server) addSessions() {
 	huma.Register(s.huma, op, func(ctx context.Context, in *signInInput) (*answerCookie[client.Me], error) {
 		cookie, me, err := s.signIn(ctx, in.Body, callerOf(ctx).address)
 		if err != nil {
-			return nil, s.door.fail(err, op.Method, op.Path)
+			return nil, s.door.fail(ctx, err, op.Method, op.Path)
 		}
 		return &answerCookie[client.Me]{Status: http.StatusCreated, SetCookie: cookie, Body: me}, nil
 	})
 	out := s.operation(route{method: http.MethodDelete, path: "/sessions", id: "sign-out", tag: "sessions",
-		status: http.StatusNoContent, summary: "Sign out", hint: hint{factor: true}})
+		status: http.StatusNoContent, summary: "Sign out", hint: hint{factor: true, seat: true}})
 	huma.Register(s.huma, out, func(ctx context.Context, _ *struct{}) (*emptyCookie, error) {
 		if err := s.cfg.Accounts.SignOut(ctx, callerOf(ctx).actor, callerOf(ctx).cookie); err != nil {
-			return nil, s.door.fail(err, out.Method, out.Path)
+			return nil, s.door.fail(ctx, err, out.Method, out.Path)
 		}
 		return &emptyCookie{SetCookie: s.cookie("", -1)}, nil
 	})
@@ -44,7 +44,7 @@ func (s *server) addSessions() {
 		func(ctx context.Context, act auth.Actor, in *passwordInput) error {
 			return s.cfg.Accounts.ChangePassword(ctx, act, in.Body.Current, in.Body.Password, callerOf(ctx).address)
 		})
-	handle(s, route{method: http.MethodGet, path: "/me", id: "me", tag: "sessions", summary: "Who the caller is", hint: hint{factor: true}},
+	handle(s, route{method: http.MethodGet, path: "/me", id: "me", tag: "sessions", summary: "Who the caller is", hint: hint{factor: true, seat: true}},
 		func(ctx context.Context, act auth.Actor, _ *struct{}) (client.Me, error) { return s.me(act) })
 	s.addFactors()
 }
@@ -93,9 +93,12 @@ func (s *server) me(act auth.Actor) (client.Me, error) {
 	if act.User == "" {
 		return client.Me{}, auth.ErrUnauthenticated
 	}
-	m := client.Me{SignedInBy: act.SeenHow, PresenceUntil: moment(act.PresentUntil()), HasPasskey: act.HasPasskey, NeedsSecondFactor: act.MissingFactor,
+	m := client.Me{Demo: s.cfg.Demo, SignedInBy: act.SeenHow, PresenceUntil: moment(act.PresentUntil()), HasPasskey: act.HasPasskey, NeedsSecondFactor: act.MissingFactor,
 		ID: string(act.User), Login: act.Login, Name: act.Name, Roles: []string{}, Scope: object(act.Scope),
 		Permissions: []string{}, Session: act.Session, Cluster: s.cfg.Cluster, Version: version.Get(wire.Version).Version}
+	if at := act.Seat; at.Taken() {
+		m.Seat = &client.Seat{Endpoint: string(at.Endpoint), User: at.Name}
+	}
 	for _, r := range act.Roles {
 		m.Roles = append(m.Roles, string(r))
 	}
@@ -104,7 +107,7 @@ func (s *server) me(act auth.Actor) (client.Me, error) {
 			m.Permissions = append(m.Permissions, string(p))
 		}
 	}
-	if act.Session {
+	if act.Session && m.Seat == nil {
 		m.UndoSeconds = s.undoSeconds()
 	}
 	return m, nil

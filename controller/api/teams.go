@@ -8,6 +8,7 @@ import (
 	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -37,13 +38,7 @@ type editDelegationInput struct {
 
 func (s *server) addTeams() {
 	handle(s, route{method: http.MethodGet, path: "/teams", id: "team-list", tag: "teams", summary: "List teams"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Team], error) {
-			all, err := s.cfg.Admin.Teams(ctx, a)
-			if err != nil {
-				return client.List[client.Team]{}, err
-			}
-			return paginate(all, in, "teams", func(t admin.Team) string { return string(t.ID) }, teamOf)
-		})
+		paged(s.cfg.Admin.Teams, "teams", func(t admin.Team) string { return string(t.ID) }, teamOf))
 	handle(s, route{method: http.MethodPost, path: "/teams", id: "team-add", tag: "teams", status: http.StatusCreated, summary: "Make a team",
 		example: client.NewTeam{Name: "Platform", Members: []string{"bo"}, Scope: &client.TeamScope{Labels: map[string]string{"role": "web"}},
 			Hours: "Mon-Fri 08:00-18:00", TZ: "Europe/Berlin", Escalate: []client.TeamStep{{AfterSeconds: 900, Team: "Approvers"}}}},
@@ -68,7 +63,29 @@ func (s *server) addTeams() {
 		func(ctx context.Context, a auth.Actor, in *TeamInput) error {
 			return s.cfg.Admin.DeleteTeam(ctx, a, in.ID)
 		})
+	handle(s, route{method: http.MethodGet, path: "/teams/{id}/preview", id: "team-preview", tag: "teams",
+		summary: "See who would answer, and when, what is asked of a team now"},
+		func(ctx context.Context, a auth.Actor, in *TeamInput) (client.TeamPreview, error) {
+			turns, err := s.cfg.Queue.Turns(ctx, a, in.ID)
+			return previewOf(turns), err
+		})
 	s.addDelegations()
+}
+
+func previewOf(turns []queue.Turn) client.TeamPreview {
+	out := client.TeamPreview{Steps: []client.TeamTurn{}}
+	for i, t := range turns {
+		if i == 0 {
+			out.Team, out.At = t.Name, t.At.UTC()
+		}
+		step := client.TeamTurn{Team: t.Name, TeamID: string(t.Team), AfterSeconds: whole(t.After), At: moment(t.At), AnswersFrom: moment(t.From),
+			Count: t.Count, People: []client.TeamSeated{}}
+		for _, p := range t.People {
+			step.People = append(step.People, client.TeamSeated{Login: p.Login, StandsInFor: text(p.For.Login)})
+		}
+		out.Steps = append(out.Steps, step)
+	}
+	return out
 }
 
 func editTeamOf(b client.EditTeam) admin.EditTeam {
@@ -107,13 +124,7 @@ func teamOf(t admin.Team) client.Team {
 
 func (s *server) addDelegations() {
 	handle(s, route{method: http.MethodGet, path: "/delegations", id: "delegation-list", tag: "teams", summary: "List who stands in for whom"},
-		func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[client.Delegation], error) {
-			all, err := s.cfg.Admin.Delegations(ctx, a)
-			if err != nil {
-				return client.List[client.Delegation]{}, err
-			}
-			return paginate(all, in, "delegations", func(x admin.Away) string { return string(x.ID) }, delegationOf)
-		})
+		paged(s.cfg.Admin.Delegations, "delegations", func(x admin.Away) string { return string(x.ID) }, delegationOf))
 	handle(s, route{method: http.MethodPost, path: "/delegations", id: "delegation-add", tag: "teams", status: http.StatusCreated,
 		summary: "Let somebody answer in one's place for a while",
 		example: client.NewDelegation{User: "bo", Delegate: "ada", Until: time.Date(2027, 1, 4, 8, 0, 0, 0, time.UTC)}},

@@ -65,6 +65,10 @@ func acts() []act {
 			func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
 				return q.CheckIn(ctx, a, id)
 			}},
+		{"confirm", "Confirm with one's passkey what one's endpoint is about to run", nil,
+			func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
+				return q.Confirm(ctx, a, id)
+			}},
 		{"remove", "Take a request off a list", nil,
 			func(ctx context.Context, q *queue.Queue, a auth.Actor, id elevation.RequestID, _ client.Answer) (queue.View, error) {
 				return q.Remove(ctx, a, id)
@@ -118,6 +122,11 @@ func answers() []act {
 	}
 }
 
+// own reports whether the verb is for one's own requests.
+func (v act) own() bool {
+	return slices.Contains([]string{"cancel", "check-in", "remove", "nudge", "answer"}, v.verb)
+}
+
 func (s *server) addVerbs() {
 	handle(s, route{method: http.MethodGet, path: "/canned", id: "canned-texts", tag: "requests",
 		summary: "Texts for questions and denials that the caller can choose from"},
@@ -127,7 +136,7 @@ func (s *server) addVerbs() {
 		})
 	for _, verb := range acts() {
 		handle(s, route{method: http.MethodPost, path: "/requests/{id}/" + verb.verb, id: "request-" + verb.verb,
-			summary: verb.summary, tag: "requests", example: verb.example()},
+			summary: verb.summary, tag: "requests", example: verb.example(), hint: hint{seat: verb.own()}},
 			func(ctx context.Context, a auth.Actor, in *actInput) (client.Request, error) {
 				body := client.Answer{}
 				if in.Body != nil {
@@ -247,7 +256,7 @@ func (s *server) batch(ctx context.Context, a auth.Actor, in *batchInput) (clien
 		}
 		res := client.BatchResult{ID: id, OK: err == nil, State: r.State}
 		if err != nil {
-			res.Error = s.door.fail(err, http.MethodPost, "/requests/batch").Problem
+			res.Error = s.door.fail(ctx, err, http.MethodPost, "/requests/batch").Problem
 			if now, err := s.request(ctx, a, elevation.RequestID(id)); err == nil {
 				res.State = now.State
 			}

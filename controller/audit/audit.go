@@ -111,12 +111,12 @@ func Seal(e Event) (Row, error) {
 		e.ID = elevation.EventID(elevation.NewID(elevation.EventPrefix, e.At))
 	}
 	l := leafV1{V: 1, ID: e.ID, At: e.At.UnixMilli(), Kind: e.Kind, Actor: e.Actor,
-		Request: e.Request, Grant: e.Grant, Endpoint: e.Endpoint, Data: map[string]string{}, Text: map[string][]byte{}}
+		Request: e.Request, Grant: e.Grant, Endpoint: e.Endpoint, Data: make(map[string]string, len(e.Data)), Text: make(map[string][]byte, len(e.Text))}
 	l.Actor.Name = strings.ToValidUTF8(l.Actor.Name, "\uFFFD")
 	for k, v := range e.Data {
 		l.Data[k] = strings.ToValidUTF8(v, "\uFFFD")
 	}
-	secrets := map[string]secret{}
+	secrets := make(map[string]secret, len(e.Text))
 	for k, v := range e.Text {
 		s := secret{Salt: make([]byte, 16), Text: strings.ToValidUTF8(v, "\uFFFD")}
 		rand.Read(s.Salt)

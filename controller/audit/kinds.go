@@ -7,7 +7,8 @@ import "fmt"
 type Kind uint16
 
 // The kinds by area. 2026-11-21: the first list. 2026-11-22: 20–23, 75–77, 83, 84; then
-// 65–67, 78, 79, 85–87, 112.
+// 65–67, 78, 79, 85–87, 112; then 24–28, 49, 101–104; then
+// 113, 114.
 const (
 	RequestSubmitted   Kind = 1 // a person must answer
 	RequestReviewed    Kind = 2 // one vote
@@ -32,6 +33,11 @@ const (
 	RequestJoined      Kind = 21 // the same thing was asked for again
 	AccessGranted      Kind = 22 // an answer that lasts
 	AccessEnded        Kind = 23
+	AttemptObserved    Kind = 24 // an endpoint that only observes saw one
+	AttemptAround      Kind = 25 // a setuid program ran without being held
+	BreakGlassUsed     Kind = 26 // somebody of the break-glass group elevated
+	OfflineCode        Kind = 27 // a code was told for an endpoint that can not be reached
+	OfflineUsed        Kind = 28 // an endpoint elevated by its bundle or by a code
 
 	GrantIssued    Kind = 40
 	GrantDelivered Kind = 41
@@ -42,6 +48,9 @@ const (
 	GrantRevoked   Kind = 46
 	GrantCheckedIn Kind = 47
 	GrantRefused   Kind = 48 // the endpoint refused to apply it: something differed
+	GrantChanges   Kind = 49 // what an administrator for a while left changed
+	GrantConfirmed Kind = 50 // its requester has shown their passkey before it is applied
+	GrantWantsKey  Kind = 51 // the endpoint waits for that passkey
 
 	AuthRefused     Kind = 60 // an action that its actor may not do, or came too late for
 	AuthLogin       Kind = 61
@@ -86,10 +95,16 @@ const (
 	EnrollTokenCreated  Kind = 98
 	EnrollTokenDeleted  Kind = 99
 	EndpointQuarantined Kind = 100
+	EndpointPaused      Kind = 101 // one, some by label, or the whole fleet only observes for a while
+	EndpointResumed     Kind = 102
+	RightsTaken         Kind = 103 // standing rights were removed, or ordered to be
+	RightsGiven         Kind = 104 // and put back
 
 	ControllerStarted Kind = 110
 	KeysChanged       Kind = 111
 	DeliveryFailed    Kind = 112 // an alert could not be delivered and was given up
+	ReportWeekly      Kind = 113 // a week is over, with its numbers: somebody wants to be told
+	ReportMonthly     Kind = 114 // the same of a month
 )
 
 // String is the kind's name as the outside sees it, "" if there is no such kind.
@@ -147,6 +162,16 @@ func (k Kind) grantString() string {
 		return "access.granted"
 	case AccessEnded:
 		return "access.ended"
+	case AttemptObserved:
+		return "attempt.observed"
+	case AttemptAround:
+		return "attempt.around"
+	case BreakGlassUsed:
+		return "break_glass.used"
+	case OfflineCode:
+		return "offline.code"
+	case OfflineUsed:
+		return "offline.used"
 	case GrantIssued:
 		return "grant.issued"
 	case GrantDelivered:
@@ -165,6 +190,12 @@ func (k Kind) grantString() string {
 		return "grant.checked_in"
 	case GrantRefused:
 		return "grant.refused"
+	case GrantChanges:
+		return "grant.changes"
+	case GrantConfirmed:
+		return "grant.confirmed"
+	case GrantWantsKey:
+		return "grant.wants_passkey"
 	}
 	return k.adminString()
 }
@@ -253,18 +284,30 @@ func (k Kind) machineString() string {
 		return "enrollment_token.deleted"
 	case EndpointQuarantined:
 		return "endpoint.quarantined"
+	case EndpointPaused:
+		return "endpoint.paused"
+	case EndpointResumed:
+		return "endpoint.resumed"
+	case RightsTaken:
+		return "rights.taken_over"
+	case RightsGiven:
+		return "rights.given_back"
 	case ControllerStarted:
 		return "controller.started"
 	case KeysChanged:
 		return "keys.changed"
 	case DeliveryFailed:
 		return "delivery.failed"
+	case ReportWeekly:
+		return "report.weekly"
+	case ReportMonthly:
+		return "report.monthly"
 	}
 	return ""
 }
 
 // lastKind is the highest number given so far.
-const lastKind = DeliveryFailed
+const lastKind = ReportMonthly
 
 // Kinds lists every kind in the order of the numbers.
 func Kinds() []Kind {

@@ -25,9 +25,10 @@ type Account struct {
 	// HeldBy is who made the account or set its password last, until its owner has
 	// set another one: that person could sign in as them. Zero = nobody else.
 	HeldBy elevation.Actor
-	// HasPasskey and HasTOTP are read with the account and written by nobody.
+	// These are read with the account by those who need them, and not written with it.
 	HasPasskey bool
 	HasTOTP    bool
+	SignedInAt time.Time // the last time; zero = never, or before it was kept
 }
 
 // Token is an API token as it is stored: its hash, never itself.
@@ -48,6 +49,7 @@ type Token struct {
 type WebSession struct {
 	Hash       []byte
 	User       elevation.UserID
+	Seat       Seat // in place of User
 	CreatedAt  time.Time
 	LastSeenAt time.Time
 	ExpiresAt  time.Time
@@ -60,6 +62,7 @@ type WebSession struct {
 type SignInLink struct {
 	Hash      []byte
 	User      elevation.UserID
+	Seat      Seat // in place of User
 	ExpiresAt time.Time
 }
 
@@ -67,6 +70,7 @@ type SignInLink struct {
 type Note struct {
 	Kind    string // "auth.login", "auth.login_failed", …
 	User    elevation.UserID
+	Seat    Seat // in place of User
 	Login   string
 	Address string
 	Why     string
@@ -85,16 +89,22 @@ type Store interface {
 	TokenByHash(ctx context.Context, hash []byte) (Token, error)
 	TokenUsed(ctx context.Context, id elevation.TokenID, at time.Time) error
 	Session(ctx context.Context, hash []byte) (WebSession, error)
+	// InsertSession stores a session. That of a seat ends the others of its user.
 	InsertSession(ctx context.Context, s WebSession, n Note) error
 	SessionSeen(ctx context.Context, s WebSession) error
 	DeleteSession(ctx context.Context, hash []byte, n Note) error
-	InsertLink(ctx context.Context, l SignInLink) error
+	// InsertLink stores a link; one more of a seat than [MaxSeatLinks], or of an
+	// endpoint than [MaxEndpointLinks], that are open is [elevation.ErrLimit].
+	InsertLink(ctx context.Context, l SignInLink, now time.Time) error
+	// Vouches reports whether an endpoint may vouch for its users: it is there, not
+	// locked and not in quarantine.
+	Vouches(ctx context.Context, ep elevation.EndpointID) (bool, error)
 	// PutPassword sets a password that its owner chose, so that nobody else holds
 	// the account any more, and ends its sessions.
 	PutPassword(ctx context.Context, id elevation.UserID, hash string, n Note) error
-	// UseLink marks the link used and returns its account, once; later calls
+	// UseLink marks the link used and returns whose it is, once; later calls
 	// and calls after its end return elevation.ErrNotFound.
-	UseLink(ctx context.Context, hash []byte, now time.Time) (elevation.UserID, error)
+	UseLink(ctx context.Context, hash []byte, now time.Time) (SignInLink, error)
 	// RotateSession puts s in the place of the session old; with alone every other
 	// session of the account ends too. [elevation.ErrNotFound] when old has ended.
 	RotateSession(ctx context.Context, old []byte, s WebSession, alone bool, n Note) error
@@ -145,9 +155,11 @@ type Accounts struct {
 	byAddr  *Limiter // failed sign-ins and unknown tokens from one address
 	dummy   string   // a hash that no password has, compared where there is none
 
+	linksDo   bool     // a link opens an account that has a second factor
 	codes     *Limiter // codes of one account's authenticator
 	stepUps   *Limiter // proofs of presence of one account
 	begins    *Limiter // passkey sign-ins begun, by address and by account
+	seatLinks *Limiter // links of one seat
 	strangers *ceremonies
 	own       *ceremonies // of people who are signed in
 	wrap      Wrapper     // nil: no authenticators
@@ -163,6 +175,7 @@ func NewAccounts(s Store, now func() time.Time) (*Accounts, error) {
 	a := &Accounts{store: s, now: now, hashes: newHasher(2, 16),
 		byLogin: NewLimiter(1.0/12, 5, 10_000), byAddr: NewLimiter(1.0/3, 20, 10_000),
 		codes: NewLimiter(1.0/120, 5, 10_000), stepUps: NewLimiter(1.0/12, 5, 10_000), begins: NewLimiter(0.5, 30, 20_000),
+		seatLinks: NewLimiter(1.0/12, 5, 10_000),
 		strangers: newCeremonies(20_000), own: newCeremonies(20_000)}
 	// The dummy has the cost of a real hash, so that an unknown login takes as
 	// long as a wrong password.
@@ -221,11 +234,16 @@ func (a *Accounts) Resume(ctx context.Context, cookie string) (Actor, error) {
 	case !now.Before(s.ExpiresAt) || now.Sub(s.LastSeenAt) >= SessionIdle:
 		return Actor{}, ErrUnauthenticated
 	}
-	act, err := a.actor(ctx, s.User)
+	var act Actor
+	if s.Seat != (Seat{}) {
+		act, err = inSeat(s.Seat), a.seatOpen(ctx, s.Seat)
+	} else {
+		act, err = a.actor(ctx, s.User)
+		a.seated(&act, s)
+	}
 	if err != nil {
 		return Actor{}, err
 	}
-	a.seated(&act, s)
 	if now.Sub(s.LastSeenAt) >= touchEvery {
 		s.LastSeenAt = now
 		if err := a.store.SessionSeen(ctx, s); err != nil {
@@ -313,7 +331,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, act Actor, current, next,
 // NewLink makes a one-time sign-in link for an account and returns its secret.
 func (a *Accounts) NewLink(ctx context.Context, id elevation.UserID) (string, error) {
 	link, hash := newSecret(linkPrefix)
-	if err := a.store.InsertLink(ctx, SignInLink{Hash: hash, User: id, ExpiresAt: a.now().Add(LinkLife)}); err != nil {
+	if err := a.store.InsertLink(ctx, SignInLink{Hash: hash, User: id, ExpiresAt: a.now().Add(LinkLife)}, a.now()); err != nil {
 		return "", fmt.Errorf("store sign-in link: %w", err)
 	}
 	return link, nil

@@ -5,7 +5,8 @@
 // wrapped. What: one table of role × permission, narrowed by the scope of a token.
 // The result is an explicit [Actor] that doors pass on to queue and admin, which
 // check it; nothing is hidden in a context. The package declares the small store
-// it needs. Read accounts.go, signin.go and stepup.go, then permission.go.
+// it needs. Read accounts.go, signin.go, seat.go and stepup.go, then
+// permission.go.
 package auth
 
 import (
@@ -45,6 +46,10 @@ type Actor struct {
 	SeenAt  time.Time         // last proof of presence, zero with a token
 	SeenHow string            // what that was, such as [ByPasskey]
 
+	// Seat is set for who has no account: their endpoint vouches for them. They may
+	// do [RequestsOwn] and nothing else; User is then no account's id.
+	Seat Seat
+
 	HasPasskey    bool // so presence is proved with it alone
 	MissingFactor bool // may only add or use a second factor
 }
@@ -69,7 +74,7 @@ const PresenceFor = 5 * time.Minute
 // PresentUntil is when the last proof of presence ends, zero when there is none:
 // a token is none, and once an account has a passkey nothing else is.
 func (a Actor) PresentUntil() time.Time {
-	if !a.Session || a.Token != "" || a.SeenAt.IsZero() || a.HasPasskey && a.SeenHow != ByPasskey {
+	if !a.Session || a.Token != "" || a.Seat != (Seat{}) || a.SeenAt.IsZero() || a.HasPasskey && a.SeenHow != ByPasskey {
 		return time.Time{}
 	}
 	return a.SeenAt.Add(PresenceFor)
@@ -91,5 +96,8 @@ func (a Actor) Present(now time.Time) error {
 
 // Elevation is the actor as the model and the audit log name them.
 func (a Actor) Elevation() elevation.Actor {
+	if a.Seat != (Seat{}) { // the endpoint says who it is
+		return elevation.Actor{Kind: elevation.ByEndpoint, ID: string(a.Seat.Endpoint), Name: a.Seat.Name}
+	}
 	return elevation.Actor{Kind: elevation.ByUser, ID: string(a.User), Name: a.Login}
 }

@@ -15,163 +15,13 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// memory is a small working store.
-type memory struct {
-	mu       sync.Mutex // guards the fields below
-	accounts map[elevation.UserID]Account
-	tokens   map[string]Token
-	sessions map[string]WebSession
-	links    map[string]SignInLink
-	notes    []Note
-	touched  int
-	factors
-}
-
-func newMemory() *memory {
-	return &memory{factors: factors{totp: map[elevation.UserID]TOTP{}}, accounts: map[elevation.UserID]Account{}, tokens: map[string]Token{}, sessions: map[string]WebSession{}, links: map[string]SignInLink{}}
-}
-
-func (m *memory) Account(_ context.Context, id elevation.UserID) (Account, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a, ok := m.accounts[id]
-	if !ok {
-		return a, elevation.ErrNotFound
-	}
-	return m.seen(a), nil
-}
-
-func (m *memory) AccountByLogin(_ context.Context, login string) (Account, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.accounts {
-		if strings.EqualFold(a.Login, login) {
-			return m.seen(a), nil
-		}
-	}
-	return Account{}, elevation.ErrNotFound
-}
-
-func (m *memory) InsertFirst(_ context.Context, a Account, t Token) (bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.accounts) > 0 {
-		return false, nil
-	}
-	m.accounts[a.ID], m.tokens[string(t.Hash)] = a, t
-	return true, nil
-}
-
-func (m *memory) TokenByHash(_ context.Context, hash []byte) (Token, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t, ok := m.tokens[string(hash)]
-	if !ok {
-		return t, elevation.ErrNotFound
-	}
-	return t, nil
-}
-
-func (m *memory) TokenUsed(_ context.Context, id elevation.TokenID, at time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for k, t := range m.tokens {
-		if t.ID == id {
-			t.LastUsedAt = at
-			m.tokens[k] = t
-		}
-	}
-	m.touched++
-	return nil
-}
-
-func (m *memory) Session(_ context.Context, hash []byte) (WebSession, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.sessions[string(hash)]
-	if !ok {
-		return s, elevation.ErrNotFound
-	}
-	return s, nil
-}
-
-func (m *memory) InsertSession(_ context.Context, s WebSession, n Note) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sessions[string(s.Hash)] = s
-	m.notes = append(m.notes, n)
-	return nil
-}
-
-func (m *memory) SessionSeen(_ context.Context, s WebSession) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sessions[string(s.Hash)] = s
-	return nil
-}
-
-func (m *memory) DeleteSession(_ context.Context, hash []byte, n Note) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.sessions, string(hash))
-	m.notes = append(m.notes, n)
-	return nil
-}
-
-func (m *memory) PutPassword(_ context.Context, id elevation.UserID, hash string, n Note) error {
-	a, ok := m.accounts[id]
-	if !ok {
-		return elevation.ErrNotFound
-	}
-	a.PasswordHash, a.HeldBy = hash, elevation.Actor{}
-	m.accounts[id] = a
-	m.notes = append(m.notes, n)
-	return nil
-}
-
-func (m *memory) InsertLink(_ context.Context, l SignInLink) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.links[string(l.Hash)] = l
-	return nil
-}
-
-func (m *memory) UseLink(_ context.Context, hash []byte, now time.Time) (elevation.UserID, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l, ok := m.links[string(hash)]
-	if !ok || !now.Before(l.ExpiresAt) {
-		return "", elevation.ErrNotFound
-	}
-	delete(m.links, string(hash))
-	return l.User, nil
-}
-
-func (m *memory) Record(_ context.Context, n Note) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.notes = append(m.notes, n)
-	return nil
-}
-
-// bed is accounts over a memory with a clock.
-func bed(t *testing.T) (*Accounts, *memory, *time.Time) {
-	t.Helper()
-	m, now := newMemory(), noon
-	a, err := NewAccounts(m, func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a, m, &now
-}
-
 // TestPermissionTable is the whole table, written once more by hand.
 func TestPermissionTable(t *testing.T) {
 	want := map[Role]string{
-		Administrator: "requests.own requests.read requests.decide requests.revoke requests.review rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.read links.write teams.write audit.read settings.read settings.write metrics requests.team reports.read alerts.read alerts.write directory.write directory.sync",
+		Administrator: "requests.own requests.read requests.decide requests.revoke requests.review rules.read rules.write endpoints.read endpoints.write enrollment.read enrollment.write users.read users.write roles.write tokens.own tokens.write links.read links.write teams.write audit.read settings.read settings.write metrics requests.team reports.read alerts.read alerts.write directory.write directory.sync rights.read rights.write",
 		Approver:      "requests.own requests.read requests.decide requests.revoke requests.review rules.read endpoints.read tokens.own requests.team",
-		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own links.read audit.read settings.read metrics requests.team reports.read alerts.read",
-		SecurityAdmin: "requests.own requests.read requests.revoke endpoints.read tokens.own requests.team",
+		Auditor:       "requests.own requests.read requests.review rules.read endpoints.read enrollment.read users.read tokens.own links.read audit.read settings.read metrics requests.team reports.read alerts.read rights.read",
+		SecurityAdmin: "requests.own requests.read requests.revoke endpoints.read tokens.own requests.team rights.read",
 		RuleAuthor:    "requests.own requests.read rules.read rules.write endpoints.read tokens.own requests.team",
 		Requester:     "requests.own tokens.own",
 		"god":         "",
@@ -187,6 +37,14 @@ func TestPermissionTable(t *testing.T) {
 		if strings.Join(got, " ") != list {
 			t.Errorf("%s may\n%s\nwant\n%s", role, strings.Join(got, " "), list)
 		}
+	}
+}
+
+// Who is refused learns whom to ask.
+func TestRefusalNamesTheRoles(t *testing.T) {
+	err := (Actor{User: "usr_1", Roles: []Role{Approver}}).Can(SettingsRead)
+	if !errors.Is(err, elevation.ErrNotAllowed) || err.Error() != "not allowed: settings.read needs the role administrator or auditor" {
+		t.Errorf("refused by %v", err)
 	}
 }
 

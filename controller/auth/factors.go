@@ -88,6 +88,10 @@ func (a *Accounts) UseFactors(w Wrapper, public string) error {
 	return nil
 }
 
+// LinksDo lets links open accounts with a second factor too, before anything is
+// served. It is for demonstrations, whose addresses hold whatever a visitor tries.
+func (a *Accounts) LinksDo() { a.linksDo = true }
+
 // OffersPasskeys reports whether passkeys work at the console's address.
 func (a *Accounts) OffersPasskeys() bool { return a.web != nil }
 
@@ -146,7 +150,7 @@ func (a *Accounts) refused(ctx context.Context, act Actor, what string, why erro
 	case errors.Is(why, ErrSecondFactor):
 		reason = "second_factor_required"
 	}
-	n := Note{Kind: "auth.refused", User: act.User, Login: act.Login, Data: map[string]string{"action": what, "why": reason}}
+	n := Note{Kind: "auth.refused", User: act.User, Seat: act.Seat, Login: act.Login, Data: map[string]string{"action": what, "why": reason}}
 	if act.Token != "" {
 		n.Data["token"] = string(act.Token)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -54,6 +55,8 @@ const (
 	AlertsWrite      Permission = "alerts.write"     // make, edit, test and delete channels and alerts
 	DirectoryWrite   Permission = "directory.write"  // identity providers, what their groups mean, hooks
 	DirectorySync    Permission = "directory.sync"   // SCIM: users and groups as the directory has them
+	RightsRead       Permission = "rights.read"      // who can become root without Assent, within the scope
+	RightsWrite      Permission = "rights.write"     // take standing rights over, give them back, pause endpoints
 )
 
 // Permissions are all permissions, in the order of the table above.
@@ -61,7 +64,7 @@ func Permissions() []Permission {
 	return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, RulesRead, RulesWrite, EndpointsRead,
 		EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, UsersRead, UsersWrite, RolesWrite, TokensOwn,
 		TokensWrite, LinksRead, LinksWrite, TeamsWrite, AuditRead, SettingsRead, SettingsWrite, MetricsRead, TeamRead, ReportsRead,
-		AlertsRead, AlertsWrite, DirectoryWrite, DirectorySync}
+		AlertsRead, AlertsWrite, DirectoryWrite, DirectorySync, RightsRead, RightsWrite}
 }
 
 // Roles are all roles.
@@ -88,9 +91,9 @@ func rolePermissions(r Role) []Permission {
 		return []Permission{RequestsOwn, RequestsRead, RequestsDecide, RequestsRevoke, RequestsReview, TeamRead, RulesRead, EndpointsRead, TokensOwn}
 	case Auditor:
 		return []Permission{RequestsOwn, RequestsRead, RequestsReview, TeamRead, RulesRead, EndpointsRead, EnrollTokenRead,
-			UsersRead, LinksRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead, AlertsRead}
+			UsersRead, LinksRead, AuditRead, SettingsRead, MetricsRead, TokensOwn, ReportsRead, AlertsRead, RightsRead}
 	case SecurityAdmin:
-		return []Permission{RequestsOwn, RequestsRead, RequestsRevoke, TeamRead, EndpointsRead, TokensOwn}
+		return []Permission{RequestsOwn, RequestsRead, RequestsRevoke, TeamRead, EndpointsRead, TokensOwn, RightsRead}
 	case RuleAuthor:
 		return []Permission{RequestsOwn, RequestsRead, TeamRead, RulesRead, RulesWrite, EndpointsRead, TokensOwn}
 	case Requester:
@@ -126,7 +129,7 @@ func scopePermissions(scope string) []Permission {
 	case ScopeRules:
 		return []Permission{RulesRead, RulesWrite}
 	case ScopeEndpoints:
-		return []Permission{EndpointsRead, EndpointsWrite, EnrollTokenRead, EnrollTokenWrite}
+		return []Permission{EndpointsRead, EndpointsWrite, EnrollTokenRead, EnrollTokenWrite, RightsRead, RightsWrite}
 	case ScopeUsers:
 		return []Permission{UsersRead, UsersWrite, LinksRead, TeamRead, TeamsWrite}
 	case ScopeAuditRead:
@@ -161,8 +164,14 @@ func (a Actor) Can(p Permission) error {
 	if a.MissingFactor {
 		return ErrSecondFactor
 	}
+	if a.Seat != (Seat{}) {
+		if p == RequestsOwn && a.Seat.Taken() {
+			return nil
+		}
+		return errSeat
+	}
 	if !slices.ContainsFunc(a.Roles, func(r Role) bool { return slices.Contains(rolePermissions(r), p) }) {
-		return fmt.Errorf("%w: your roles do not include %s", elevation.ErrNotAllowed, p)
+		return lacking(p)
 	}
 	if a.Token == "" || a.Full {
 		return nil
@@ -175,6 +184,24 @@ func (a Actor) Can(p Permission) error {
 	}
 	return nil
 }
+
+// lacking is the permission that no role of the actor has.
+type lacking Permission
+
+// Error says which roles have it. It is put together only where somebody reads
+// it: many ask what they may do just to leave something out.
+func (l lacking) Error() string {
+	var have []string
+	for _, r := range Roles() {
+		if slices.Contains(rolePermissions(r), Permission(l)) {
+			have = append(have, string(r))
+		}
+	}
+	return fmt.Sprintf("%v: %s needs the role %s", elevation.ErrNotAllowed, string(l), strings.Join(have, " or "))
+}
+
+// Unwrap makes it a refusal like any other.
+func (l lacking) Unwrap() error { return elevation.ErrNotAllowed }
 
 // Covers reports whether an endpoint with these labels is inside the actor's
 // scope. An empty scope is everything; else every label of the scope must be

@@ -65,7 +65,8 @@ func (a *Accounts) failed(ctx context.Context, n Note) error {
 	return ErrUnauthenticated
 }
 
-// SignInByLink uses a one-time link up and opens a session. It opens no account
+// SignInByLink uses a one-time link up and opens a session: of an account, or of
+// the seat for which an endpoint asked for the link. It opens no account
 // that has a second factor: "user reset" takes those away before it makes one.
 func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cookie string, act Actor, err error) {
 	now := a.now()
@@ -81,17 +82,25 @@ func (a *Accounts) SignInByLink(ctx context.Context, link, address string) (cook
 	if !ok {
 		return fail("link")
 	}
-	id, err := a.store.UseLink(ctx, hash, now)
+	l, err := a.store.UseLink(ctx, hash, now)
 	if errors.Is(err, elevation.ErrNotFound) {
 		return fail("link")
 	} else if err != nil {
 		return "", Actor{}, fmt.Errorf("use sign-in link: %w", err)
 	}
-	u, err := a.store.Account(ctx, id)
+	if l.Seat != (Seat{}) {
+		if err := a.seatOpen(ctx, l.Seat); errors.Is(err, ErrUnauthenticated) {
+			return fail("endpoint")
+		} else if err != nil {
+			return "", Actor{}, err
+		}
+		return a.openSeat(ctx, l.Seat, address)
+	}
+	u, err := a.store.Account(ctx, l.User)
 	switch {
 	case err != nil || !u.DisabledAt.IsZero():
 		return fail("account")
-	case u.HasPasskey || u.HasTOTP:
+	case (u.HasPasskey || u.HasTOTP) && !a.linksDo:
 		return fail("link without the second factor")
 	}
 	return a.open(ctx, u, address, ByLink)
@@ -130,7 +139,7 @@ func (a *Accounts) SignOut(ctx context.Context, act Actor, cookie string) error 
 	if !ok {
 		return nil
 	}
-	n := Note{Kind: "auth.logout", User: act.User, Login: act.Login}
+	n := Note{Kind: "auth.logout", User: act.User, Seat: act.Seat, Login: act.Login}
 	if err := a.store.DeleteSession(ctx, hash, n); err != nil && !errors.Is(err, elevation.ErrNotFound) {
 		return fmt.Errorf("end session: %w", err)
 	}

@@ -45,6 +45,8 @@ func inSession(act Actor, does string) error {
 	switch {
 	case act.User == "":
 		return ErrUnauthenticated
+	case act.Seat != Seat{}:
+		return errSeat
 	case !act.Session || act.Token != "":
 		return fmt.Errorf("%w: a token %s; sign in to the console", elevation.ErrNotAllowed, does)
 	}

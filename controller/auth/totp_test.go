@@ -195,6 +195,13 @@ func TestLinkOpensNoSecondFactor(t *testing.T) {
 		if _, act, err := a.SignInByLink(t.Context(), link, ""); !errors.Is(err, ErrUnauthenticated) || act.User != "" {
 			t.Errorf("%s: %+v %v", name, act, err)
 		}
+		a.LinksDo() // in a demonstration
+		if link, err = a.NewLink(t.Context(), "usr_bo"); err != nil {
+			t.Fatal(err)
+		}
+		if _, act, err := a.SignInByLink(t.Context(), link, ""); err != nil || act.User != "usr_bo" {
+			t.Errorf("%s, in a demonstration: %+v %v", name, act, err)
+		}
 	}
 }
 

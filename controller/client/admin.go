@@ -12,17 +12,27 @@ type Endpoint struct {
 	IP           *string           `json:"ip" example:"192.0.2.17"`
 	AgentVersion *string           `json:"agent_version" example:"1.2.3"`
 	Labels       map[string]string `json:"labels"`
+	GivenLabels  map[string]string `json:"given_labels" doc:"Those of labels that its token and administrators gave; the others it says of itself."`
 	Reported     map[string]string `json:"reported"`
-	Mode         string            `json:"mode" example:"ask"`
-	Connected    bool              `json:"connected"`
-	Locked       bool              `json:"locked"`
-	LockedAt     *time.Time        `json:"locked_at" doc:"Null: it is not locked."`
-	LockedBy     *string           `json:"locked_by" example:"admin"`
-	LockedWhy    *string           `json:"locked_why" example:"the machine is lost"`
-	Quarantined  bool              `json:"quarantined"`
-	EnrolledAt   time.Time         `json:"enrolled_at"`
-	LastSeenAt   *time.Time        `json:"last_seen_at"`
-	CertNotAfter *time.Time        `json:"cert_not_after"`
+	Mode         string            `json:"mode" enum:"off,observe,ask" example:"ask" doc:"As it counts now, by its policy and pauses."`
+	Policy       *string           `json:"policy" example:"workstations" doc:"Null: none of the list is for it."`
+	// PolicyVersion counts what was signed for this endpoint.
+	PolicyVersion *int64   `json:"policy_version" example:"4" doc:"Of what it was sent last; null: nothing yet."`
+	Capabilities  []string `json:"capabilities" nullable:"false" example:"[\"observe\",\"rights\"]" doc:"What its agent can do."`
+	// ClockOffMS is how far its clock was ahead when it connected.
+	ClockOffMS  *int64     `json:"clock_off_ms" example:"40" doc:"How many milliseconds its clock was ahead of the controller's when it connected; null: it is not connected."`
+	PausedUntil *time.Time `json:"paused_until" doc:"Null: it is not paused."`
+	Connected   bool       `json:"connected"`
+	Locked      bool       `json:"locked"`
+	LockedAt    *time.Time `json:"locked_at" doc:"Null: it is not locked."`
+	LockedBy    *string    `json:"locked_by" example:"admin"`
+	LockedWhy   *string    `json:"locked_why" example:"the machine is lost"`
+	Quarantined bool       `json:"quarantined"`
+	// StandingRights is how many ways there are to become root on it without Assent.
+	StandingRights *int       `json:"standing_rights" example:"2" doc:"Null: it has not told."`
+	EnrolledAt     time.Time  `json:"enrolled_at"`
+	LastSeenAt     *time.Time `json:"last_seen_at"`
+	CertNotAfter   *time.Time `json:"cert_not_after"`
 }
 
 // NewEnrollToken asks for an enrolment token.
@@ -44,6 +54,7 @@ type EnrollToken struct {
 	Labels       map[string]string `json:"labels"`
 	AcceptLabels []string          `json:"accept_labels" nullable:"false"`
 	Mode         string            `json:"mode" enum:"observe,ask"`
+	Controller   string            `json:"controller" example:"https://assent.example.org:8443" doc:"Where endpoints enrol."`
 	CreatedBy    string            `json:"created_by" example:"admin"`
 	CreatedAt    time.Time         `json:"created_at"`
 }
@@ -77,6 +88,9 @@ type User struct {
 	Roles       []string          `json:"roles" nullable:"false" enum:"administrator,security_admin,rule_author,approver,auditor,requester"`
 	Scope       map[string]string `json:"scope"`
 	HasPassword bool              `json:"has_password"`
+	HasPasskey  bool              `json:"has_passkey"`
+	HasTOTP     bool              `json:"has_totp"`
+	SignedInAt  *time.Time        `json:"signed_in_at" doc:"The last time. Null: never, or before it was kept."`
 	CreatedAt   time.Time         `json:"created_at"`
 	DisabledAt  *time.Time        `json:"disabled_at"`
 }
@@ -122,6 +136,8 @@ type Rule struct {
 	When       string            `json:"when" example:"user.uid != '0'"`
 	Message    map[string]string `json:"message"`
 	YAML       string            `json:"yaml" example:"name: apt-update" doc:"As it was written."`
+	What       string            `json:"what" example:"/usr/bin/apt update" doc:"In a plain phrase, what it is about."`
+	Terms      []string          `json:"terms" nullable:"false" example:"[\"1h at most\"]" doc:"Its limits and what it wants, each in a short phrase."`
 	Pack       string            `json:"pack" doc:"name@version of the pack that it comes from; empty: written here." example:""`
 	Warnings   []Fault           `json:"warnings,omitempty" nullable:"false" doc:"Of a change: what somebody should look at."`
 	Proposal   *Proposal         `json:"proposal,omitempty" doc:"The change was not made: it waits for a second person."`
@@ -137,6 +153,8 @@ type ApplyRules struct {
 	YAML              string `json:"yaml" maxLength:"2097152" example:"rules: []"`
 	Merge             bool   `json:"merge,omitempty"`
 	AcknowledgeDenied bool   `json:"acknowledge_denied,omitempty"`
+	Base              int64  `json:"base,omitempty" minimum:"0" example:"3" doc:"The version that was changed; when it is not in force any more, nothing is applied. Left out: whatever is in force is replaced."`
+	Comment           string `json:"comment,omitempty" maxLength:"1000" example:"CHG-112" doc:"Why, for the versions and for a second person."`
 }
 
 // RuleCheck are the faults of a text; OK when none of them is an error.
@@ -159,6 +177,7 @@ type RuleVersion struct {
 	Version   int64     `json:"version" example:"3"`
 	AppliedBy string    `json:"applied_by" example:"admin"`
 	AppliedAt time.Time `json:"applied_at"`
+	Comment   string    `json:"comment" example:"CHG-112" doc:"What the author says of it."`
 	YAML      string    `json:"yaml" example:"rules: []"`
 	Added     []string  `json:"added" nullable:"false" example:"[\"apt-update\"]" doc:"Against the version before; of the newest versions only, see the diff of one."`
 	Changed   []string  `json:"changed" nullable:"false"`
@@ -215,10 +234,13 @@ type AuditActor struct {
 	Name string `json:"name" example:"bo"`
 }
 
-// AuditPage is a stretch of the audit log, ascending.
+// AuditPage is a stretch of the audit log, ascending or the newest first.
 type AuditPage struct {
 	Items     []AuditEvent `json:"items" nullable:"false"`
 	NextAfter uint64       `json:"next_after" example:"17" doc:"Give it as after to go on."`
+
+	// With sort=newest.
+	NextBefore uint64 `json:"next_before,omitempty" example:"17" doc:"Give it as before to go on; without it, that was the beginning of the log."`
 }
 
 // Checkpoint is the newest signed statement about the whole log.
@@ -226,6 +248,8 @@ type Checkpoint struct {
 	Size uint64 `json:"size" example:"17" doc:"Events that it covers."`
 	Note string `json:"note" doc:"The signed note (golang.org/x/mod/sumdb/note)." example:"signed text"`
 	Key  string `json:"key" doc:"The key that verifies it." example:"verifier key"`
+
+	At *time.Time `json:"at,omitempty" doc:"When it was signed."`
 }
 
 // LiveEvent is the data of one server-sent event: the audit event, with the
@@ -257,11 +281,19 @@ type Me struct {
 	UndoSeconds int64             `json:"undo_seconds" example:"3" doc:"How long this caller's answers can be undone."`
 	Cluster     string            `json:"cluster" example:"assent-3f9a"`
 	Version     string            `json:"version" example:"1.2.3"`
+	Seat        *Seat             `json:"seat" doc:"The caller has no account: their endpoint vouches for them. null: an account."`
+	Demo        bool              `json:"demo" example:"false" doc:"This is a demonstration: its data is thrown away at its end."`
 
-	SignedInBy        string     `json:"signed_in_by" enum:"password,totp,passkey,oidc,link,token" doc:"The last proof."`
+	SignedInBy        string     `json:"signed_in_by" enum:"password,totp,passkey,oidc,link,token,endpoint" doc:"The last proof."`
 	PresenceUntil     *time.Time `json:"presence_until" doc:"So long no act asks this session to prove presence again; null: the next one that needs it will."`
 	HasPasskey        bool       `json:"has_passkey" doc:"Then presence is proved with it alone."`
 	NeedsSecondFactor bool       `json:"needs_second_factor" doc:"Nothing but adding or using a second factor is allowed before."`
+}
+
+// Seat is the user of an endpoint for whom that endpoint vouches.
+type Seat struct {
+	Endpoint string `json:"endpoint" example:"ep_019aa8d2-2222-7c41-9d10-3b1f0c5f2a77"`
+	User     string `json:"user" example:"alice"`
 }
 
 // Settings are the settings of the controller.

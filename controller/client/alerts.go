@@ -65,10 +65,9 @@ type Channel struct {
 
 // ChannelStream is how far a log server has followed the audit log.
 type ChannelStream struct {
-	_      struct{} `nullable:"true"`
-	Seq    uint64   `json:"seq" example:"4711" doc:"It has every event up to there."`
-	Behind uint64   `json:"behind" example:"3" doc:"Events that it is not known to have; the newest count for a while."`
-	Error  string   `json:"error" example:"" doc:"Why it does not follow now."`
+	Seq    uint64 `json:"seq" example:"4711" doc:"It has every event up to there."`
+	Behind uint64 `json:"behind" example:"3" doc:"Events that it is not known to have; the newest count for a while."`
+	Error  string `json:"error" example:"" doc:"Why it does not follow now."`
 }
 
 // ChannelTest is what came of trying a channel.

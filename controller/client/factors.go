@@ -57,8 +57,9 @@ type NewPasskey struct {
 // TOTPSecret is the seed of an authenticator, shown once; it is in force when
 // a code of it was given.
 type TOTPSecret struct {
-	Secret string `json:"secret" example:"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"`
-	URI    string `json:"uri" example:"otpauth://totp/Assent:bo?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Assent" doc:"For a QR code."`
+	Secret string   `json:"secret" example:"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"`
+	URI    string   `json:"uri" example:"otpauth://totp/Assent:bo?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Assent" doc:"What the QR code says."`
+	QR     []string `json:"qr" nullable:"false" example:"[\"101\",\"010\",\"101\"]" doc:"The QR code, a text for each row: 1 is dark, 0 is light."`
 }
 
 // TOTPCode is a code of an authenticator.

@@ -11,16 +11,20 @@ type ReplayRules struct {
 // Replay is what a set of rules would have answered to real requests, next to
 // what was answered.
 type Replay struct {
-	Days          int            `json:"days" example:"30"`
-	Requests      int            `json:"requests" example:"3100" doc:"That were looked at."`
-	Changed       int            `json:"changed" example:"14" doc:"That would have been answered otherwise."`
-	NewlyApproved int            `json:"newly_approved" example:"12"`
-	NewlyDenied   int            `json:"newly_denied" example:"1"`
-	NewlyAsked    int            `json:"newly_asked" example:"1" doc:"That a rule had answered and a person would be asked for."`
-	HumanDenied   int            `json:"human_denied" example:"0" doc:"Newly approved, although a person denied them."`
-	MinutesSaved  int64          `json:"minutes_saved" example:"212" doc:"Waiting that the newly approved would have been spared."`
-	Changes       []ReplayChange `json:"changes" nullable:"false" doc:"The newest first, at most 1000."`
-	Truncated     bool           `json:"truncated" doc:"There were more requests than are looked at."`
+	Days             int            `json:"days" example:"30"`
+	Requests         int            `json:"requests" example:"3100" doc:"That were looked at."`
+	Changed          int            `json:"changed" example:"14" doc:"That would have been answered otherwise."`
+	NewlyApproved    int            `json:"newly_approved" example:"12"`
+	NewlyDenied      int            `json:"newly_denied" example:"1"`
+	NewlyAsked       int            `json:"newly_asked" example:"1" doc:"That a rule had answered and a person would be asked for."`
+	HumanDenied      int            `json:"human_denied" example:"0" doc:"Newly approved, although a person denied them."`
+	Observed         int            `json:"observed" example:"2400" doc:"Attempts that were only seen, beside the requests."`
+	ObservedApproved int            `json:"observed_approved" example:"2000" doc:"Of them: those that the rules would approve."`
+	ObservedDenied   int            `json:"observed_denied" example:"3"`
+	ObservedAsked    int            `json:"observed_asked" example:"397" doc:"Of them: those that a person would be asked for."`
+	MinutesSaved     int64          `json:"minutes_saved" example:"212" doc:"Waiting that the newly approved would have been spared."`
+	Changes          []ReplayChange `json:"changes" nullable:"false" doc:"The newest first, at most 1000."`
+	Truncated        bool           `json:"truncated" doc:"There were more requests than are looked at."`
 }
 
 // ReplayChange is one answer that would have been another one.
@@ -42,6 +46,7 @@ type Suggestion struct {
 	Sentence   string    `json:"sentence" example:"2 people approved /usr/bin/apt update 12 times for 4 people on 5 endpoints."`
 	YAML       string    `json:"yaml" example:"rules: []" doc:"A file for apply with merge; the rule observes."`
 	Approvals  int       `json:"approvals" example:"12" doc:"By people, that the rule explains."`
+	Observed   int       `json:"observed" example:"140" doc:"How often it was only seen; nobody approved that."`
 	RequestIDs []string  `json:"request_ids" nullable:"false" example:"[\"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77\"]" doc:"The newest 50 of them."`
 	Requesters []string  `json:"requesters" nullable:"false" example:"[\"dina\"]"`
 	Approvers  []string  `json:"approvers" nullable:"false" example:"[\"bo\"]"`

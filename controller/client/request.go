@@ -6,7 +6,7 @@ import "time"
 // what is not known is null, and lists are [].
 type Request struct {
 	ID            string      `json:"id" example:"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77"`
-	Origin        string      `json:"origin" enum:"endpoint,portal,resubmit,behalf"`
+	Origin        string      `json:"origin" enum:"endpoint,portal,resubmit,behalf,offline"`
 	State         string      `json:"state" enum:"pending,approved,available,active,ended,expired,revoked,denied,cancelled"`
 	EndReason     *string     `json:"end_reason" example:"completed"`
 	AccessType    string      `json:"access_type" enum:"run,session,admin"`
@@ -26,6 +26,7 @@ type Request struct {
 	Questions     []Question  `json:"questions" nullable:"false"`
 	Decision      *Decision   `json:"decision"`
 	Grant         *Grant      `json:"grant"`
+	Confirming    *Confirming `json:"confirming" doc:"The endpoint's newest question for the requester's passkey; null when it asked for none."`
 	Rules         []string    `json:"rules" nullable:"false" doc:"Rules that shaped the request, as name@version."`
 	Caution       []Caution   `json:"caution" nullable:"false"`
 	Queue         *Queue      `json:"queue" doc:"Where it stands; null unless it is pending."`
@@ -41,6 +42,17 @@ type Request struct {
 	Escalations []Escalation `json:"escalations" nullable:"false"`
 	Nudges      Nudges       `json:"nudges"`
 	AfterReview *AfterReview `json:"after_review" doc:"The review after use; null where none is wanted."`
+
+	Listed  []Listed `json:"listed" nullable:"false" doc:"The newest 200 commands that ran inside of a session or of a contained command, or were refused there; only where one request is read."`
+	Changes []Change `json:"changes" nullable:"false" doc:"What an administrator for a while left changed on the machine; only where one request is read."`
+}
+
+// Confirming is a question for the requester's passkey before what was granted is
+// applied.
+type Confirming struct {
+	AskedAt     time.Time  `json:"asked_at"`
+	Until       time.Time  `json:"until" doc:"After that the command is run again to be asked anew."`
+	ConfirmedAt *time.Time `json:"confirmed_at"`
 }
 
 // RequestUser is the person at the endpoint.
@@ -54,10 +66,9 @@ type RequestUser struct {
 
 // Person is an account as it is named in other objects.
 type Person struct {
-	_     struct{} `nullable:"true"`
-	ID    string   `json:"id" example:"usr_019aa8d2-1111-7c41-9d10-3b1f0c5f2a77"`
-	Login string   `json:"login" example:"bo"`
-	Name  string   `json:"name" example:"Bo Chen"`
+	ID    string `json:"id" example:"usr_019aa8d2-1111-7c41-9d10-3b1f0c5f2a77"`
+	Login string `json:"login" example:"bo"`
+	Name  string `json:"name" example:"Bo Chen"`
 }
 
 // EndpointRef is an endpoint as it is named in a request.
@@ -74,9 +85,8 @@ type EndpointRef struct {
 
 // Target is the account that is asked for.
 type Target struct {
-	_      struct{} `nullable:"true"`
-	Name   string   `json:"name" example:"svc-backup"`
-	Domain string   `json:"domain" example:"corp"`
+	Name   string `json:"name" example:"svc-backup"`
+	Domain string `json:"domain" example:"corp"`
 }
 
 // Subject is the program that shall run.
@@ -95,9 +105,8 @@ type Subject struct {
 
 // Publisher is who signed a program.
 type Publisher struct {
-	_          struct{} `nullable:"true"`
-	Name       string   `json:"name" example:"Example Ltd"`
-	Thumbprint string   `json:"thumbprint" example:"a1b2c3"`
+	Name       string `json:"name" example:"Example Ltd"`
+	Thumbprint string `json:"thumbprint" example:"a1b2c3"`
 }
 
 // Priority is the priority and who set it.
@@ -114,7 +123,6 @@ type Window struct {
 
 // Granted is when access was given.
 type Granted struct {
-	_                struct{}   `nullable:"true"`
 	Start            *time.Time `json:"start"`
 	DurationSeconds  int64      `json:"duration_seconds" example:"1800"`
 	UseWithinSeconds int64      `json:"use_within_seconds" example:"14400"`
@@ -147,7 +155,6 @@ type Review struct {
 
 // Claim says who looks at a request.
 type Claim struct {
-	_     struct{}  `nullable:"true"`
 	By    Person    `json:"by"`
 	Until time.Time `json:"until"`
 }
@@ -176,7 +183,6 @@ type Nudges struct {
 
 // AfterReview is the review after use.
 type AfterReview struct {
-	_               struct{}   `nullable:"true"`
 	Team            string     `json:"team" example:"audit"`
 	CommentRequired bool       `json:"comment_required"`
 	Blocks          bool       `json:"blocks" doc:"Until it is done the same may not be asked for again."`
@@ -184,6 +190,25 @@ type AfterReview struct {
 	By              *Person    `json:"by"`
 	At              *time.Time `json:"at"`
 	Comment         *string    `json:"comment" example:"as agreed"`
+}
+
+// Listed is one command that ran inside of a session.
+type Listed struct {
+	Path  string    `json:"path" example:"/usr/bin/apt-get"`
+	Args  []string  `json:"args" nullable:"false" example:"[\"update\"]" doc:"Without argv[0]; secrets are masked."`
+	RunAs string    `json:"run_as" example:"root"`
+	At    time.Time `json:"at"`
+	// Refused is why it was not started.
+	Refused *string `json:"refused" example:"no rule approves it inside this command" doc:"Why it was not started; null when it ran."`
+}
+
+// Change is one thing on the machine that was not as before.
+type Change struct {
+	What string    `json:"what" example:"sudoers" doc:"admin_group, account, sudoers, unit, timer, cron, setuid, authorized_keys, pam, loader, service, task, autostart, or unknown."`
+	Name string    `json:"name" example:"/etc/sudoers.d/x"`
+	How  string    `json:"how" example:"added" doc:"added, changed or removed."`
+	Text string    `json:"text" example:"dina ALL=(ALL) ALL"`
+	At   time.Time `json:"at"`
 }
 
 // Question is an approver's question with its answer.
@@ -197,7 +222,6 @@ type Question struct {
 
 // Decision is the answer.
 type Decision struct {
-	_         struct{}   `nullable:"true"`
 	Verdict   string     `json:"verdict" enum:"approved,denied"`
 	By        *Person    `json:"by" doc:"Null when a rule decided."`
 	At        time.Time  `json:"at"`
@@ -208,7 +232,6 @@ type Decision struct {
 
 // Grant is what came of an approval at the endpoint.
 type Grant struct {
-	_         struct{}   `nullable:"true"`
 	ID        string     `json:"id" example:"gr_019aa8d2-3333-7c41-9d10-3b1f0c5f2a77"`
 	StartedAt *time.Time `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at"`
@@ -223,7 +246,6 @@ type Caution struct {
 
 // Queue is where a pending request stands.
 type Queue struct {
-	_                struct{}   `nullable:"true"`
 	Position         *int       `json:"position" example:"3"`
 	UsualWaitSeconds *int64     `json:"usual_wait_seconds" example:"240"`
 	CanAnswer        []string   `json:"can_answer" nullable:"false" example:"[\"bo\"]"`

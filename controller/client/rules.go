@@ -15,6 +15,42 @@ type EditRule struct {
 	AcknowledgeDenied bool   `json:"acknowledge_denied,omitempty"`
 }
 
+// DraftRule asks how one rule would be written. Give the text, the fields, or
+// neither for the rule as it is.
+type DraftRule struct {
+	Rule   string         `json:"rule,omitempty" maxLength:"200" example:"apt-update" doc:"The rule in force that it changes; left out: a new one."`
+	YAML   string         `json:"yaml,omitempty" maxLength:"2097152" example:"rules: []" doc:"A file with the one rule and its tests."`
+	Fields map[string]any `json:"fields,omitempty" doc:"What the text shall say: the file as JSON. What it says already stays as it is written."`
+}
+
+// RuleDraft is one rule that is being written, and the whole text with it.
+// Nothing is in force by it.
+type RuleDraft struct {
+	Name   string         `json:"name" example:"apt-update"`
+	YAML   string         `json:"yaml" example:"rules: []" doc:"A file with the one rule and its tests."`
+	Fields map[string]any `json:"fields" doc:"The same as JSON; empty while the text can not be read."`
+	What   string         `json:"what" example:"/usr/bin/apt update" doc:"In a plain phrase, what it is about."`
+	Terms  []string       `json:"terms" nullable:"false" example:"[\"1h at most\"]"`
+	OK     bool           `json:"ok" doc:"The whole text could be applied."`
+	Faults []Fault        `json:"faults" nullable:"false" doc:"At lines of the file; line 0: elsewhere in the rules."`
+
+	Version int64  `json:"version" example:"3" doc:"Of the rules in force that it was put into."`
+	Stored  string `json:"stored" example:"rules: []" doc:"The rule as it is in force; empty for a new one."`
+	Whole   string `json:"whole" example:"rules: []" doc:"All rules with it, to replay and to apply."`
+	Diff    string `json:"diff" example:"--- version 3\n+++ draft\n" doc:"In the unified form; empty when nothing changes."`
+}
+
+// RuleHits are how often one rule counted.
+type RuleHits struct {
+	Rule         string     `json:"rule" example:"apt-update"`
+	Approved     int        `json:"approved" example:"40"`
+	Denied       int        `json:"denied" example:"0"`
+	Asked        int        `json:"asked" example:"0" doc:"Requests that a person had to answer under it."`
+	WouldApprove int        `json:"would_approve" example:"0" doc:"While it observed."`
+	WouldDeny    int        `json:"would_deny" example:"0"`
+	LastAt       *time.Time `json:"last_at"`
+}
+
 // Rollback names a version of the rules to put in force again.
 type Rollback struct {
 	Version           int64 `json:"version" minimum:"0" example:"3"`
@@ -36,10 +72,17 @@ type Proposal struct {
 	Why        string     `json:"why" example:"every change of the rules needs a second person" doc:"A second person is needed."`
 	ProposedBy string     `json:"proposed_by" example:"rita"`
 	ProposedAt time.Time  `json:"proposed_at"`
+	Comment    string     `json:"comment,omitempty" example:"CHG-112" doc:"What the author says of it."`
 	State      string     `json:"state" enum:"open,confirmed,rejected"`
 	DecidedBy  string     `json:"decided_by" example:"ada"`
 	DecidedAt  *time.Time `json:"decided_at"`
 	Diff       string     `json:"diff,omitempty" example:"--- version 3\n+++ proposed\n" doc:"Of one proposal."`
+
+	Added        []string `json:"added,omitempty" nullable:"false" example:"[\"apt-update\"]" doc:"Rules, against the version that it changes."`
+	Changed      []string `json:"changed,omitempty" nullable:"false" example:"[\"apt-update\"]"`
+	Removed      []string `json:"removed,omitempty" nullable:"false" example:"[\"apt-update\"]"`
+	Acknowledged bool     `json:"acknowledged,omitempty" doc:"Its author knows that it approves what a person denied."`
+	YAML         string   `json:"yaml,omitempty" example:"rules: []" doc:"All rules as they would be; of one proposal."`
 }
 
 // MadeRule is the narrowest rule that would have approved a request.
@@ -73,14 +116,28 @@ type Policies struct {
 	ChangedBy string     `json:"changed_by" example:"admin"`
 	ChangedAt *time.Time `json:"changed_at"`
 	Items     []Policy   `json:"items" nullable:"false"`
+
+	Reach []PolicyReach `json:"reach" nullable:"false" doc:"For each item, how many endpoints it is for; last those that none is for."`
+}
+
+// PolicyReach is how many endpoints a policy is for.
+type PolicyReach struct {
+	Policy    string   `json:"policy" example:"workstations" doc:"Empty: endpoints that no policy of the list is for."`
+	Endpoints int      `json:"endpoints" example:"120"`
+	Names     []string `json:"names" nullable:"false" example:"[\"ubu-0810\"]" doc:"At most 20 of them."`
 }
 
 // PutPolicies replaces the whole list.
 type PutPolicies struct {
 	Items []Policy `json:"items" nullable:"false" maxItems:"200"`
+
+	Version *int64 `json:"version,omitempty" minimum:"0" example:"2" doc:"Of the list that was changed; when it is not in force any more, nothing is replaced. Left out: whatever is in force is replaced."`
 }
 
-// Policy is what endpoints with some labels do.
+// Policy is what endpoints with some labels do. The first of the list whose labels
+// an endpoint has counts, so the order makes rings: a few machines first with mode
+// ask and a label such as ring=1 of their own, below them the rest with mode
+// observe; the next ring moves up by its label, and nothing else changes.
 type Policy struct {
 	Name       string            `json:"name" minLength:"1" maxLength:"64" example:"workstations"`
 	Labels     map[string]string `json:"labels,omitempty" doc:"None: every endpoint."`
@@ -91,4 +148,30 @@ type Policy struct {
 	ReasonMin  int               `json:"reason_min,omitempty" minimum:"0" maximum:"500" example:"12" doc:"Characters of a reason; 0 = the default."`
 	BreakGlass string            `json:"break_glass,omitempty" maxLength:"64" example:"wheel" doc:"Group that is never touched."`
 	Confirm    string            `json:"confirm,omitempty" enum:"none,password,passkey"`
+	Offline    *PolicyOffline    `json:"offline,omitempty" doc:"What may be done without the controller; left out: nothing."`
+	Budget     *PolicyBudget     `json:"budget,omitempty" doc:"How long one user may be elevated; left out: without a bound."`
+	Words      *PolicyWords      `json:"words,omitempty" doc:"A company's own words at every prompt and refusal."`
+
+	AuthorizationRights map[string]string `json:"authorization_rights,omitempty" doc:"Who may use authorization rights of macOS: name of the right to user (whoever sits at the screen, with their own password; only rights that lead to no other), admin or nobody. It counts before a machine's own file; what is not named any more is put back."`
+}
+
+// PolicyOffline says what may be done while the controller can not be reached.
+type PolicyOffline struct {
+	Rules bool `json:"rules,omitempty" doc:"The signed rules, which endpoints keep for a day, may approve."`
+	Codes bool `json:"codes,omitempty" doc:"An approver may tell a code."`
+}
+
+// PolicyBudget bounds how long one user may be elevated on an endpoint.
+type PolicyBudget struct {
+	PerDaySeconds   int64 `json:"per_day_seconds,omitempty" minimum:"0" maximum:"86400" example:"7200" doc:"Of sessions and admin together; 0 = any time."`
+	Renewals        int   `json:"renewals,omitempty" minimum:"0" maximum:"1000" example:"3" doc:"Extensions and repeated sessions in a day; 0 = any number."`
+	CooldownSeconds int64 `json:"cooldown_seconds,omitempty" minimum:"0" maximum:"86400" example:"600" doc:"Between two sessions of a user."`
+}
+
+// PolicyWords are a company's own words; each is one line.
+type PolicyWords struct {
+	Company  string `json:"company,omitempty" maxLength:"200" example:"Example Ltd"`
+	Help     string `json:"help,omitempty" maxLength:"200" example:"Service desk, ext. 100" doc:"Whom to call."`
+	Link     string `json:"link,omitempty" maxLength:"200" example:"https://intranet.example.com/admin-rights" doc:"https address of the company's policy."`
+	Language string `json:"language,omitempty" enum:"en,de" doc:"Left out: that of the terminal."`
 }

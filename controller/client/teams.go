@@ -53,6 +53,31 @@ type TeamScopeSeen struct {
 	AccessTypes []string          `json:"access_types" nullable:"false" example:"[\"run\"]"`
 }
 
+// TeamPreview says what would come of a request that is asked of a team now and
+// that nobody answers.
+type TeamPreview struct {
+	Team  string     `json:"team" example:"Platform"`
+	At    time.Time  `json:"at"`
+	Steps []TeamTurn `json:"steps" nullable:"false" doc:"The team itself, then its ladder."`
+}
+
+// TeamTurn is one team that may answer from a time on.
+type TeamTurn struct {
+	Team         string       `json:"team" example:"Managers"`
+	TeamID       string       `json:"team_id" example:"team_019aa8d2-1111-7c41-9d10-3b1f0c5f2a77"`
+	AfterSeconds int64        `json:"after_seconds" example:"900" doc:"Of the hours of the team that was asked first."`
+	At           *time.Time   `json:"at" doc:"Null: later than 90 days."`
+	AnswersFrom  *time.Time   `json:"answers_from" doc:"When somebody of it can answer first. Null: nobody ever can."`
+	Count        int          `json:"count" example:"3" doc:"People who can answer then."`
+	People       []TeamSeated `json:"people" nullable:"false" doc:"Those of them that the caller may know of."`
+}
+
+// TeamSeated is somebody who can answer.
+type TeamSeated struct {
+	Login       string  `json:"login" example:"ada"`
+	StandsInFor *string `json:"stands_in_for" example:"bo" doc:"Null: they answer for themself."`
+}
+
 // NewLink ties an account to a user of an endpoint, or of every endpoint of a
 // directory.
 type NewLink struct {

@@ -9,11 +9,15 @@
 package console
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed all:dist
@@ -44,7 +48,6 @@ func Handler() http.Handler {
 }
 
 func handler(files fs.FS) http.Handler {
-	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		harden(w.Header())
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -56,15 +59,49 @@ func handler(files fs.FS) http.Handler {
 		case clean != r.URL.Path || strings.HasSuffix(clean, "/index.html") && clean != "/":
 			http.NotFound(w, r)
 		case clean == "/":
-			w.Header().Set("Cache-Control", "no-store")
-			server.ServeHTTP(w, r)
+			serve(w, r, files, "index.html", "no-store")
 		case strings.HasPrefix(clean, assets):
-			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-			server.ServeHTTP(w, r)
+			serve(w, r, files, clean[1:], "public, max-age=31536000, immutable")
 		default:
 			http.NotFound(w, r)
 		}
 	})
+}
+
+// serve gives a file as small as the browser takes it; its compressed forms lie
+// beside it and have no address of their own.
+func serve(w http.ResponseWriter, r *http.Request, files fs.FS, name, cache string) {
+	f, err := fs.Stat(files, name)
+	if ext := path.Ext(name); err != nil || f.IsDir() || ext == ".br" || ext == ".gz" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", cache)
+	w.Header().Set("Vary", "Accept-Encoding")
+	for _, form := range []struct{ encoding, ext string }{{"br", ".br"}, {"gzip", ".gz"}} {
+		raw, err := fs.ReadFile(files, name+form.ext)
+		if err != nil || !takes(r.Header.Get("Accept-Encoding"), form.encoding) {
+			continue
+		}
+		w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+		w.Header().Set("Content-Encoding", form.encoding)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(raw))
+		return
+	}
+	http.ServeFileFS(w, r, files, name)
+}
+
+// takes reports whether an Accept-Encoding names an encoding, and not to refuse
+// it (RFC 9110, 12.5.3).
+func takes(accept, encoding string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		name, weight, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), encoding) {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
+			return strings.TrimSpace(weight) == "" || err == nil && q > 0
+		}
+	}
+	return false
 }
 
 func harden(h http.Header) {

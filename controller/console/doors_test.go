@@ -8,163 +8,119 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
-
 	"github.com/assent-epm/assent/controller/client"
-	"github.com/assent-epm/assent/e2e/testgroup"
+	"github.com/assent-epm/assent/e2e/browser"
 )
-
-// says clicks the button with this text.
-func (b *browser) says(text string) {
-	b.t.Helper()
-	found := `[...document.querySelectorAll("button:enabled")].find((e) => e.innerText.trim() === ` + quote(text) + `)`
-	b.until(found)
-	b.do(chromedp.Evaluate(found+`.click()`, nil))
-}
-
-func (b *browser) open(url, hash string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(url+"/"+hash))
-}
-
-// checker gives a function that names what the rules of accessibility find.
-func (b *browser) checker() func(name string) {
-	b.t.Helper()
-	axe, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		b.t.Skipf("%snpm: the checker is not installed; run make console", testgroup.Mark)
-	}
-	return func(name string) {
-		b.t.Helper()
-		var found []string
-		b.do(chromedp.Evaluate(string(axe)+";0", nil), chromedp.Evaluate(`axe.run().then((r) =>
-			r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 150)).join(" | ")))`, &found, awaited))
-		for _, f := range found {
-			b.t.Errorf("%s: %s", name, f)
-		}
-	}
-}
 
 // Each page and each sheet, light and dark, on a desk and on a phone, by the rules
 // of accessibility that a program can check.
 func TestPagesAreAccessible(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
 	d.doors.totp["bo"] = true
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
-	axe := b.checker()
+	b := person(t, d)
 	check := func(name string) {
 		t.Helper()
 		for _, scheme := range []string{"light", "dark"} {
-			b.scheme(scheme)
-			axe(name + " " + scheme)
+			b.Scheme(scheme)
+			b.Axe()
 			var small []string
-			b.do(chromedp.Evaluate(`[...document.querySelectorAll(":is(.card, .mine, .sheet, .thumb, .head) :is(button, input:not([type=checkbox], [type=radio], .unseen), select)")]
-				.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 120))`, &small))
+			b.Eval(`[...document.querySelectorAll(":is(.card, .mine, .sheet, .thumb, .head) :is(button, input:not([type=checkbox], [type=radio], .unseen), select)")]
+				.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 120))`, &small)
 			for _, s := range small {
 				t.Errorf("%s: lower than 44 px: %s", name, s)
 			}
-			var wide bool
-			b.do(chromedp.Evaluate(`document.documentElement.scrollWidth > innerWidth`, &wide))
-			if wide {
-				t.Errorf("%s is wider than the screen", name)
-			}
+			b.Fits()
 		}
 	}
-	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.open(at, "")
-	b.do(chromedp.WaitVisible("input[name=login]"))
+	b.Phone()
+	b.Go("#/")
+	b.Sees("input[name=login]")
 	check("sign in")
-	b.do(chromedp.SendKeys("input[name=login]", "bo"), chromedp.SendKeys("input[name=password]", password), chromedp.Click("button.primary"), chromedp.WaitVisible("input[name=code]"))
+	b.Login("bo", password)
+	b.Sees("input[name=code]")
 	check("code of the app")
-	b.do(chromedp.SendKeys("input[name=code]", "000000"))
-	b.reads(".card .note.no", "not right")
+	b.Type("input[name=code]", "000000")
+	b.Reads(".card .note.no", "not right")
 	check("wrong code")
-	b.do(chromedp.SendKeys("input[name=code]", rightCode), chromedp.WaitVisible(".live"))
+	b.Type("input[name=code]", rightCode)
+	b.Sees(".live")
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
 	q.Caution = []client.Caution{{Reason: "unbounded", Fact: "it can do anything"}, {Reason: "asked_before", Fact: "3 times"}}
 	q.Questions = []client.Question{{By: client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Text: "which one?"}}
 	d.doors.careful[q.ID] = true
 	d.doors.devices["7K2Q-M9XD"] = nil
-	b.open(at, "#/b")
-	b.do(chromedp.WaitVisible("input[name=code]"))
+	b.Go("#/b")
+	b.Sees("input[name=code]")
 	check("code of a request")
-	b.open(at, "#/device?code=7K2Q-M9XD")
-	b.reads(".leaf", "build-7")
+	b.Go("#/device?code=7K2Q-M9XD")
+	b.Reads(".leaf", "build-7")
 	check("device")
-	b.open(at, "#/requests/"+q.ID)
-	b.reads(".request", "No rule matched")
+	b.Go("#/requests/" + q.ID)
+	b.Reads(".request", "No rule matched")
 	check("request")
-	b.says("Ask")
+	b.ClickText("button", "Ask")
 	check("asking back")
-	b.do(chromedp.Click(".sheethead button"))
-	b.says("Deny")
+	b.Click(".sheethead button")
+	b.ClickText("button", "Deny")
 	check("denying")
-	b.do(chromedp.Click(".sheethead button"))
-	b.says("Approve")
-	b.says("Tap again")
-	b.do(chromedp.WaitVisible(".stepup input[name=code]"))
+	b.Click(".sheethead button")
+	b.ClickText("button", "Approve")
+	b.ClickText("button", "Tap again")
+	b.Sees(".stepup input[name=code]")
 	check("step-up")
-	b.says("Cancel")
-	b.reads(".thumb .note.no", "nothing was changed")
+	b.ClickText("button", "Cancel")
+	b.Reads(".thumb .note.no", "nothing was changed")
 	check("not confirmed")
 	d.doors.totp["bo"] = false
 	d.doors.keys = []client.Passkey{{ID: "pk_1", Name: "phone", CreatedAt: time.Now()}}
-	b.open(at, "#/me")
-	b.says("Set up an app")
-	b.do(chromedp.WaitVisible(".qr"), chromedp.Click(".told input[type=checkbox]"), chromedp.Click(".things .ghost"))
-	b.says("Add a passkey")
+	b.Go("#/me")
+	b.ClickText("button", "Set up an app")
+	b.Sees(".qr")
+	b.Click(".told input[type=checkbox]")
+	b.Click(".things .ghost")
+	b.ClickText("button", "Add a passkey")
 	check("account on a phone")
-	b.do(chromedp.EmulateViewport(1440, 900))
+	b.Size(1440, 900, 1)
 	check("account")
 }
 
 // Who has tried too often is told for how long there is nothing to try.
 func TestSignInTellsHowLongToWait(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.wait = "3"
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
-	b.expect("429")
-	b.do(chromedp.Navigate(d.url), chromedp.WaitVisible("input[name=login]"), chromedp.SendKeys("input[name=login]", "bo"),
-		chromedp.SendKeys("input[name=password]", password), chromedp.Click("button.primary"))
-	b.reads(".card .note.warn", "You can go on in")
-	b.shot("p-wait-1440")
-	b.until(`document.querySelector("button.primary").disabled`)
+	b := person(t, d)
+	b.Expect("429")
+	b.Go("#/")
+	b.Login("bo", password)
+	b.Reads(".card .note.warn", "You can go on in")
+	b.Picture("p-wait-1440")
+	b.Until(`document.querySelector("button.primary").disabled`)
 	d.doors.wait = ""
-	b.until(`!document.querySelector("button.primary").disabled && document.querySelector(".card .note") === null`)
-	b.do(chromedp.Click("button.primary"), chromedp.WaitVisible(".top"))
+	b.Until(`!document.querySelector("button.primary").disabled && document.querySelector(".card .note") === null`)
+	b.Click("button.primary")
+	b.Sees(".top")
 }
 
 // A text in the address is not shown: anybody can write one.
 func TestAddressPutsNoWordsIntoThePage(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
-	b := person(t)
-	b.expect("401")
-	b.open(d.url, "#/sign-in?error=Call+0800+555+to+unlock+your+account")
-	b.reads(".card .note.no", "did not sign you in")
-	if s := b.text("body"); strings.Contains(s, "0800") {
+	b := person(t, d)
+	b.Go("#/sign-in?error=Call+0800+555+to+unlock+your+account")
+	b.Reads(".card .note.no", "did not sign you in")
+	if s := b.Text("body"); strings.Contains(s, "0800") {
 		t.Errorf("the page says %q", s)
 	}
 	var address string
-	b.do(chromedp.Location(&address))
+	b.Eval("location.href", &address)
 	if strings.Contains(address, "error") {
 		t.Errorf("the failure stays in the address %q", address)
 	}
 	d.doors.providers = []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
-	b.open(d.url, "#/sign-in?error=Example+ID+did+not+let+you+sign+in.")
-	b.reads(".card .note.no", "Example ID did not let you sign in.")
-	b.open(d.url, "#/sign-in?error=Nobody+you+know+did+not+let+you+sign+in.")
-	b.reads(".card .note.no", "The provider did not sign you in")
+	b.Go("#/sign-in?error=Example+ID+did+not+let+you+sign+in.")
+	b.Reads(".card .note.no", "Example ID did not let you sign in.")
+	b.Go("#/sign-in?error=Nobody+you+know+did+not+let+you+sign+in.")
+	b.Reads(".card .note.no", "The provider did not sign you in")
 }
 
 // What the controller says after a provider's answer is what the page knows.
@@ -205,89 +161,93 @@ func TestRefusalsAgree(t *testing.T) {
 
 // The dialog repeats the act once, and leaving it does nothing.
 func TestStepUpRepeatsOnce(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
 	d.doors.careful[q.ID] = true
-	b := person(t)
-	b.signIn(d.url, "bo")
-	b.do(chromedp.WaitVisible("button.approve"), chromedp.SendKeys("#comment", "fine"), chromedp.Click("button.approve"), chromedp.WaitVisible(".stepup input[name=password]"))
-	b.until(`document.activeElement.name === "password"`)
-	b.key("a") // the keys of the queue are off while the dialog is there
-	b.says("Cancel")
-	b.reads(".details .note.no", "nothing was changed")
-	b.until(`document.activeElement.matches("button.approve")`) // where one was before
+	b := person(t, d)
+	signIn(b, "bo")
+	b.Sees("button.approve")
+	b.Type("#comment", "fine")
+	b.Click("button.approve")
+	b.Sees(".stepup input[name=password]")
+	b.Until(`document.activeElement.name === "password"`)
+	b.Press("a") // the keys of the queue are off while the dialog is there
+	b.ClickText("button", "Cancel")
+	b.Reads(".details .note.no", "nothing was changed")
+	b.Until(`document.activeElement.matches("button.approve")`) // where one was before
 	if got := d.decision(q.ID); got != nil || d.doors.acts != 1 {
 		t.Fatalf("left the dialog: %+v after %d approvals", got, d.doors.acts)
 	}
-	b.do(chromedp.Click("button.approve"), chromedp.WaitVisible(".stepup input[name=password]"), chromedp.SendKeys(".stepup input[name=password]", "wrong"))
-	b.says("Confirm")
-	b.reads(".stepup .note.no", "is wrong")
-	b.do(chromedp.SetValue(".stepup input[name=password]", password))
-	b.says("Confirm")
-	b.reads(".decided", "Approved by you")
+	b.Click("button.approve")
+	b.Sees(".stepup input[name=password]")
+	b.Type(".stepup input[name=password]", "wrong")
+	b.ClickText("button", "Confirm")
+	b.Reads(".stepup .note.no", "is wrong")
+	b.Fill(".stepup input[name=password]", password)
+	b.ClickText("button", "Confirm")
+	b.Reads(".decided", "Approved by you")
 	if got := d.decision(q.ID); got == nil || got.Comment == nil || *got.Comment != "fine" || d.doors.acts != 3 {
 		t.Errorf("confirmed: %+v after %d approvals, want 3", got, d.doors.acts)
 	}
-	if n := b.number("dialog"); n != 0 {
+	if n := b.Number("dialog"); n != 0 {
 		t.Error("the dialog is still there")
 	}
 }
 
 // Somebody answers while the phone shows the request: the phone says who.
 func TestPhoneTellsWhoWasFirst(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.undo = 3 * time.Second
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
 	other := d.submit(asked("hiro", "ubu-0811", "the printer does not print", time.Minute, "normal", "/usr/bin/systemctl", "restart", "cups"))
-	b := person(t)
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.signIn(d.url, "bo")
-	b.do(chromedp.Click("#"+q.ID), chromedp.WaitVisible(".thumb .approve"))
-	b.until(`location.hash.endsWith(` + quote(q.ID) + `)`)
+	b := person(t, d)
+	b.Phone()
+	signIn(b, "bo")
+	b.Click("#" + q.ID)
+	b.Sees(".thumb .approve")
+	b.Until(`location.hash.endsWith(` + browser.Quote(q.ID) + `)`)
 	d.mu.Lock()
 	deaf := d.followers
 	d.followers = map[chan string]bool{}
 	q.Decision = &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Comment: ptr("not this week")}
 	q.State = "denied"
 	d.mu.Unlock()
-	b.expect("409")
-	b.says("Approve")
-	b.reads(".thumb .first", "mika was first: denied")
-	b.reads(".thumb .first", "not this week")
+	b.Expect("409")
+	b.ClickText("button", "Approve")
+	b.Reads(".thumb .first", "mika was first: denied")
+	b.Reads(".thumb .first", "not this week")
 	d.mu.Lock()
 	d.followers = deaf
 	d.mu.Unlock()
-	b.says("Next request")
-	b.reads(".wants", "cups")
-	b.says("Approve")
-	b.reads(".thumb .undo", "Undo")
-	b.do(chromedp.Click(".thumb .undo"))
-	b.do(chromedp.WaitVisible(".thumb .approve"))
+	b.ClickText("button", "Next request")
+	b.Reads(".wants", "cups")
+	b.ClickText("button", "Approve")
+	b.Reads(".thumb .undo", "Undo")
+	b.Click(".thumb .undo")
+	b.Sees(".thumb .approve")
 	if got := d.decision(other.ID); got != nil {
 		t.Errorf("taken back, but the controller has %+v", got)
 	}
-	b.do(chromedp.NavigateBack(), chromedp.WaitVisible(".list"))
-	b.until(`location.hash === "#/"`)
+	b.Back()
+	b.Sees(".list")
+	b.Until(`location.hash === "#/"`)
 }
 
 // TestOldReadingsDoNotWin: somebody answers while the page is being read. What
 // was read before is older than the event, whichever comes first.
 func TestOldReadingsDoNotWin(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
-	b := person(t)
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.signIn(d.url, "bo")
-	b.do(chromedp.WaitVisible(".list"))
+	b := person(t, d)
+	b.Phone()
+	signIn(b, "bo")
+	b.Sees(".list")
 	d.wait(t, func() bool { return len(d.followers) > 0 })
 	late := make(chan struct{})
 	d.mu.Lock()
 	d.late = late
 	d.mu.Unlock()
-	b.do(chromedp.Evaluate("location.hash = '#/requests/"+q.ID+"'", nil))
+	b.Eval("location.hash = '#/requests/"+q.ID+"'", nil)
 	d.wait(t, func() bool { return d.held > 1 }) // the request, and what history knows of it
 	d.mu.Lock()
 	d.late = nil
@@ -297,10 +257,9 @@ func TestOldReadingsDoNotWin(t *testing.T) {
 	d.mu.Unlock()
 	d.wait(t, func() bool { return d.told > 0 }) // the page has dealt with the event
 	close(late)
-	b.do(chromedp.Evaluate(`fetch("/api/v1/me").then(() => new Promise((done) => setTimeout(done, 200)))`, nil,
-		func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })) // what was late has come
-	b.reads(".thumb", "Denied by mika")
-	if text := b.text(".thumb"); !strings.Contains(text, "Denied by mika") {
+	b.Eval(`fetch("/api/v1/me").then(() => new Promise((done) => setTimeout(done, 200)))`, nil) // what was late has come
+	b.Reads(".thumb", "Denied by mika")
+	if text := b.Text(".thumb"); !strings.Contains(text, "Denied by mika") {
 		t.Errorf("the page says %q", text)
 	}
 }
@@ -308,20 +267,20 @@ func TestOldReadingsDoNotWin(t *testing.T) {
 // TestWhatWasMissedIsRead: somebody answers between the reading of the page and
 // the beginning of its stream, so that no event tells of it.
 func TestWhatWasMissedIsRead(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
-	b := person(t)
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.signIn(d.url, "bo")
-	b.do(chromedp.Click("#"+q.ID), chromedp.WaitVisible(".thumb .approve"))
+	b := person(t, d)
+	b.Phone()
+	signIn(b, "bo")
+	b.Click("#" + q.ID)
+	b.Sees(".thumb .approve")
 	d.wait(t, func() bool { return len(d.followers) > 0 })
 	d.mu.Lock()
 	q.State = "denied"
 	q.Decision = &client.Decision{Verdict: "denied", By: &client.Person{ID: "usr_mika", Login: "mika"}, At: time.Now(), Comment: ptr("not this week")}
 	d.mu.Unlock()
 	d.drop() // the stream begins anew
-	b.reads(".thumb", "Denied by mika")
+	b.Reads(".thumb", "Denied by mika")
 }
 
 // wait waits until something holds, which is looked at under the lock.
@@ -345,108 +304,94 @@ func (d *desk) wait(t *testing.T, holds func() bool) {
 }
 
 func TestCodePage(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
 	d.doors.codes["7K2Q-M9XD"] = q.ID
-	b := person(t)
-	b.expect("401")
-	b.expect("404")
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.open(d.url, "#/b/7K2Q-M9XD")
-	b.reads(".card", "7K2Q-M9XD")
-	b.signInHere("bo")
-	b.reads(".request .wants", "nginx")
-	b.reads(".bycode", "7K2Q-M9XD")
-	b.until(`location.hash.endsWith(` + quote(q.ID) + `)`)
-	b.open(d.url, "#/b")
-	b.do(chromedp.SendKeys("input[name=code]", "aaaa bbbb"))
-	b.reads(".card .note.no", "has this code")
-	b.do(chromedp.SendKeys("input[name=code]", "7k2q-m9xd"))
-	b.reads(".request .wants", "nginx")
-}
-
-// signInHere signs in where the page already asks who it is.
-func (b *browser) signInHere(login string) {
-	b.t.Helper()
-	b.expect("403")
-	b.do(chromedp.WaitVisible("input[name=login]"), chromedp.SendKeys("input[name=login]", login), chromedp.SendKeys("input[name=password]", password),
-		chromedp.Click("button.primary"))
+	b := person(t, d)
+	b.Expect("404")
+	b.Phone()
+	b.Go("#/b/7K2Q-M9XD")
+	b.Reads(".card", "7K2Q-M9XD")
+	b.Login("bo", password)
+	b.Reads(".request .wants", "nginx")
+	b.Reads(".bycode", "7K2Q-M9XD")
+	b.Until(`location.hash.endsWith(` + browser.Quote(q.ID) + `)`)
+	b.Go("#/b")
+	b.Type("input[name=code]", "aaaa bbbb")
+	b.Reads(".card .note.no", "has this code")
+	b.Type("input[name=code]", "7k2q-m9xd")
+	b.Reads(".request .wants", "nginx")
 }
 
 func TestDevicePage(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.devices["7K2Q-M9XD"], d.doors.devices["AAAA-BBBB"] = nil, nil
-	b := person(t)
-	b.expect("401")
-	b.expect("404")
-	b.open(d.url, "#/device?code=7K2Q-M9XD")
-	b.reads(".card", "a device that wants to act for you")
-	b.signInHere("bo")
-	b.reads(".leaf", "assentctl on build-7")
-	b.reads(".leaf", "192.0.2.44")
-	b.reads(".bigcode", "7K2Q-M9XD")
-	b.says("Allow")
-	b.do(chromedp.WaitVisible(".stepup input[name=password]"))
-	b.says("Cancel")
-	b.reads(".leaf .note.no", "nothing was changed")
-	b.says("Allow")
-	b.do(chromedp.WaitVisible(".stepup input[name=password]"), chromedp.SendKeys(".stepup input[name=password]", password))
-	b.says("Confirm")
-	b.reads(".leaf", "The device is signed in")
-	b.open(d.url, "#/device")
-	b.do(chromedp.SendKeys("input[name=code]", "aaaabbbb"))
-	b.says("Go on")
-	b.reads(".bigcode", "AAAA-BBBB")
-	b.says("Refuse")
-	b.reads(".leaf", "Refused")
+	b := person(t, d)
+	b.Expect("404")
+	b.Go("#/device?code=7K2Q-M9XD")
+	b.Reads(".card", "a device that wants to act for you")
+	b.Login("bo", password)
+	b.Reads(".leaf", "assentctl on build-7")
+	b.Reads(".leaf", "192.0.2.44")
+	b.Reads(".bigcode", "7K2Q-M9XD")
+	b.ClickText("button", "Allow")
+	b.Sees(".stepup input[name=password]")
+	b.ClickText("button", "Cancel")
+	b.Reads(".leaf .note.no", "nothing was changed")
+	b.ClickText("button", "Allow")
+	b.Sees(".stepup input[name=password]")
+	b.Type(".stepup input[name=password]", password)
+	b.ClickText("button", "Confirm")
+	b.Reads(".leaf", "The device is signed in")
+	b.Go("#/device")
+	b.Type("input[name=code]", "aaaabbbb")
+	b.ClickText("button", "Go on")
+	b.Reads(".bigcode", "AAAA-BBBB")
+	b.ClickText("button", "Refuse")
+	b.Reads(".leaf", "Refused")
 	d.mu.Lock()
 	yes, no := d.doors.devices["7K2Q-M9XD"], d.doors.devices["AAAA-BBBB"]
 	d.mu.Unlock()
 	if yes == nil || !*yes || no == nil || *no {
 		t.Errorf("allowed %v, refused %v", yes, no)
 	}
-	b.open(d.url, "#/device?code=CCCC-DDDD") // nobody asked with it
-	b.reads(".leaf", "Nothing waits here")
+	b.Go("#/device?code=CCCC-DDDD") // nobody asked with it
+	b.Reads(".leaf", "Nothing waits here")
 }
 
 // Whose role needs a second factor sees nothing else before they have one.
 func TestSecondFactorComesFirst(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.must = true
 	d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "normal", "/usr/bin/systemctl", "restart", "nginx"))
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
-	b.expect("400")
-	b.do(chromedp.Navigate(d.url))
-	b.signInHere("bo")
-	b.reads(".mine", "One step is missing")
-	b.shot("p-must-1440")
-	if n := b.number(".row, .told"); n != 0 {
+	b := person(t, d)
+	b.Expect("400")
+	b.Go("#/")
+	b.Login("bo", password)
+	b.Reads(".mine", "One step is missing")
+	b.Picture("p-must-1440")
+	if n := b.Number(".row, .told"); n != 0 {
 		t.Errorf("%d other things are open", n)
 	}
-	b.says("Set up an app")
-	b.do(chromedp.WaitVisible(".setup input[name=code]"), chromedp.SendKeys(".setup input[name=code]", "999999"))
-	b.reads(".part .note.no", "not right")
-	b.do(chromedp.SendKeys(".setup input[name=code]", rightCode))
-	b.do(chromedp.WaitVisible(".row"))
+	b.ClickText("button", "Set up an app")
+	b.Sees(".setup input[name=code]")
+	b.Type(".setup input[name=code]", "999999")
+	b.Reads(".panel .note.no", "not right")
+	b.Type(".setup input[name=code]", rightCode)
+	b.Sees(".row")
 }
 
 func TestHowIAmTold(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
-	b.open(d.url, "#/me")
-	b.signInHere("bo")
-	b.do(chromedp.WaitVisible(".told"), chromedp.Click(".told input[type=checkbox]"), chromedp.SendKeys(".told input[type=tel]", "+49 30 123456"))
-	b.do(chromedp.SetValue(".hours select", "Mon-Fri"))
-	b.says("Save")
-	b.reads(".told .note.ok", "Saved.")
+	b := person(t, d)
+	b.Go("#/me")
+	b.Login("bo", password)
+	b.Sees(".told")
+	b.Click(".told input[type=checkbox]")
+	b.Type(".told input[type=tel]", "+49 30 123456")
+	b.Choose(".hours select", "Mon-Fri")
+	b.ClickText("button", "Save")
+	b.Reads(".told .note.ok", "Saved.")
 	d.mu.Lock()
 	got := string(d.doors.settings)
 	d.mu.Unlock()
@@ -459,101 +404,105 @@ func TestHowIAmTold(t *testing.T) {
 
 // What comes late moves nothing that is already there.
 func TestNothingJumps(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
 	q.Caution = []client.Caution{{Reason: "unbounded", Fact: "it can do anything"}}
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
-	measure := func() (sum float64) {
+	b := person(t, d)
+	measure := func() (sum float64, what string) {
 		t.Helper()
-		b.do(chromedp.Evaluate(`new Promise((done) => {
-			let sum = 0;
-			new PerformanceObserver((l) => { for (const e of l.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({ type: "layout-shift", buffered: true });
-			setTimeout(() => done(sum), 300);
-		})`, &sum, awaited))
-		return sum
+		var seen struct {
+			Sum  float64
+			What string
+		}
+		b.Eval(`new Promise((done) => {
+			let Sum = 0, What = "";
+			const box = (r) => [r.x, r.y, r.width, r.height].map(Math.round).join(" ");
+			new PerformanceObserver((l) => {
+				for (const e of l.getEntries()) {
+					if (e.hadRecentInput) continue;
+					Sum += e.value;
+					for (const s of e.sources) What += "\n" + (s.node?.outerHTML ?? s.node?.textContent ?? "gone").slice(0, 200) + ": " + box(s.previousRect) + " -> " + box(s.currentRect);
+				}
+			}).observe({ type: "layout-shift", buffered: true });
+			setTimeout(() => done({ Sum, What }), 300);
+		})`, &seen)
+		return seen.Sum, seen.What
 	}
 	jumps := func(name string) {
 		t.Helper()
-		if sum := measure(); sum > 0.01 {
-			t.Errorf("%s moves by %.3f", name, sum)
+		if sum, what := measure(); sum > 0.01 {
+			t.Errorf("%s moves by %.3f:%s", name, sum, what)
 		}
 	}
-	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.open(at, "")
-	b.do(chromedp.WaitVisible("input[name=login]"))
+	b.Phone()
+	b.Go("#/")
+	b.Sees("input[name=login]")
 	jumps("signing in")
-	b.signInHere("bo")
-	b.do(chromedp.WaitVisible(".row"))
-	b.open(at, "#/requests/"+q.ID)
-	b.reads(".request", "No rule matched")
+	b.Login("bo", password)
+	b.Sees(".row")
+	b.Go("#/requests/" + q.ID)
+	b.Reads(".request", "No rule matched")
 	jumps("a request")
-	b.open(at, "#/me")
-	b.do(chromedp.WaitVisible(".told"))
+	d.mu.Lock()
+	d.doors.factorsTake, d.doors.signInTakes = 200*time.Millisecond, 200*time.Millisecond // the rest is there first
+	d.mu.Unlock()
+	b.Go("#/me")
+	b.Sees(".told")
 	jumps("one's account")
-	b.do(chromedp.Evaluate(`document.querySelector(".mine").prepend(Object.assign(document.createElement("p"), { innerText: "moved\n".repeat(9) }))`, nil))
-	if sum := measure(); sum <= 0.01 {
+	b.Eval(`document.querySelector(".mine").prepend(Object.assign(document.createElement("p"), { innerText: "moved\n".repeat(9) }))`, nil)
+	if sum, _ := measure(); sum <= 0.01 {
 		t.Errorf("what was moved by hand is measured as %.3f", sum)
 	}
 }
 
 // A link to what is not there, or not for the reader, says so and leads on.
 func TestLinkToNothing(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
-	b := person(t)
-	b.expect("401")
-	b.expect("404")
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.open(d.url, "#/requests/req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77")
-	b.signInHere("bo")
-	b.reads(".request .note.no", "not for you to see")
-	b.says("To the queue")
-	b.reads(".list", "Nothing is waiting")
+	b := person(t, d)
+	b.Expect("404")
+	b.Phone()
+	b.Go("#/requests/req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77")
+	b.Login("bo", password)
+	b.Reads(".request .note.no", "not for you to see")
+	b.ClickText("button", "To the queue")
+	b.Reads(".list", "Nothing is waiting")
 }
 
 // The pages can be walked through with the tab key, in the order in which they
 // are read.
 func TestOrderOfKeys(t *testing.T) {
-	ready(t)
 	d := newDesk(t)
 	d.doors.passkeys, d.doors.providers = true, []client.SignInProvider{{ID: "idp_1", Name: "Example ID"}}
 	q := d.submit(asked("dina", "ubu-0810", "restart after the update", time.Minute, "high", "/usr/bin/systemctl", "restart", "nginx"))
-	b := person(t)
-	b.expect("401")
-	b.expect("403")
+	b := person(t, d)
 	walk := func(from string, want ...string) {
 		t.Helper()
-		b.until(`(() => { const e = document.querySelector(` + quote(from) + `); e?.focus(); return e !== null && document.activeElement === e; })()`)
+		b.Until(`(() => { const e = document.querySelector(` + browser.Quote(from) + `); e?.focus(); return e !== null && document.activeElement === e; })()`)
 		for _, w := range want {
-			b.do(chromedp.KeyEvent(kb.Tab))
+			b.Key("Tab")
 			var at string
-			b.do(chromedp.Evaluate(`document.activeElement.name || document.activeElement.ariaLabel || document.activeElement.innerText.trim()`, &at))
+			b.Eval(`document.activeElement.name || document.activeElement.ariaLabel || document.activeElement.innerText.trim()`, &at)
 			if at != w {
 				t.Errorf("after %s: %q, want %q", from, at, w)
 			}
 		}
 	}
-	at := "http://localhost:" + d.url[len("http://127.0.0.1:"):]
-	b.open(at, "")
-	b.until(`document.activeElement.name === "login"`)
+	b.Go("#/")
+	b.Until(`document.activeElement.name === "login"`)
 	walk("input[name=login]", "password", "Sign in", "Use a passkey", "Go on with Example ID")
-	b.do(chromedp.EmulateViewport(390, 844))
-	b.signInHere("bo")
-	b.do(chromedp.WaitVisible(".row"))
-	b.open(at, "#/requests/"+q.ID)
-	b.until(`document.querySelector(".thumb .approve:enabled") !== null`)
-	walk(".head button", "Copy")
+	b.Phone()
+	b.Login("bo", password)
+	b.Sees(".row")
+	b.Go("#/requests/" + q.ID)
+	b.Until(`document.querySelector(".thumb .approve:enabled") !== null`)
+	walk(".head button", "Private note", "Copy")
 	walk(".thumb select", "Comment", "Ask", "Deny", "Approve")
-	b.says("Ask")
-	b.until(`document.activeElement.tagName === "TEXTAREA"`)
-	b.do(chromedp.KeyEvent(kb.Escape))
-	b.until(`document.querySelector("dialog") === null`)
-	if got := b.number(".thumb .approve"); got != 1 {
+	b.ClickText("button", "Ask")
+	b.Until(`document.activeElement.tagName === "TEXTAREA"`)
+	b.Key("Escape")
+	b.Until(`document.querySelector("dialog") === null`)
+	if got := b.Number(".thumb .approve"); got != 1 {
 		t.Error("escape left the request")
 	}
 }

@@ -25,6 +25,8 @@ type doors struct {
 	devices   map[string]*bool // codes and their answers
 	must      bool             // a second factor is missing
 	settings  json.RawMessage
+
+	factorsTake, signInTakes time.Duration
 }
 
 const rightCode = "123456"
@@ -32,17 +34,23 @@ const rightCode = "123456"
 func (d *desk) addDoors(mux *http.ServeMux) {
 	d.doors = doors{totp: map[string]bool{}, careful: map[string]bool{}, codes: map[string]string{}, devices: map[string]*bool{}, keys: []client.Passkey{},
 		settings: json.RawMessage(`{"notify":{"channels":null,"quiet_hours":"","time_zone":"","digest_seconds":0,"phone":""}}`)}
-	mux.HandleFunc("GET /api/v1/sign-in", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /api/v1/sign-in", func(w http.ResponseWriter, r *http.Request) {
+		if !d.slowly(r, &d.doors.signInTakes) {
+			return
+		}
 		reply(w, http.StatusOK, map[string]any{"password": true, "passkey": d.doors.passkeys, "providers": append([]client.SignInProvider{}, d.doors.providers...), "cluster": "assent-3f9a"})
 	})
 	mux.HandleFunc("POST /api/v1/sessions/passkey", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, client.Ceremony{Ceremony: "c1", Options: map[string]any{"publicKey": map[string]any{"challenge": "AAAAAAAAAAAAAAAAAAAAAA", "rpId": "localhost", "userVerification": "required"}}})
 	})
 	for pattern, do := range map[string]func(client.Person, http.ResponseWriter, *http.Request){
-		"GET /api/v1/canned":     d.canned,
+		"GET /api/v1/canned": d.canned,
+		"GET /api/v1/links": func(_ client.Person, w http.ResponseWriter, _ *http.Request) {
+			reply(w, http.StatusOK, client.List[client.Link]{Items: []client.Link{}})
+		},
 		"GET /api/v1/me/factors": d.factors,
 		"POST /api/v1/me/totp/begin": func(_ client.Person, w http.ResponseWriter, _ *http.Request) {
-			reply(w, http.StatusOK, client.TOTPSecret{Secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", URI: "otpauth://totp/Assent:bo?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Assent"})
+			reply(w, http.StatusOK, client.TOTPSecret{Secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", URI: "otpauth://totp/Assent:bo?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Assent", QR: []string{"101", "010", "101"}})
 		},
 		"POST /api/v1/me/totp":                d.addTOTP,
 		"GET /api/v1/me/settings":             d.mySettings,
@@ -61,7 +69,23 @@ func (d *desk) canned(_ client.Person, w http.ResponseWriter, _ *http.Request) {
 		Denials: []string{"Please use the staging machine.", "The deployment job does this for you."}})
 }
 
-func (d *desk) factors(who client.Person, w http.ResponseWriter, _ *http.Request) {
+// slowly waits as long as it says; false when nobody waits for the answer any more.
+func (d *desk) slowly(r *http.Request, takes *time.Duration) bool {
+	d.mu.Lock()
+	slow := *takes
+	d.mu.Unlock()
+	select {
+	case <-time.After(slow):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (d *desk) factors(who client.Person, w http.ResponseWriter, r *http.Request) {
+	if !d.slowly(r, &d.doors.factorsTake) {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	reply(w, http.StatusOK, client.Factors{Passkeys: d.doors.keys, TOTP: d.doors.totp[who.Login], Password: true})
@@ -88,7 +112,14 @@ func (d *desk) mySettings(_ client.Person, w http.ResponseWriter, r *http.Reques
 			return
 		}
 	}
-	reply(w, http.StatusOK, d.doors.settings)
+	s := client.MySettings{Buttons: []string{}, Columns: map[string][]string{}, Views: []client.MyView{}, Density: "comfortable", Keys: map[string]string{}}
+	if len(d.doors.settings) > 0 {
+		if err := json.Unmarshal(d.doors.settings, &s); err != nil {
+			refuse(w, http.StatusBadRequest, "invalid", err.Error(), nil)
+			return
+		}
+	}
+	reply(w, http.StatusOK, s)
 }
 
 func (d *desk) stepUp(who client.Person, w http.ResponseWriter, r *http.Request) {

@@ -1,12 +1,14 @@
 package console_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,10 +32,13 @@ type desk struct {
 	followers map[chan string]bool
 	seq       int
 	undo      time.Duration
-	admin     bool            // people may also see users and endpoints
+	admin     bool            // people may also see endpoints, and see and make users
 	lost      map[string]bool // ids whose answers break the connection
 	late      chan struct{}   // while it is open, readings of one request are on their way
 	held      int             // readings on their way
+	slow      chan struct{}   // while it is open, readings of the list are on their way
+	slowed    int             // of those
+	breaks    int             // so many of them break
 	told      int             // timelines with a decision
 	doors     doors
 }
@@ -55,6 +60,7 @@ func newDesk(t *testing.T) *desk {
 		"GET /api/v1/users":                     d.users,
 		"GET /api/v1/endpoints":                 d.endpoints,
 		"GET /api/v1/requests":                  d.list,
+		"GET /api/v1/counts":                    d.counts,
 		"GET /api/v1/requests/{id}":             d.one,
 		"GET /api/v1/requests/{id}/timeline":    d.timeline,
 		"GET /api/v1/requests/{id}/explain":     d.explain,
@@ -172,7 +178,7 @@ func (d *desk) signOut(_ client.Person, w http.ResponseWriter, r *http.Request) 
 func (d *desk) me(who client.Person, w http.ResponseWriter, _ *http.Request) {
 	can := []string{"requests.read", "requests.decide"}
 	if d.admin {
-		can = append(can, "users.read", "endpoints.read")
+		can = append(can, "users.read", "users.write", "roles.write", "endpoints.read")
 	}
 	reply(w, http.StatusOK, client.Me{ID: who.ID, Login: who.Login, Name: who.Name, Roles: []string{"approver"}, Scope: map[string]string{},
 		Permissions: can, Session: true, NeedsSecondFactor: d.doors.must, HasPasskey: len(d.doors.keys) > 0, UndoSeconds: 3, Cluster: "example", Version: "1.2.3"})
@@ -192,17 +198,53 @@ func (d *desk) endpoints(_ client.Person, w http.ResponseWriter, _ *http.Request
 
 func (d *desk) list(_ client.Person, w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	items := []*client.Request{}
+	items := []client.Request{}
 	for _, q := range d.requests {
 		if r.URL.Query().Get("status") == "all" || q.State == "pending" {
-			items = append(items, q)
+			items = append(items, *q)
 		}
 	}
+	if d.breaks > 0 {
+		d.breaks--
+		d.mu.Unlock()
+		panic(http.ErrAbortHandler)
+	}
+	slow := d.slow
+	if slow != nil {
+		d.slowed++
+	}
+	d.mu.Unlock()
 	if r.URL.Query().Get("sort") == "newest" {
 		slices.Reverse(items)
 	}
-	reply(w, http.StatusOK, map[string]any{"items": items, "total": len(items), "total_is_lower_bound": false})
+	page := map[string]any{"items": items, "total": len(items), "total_is_lower_bound": false}
+	if limit, err := strconv.Atoi(r.URL.Query().Get("limit")); err == nil {
+		from, _ := strconv.Atoi(cmp.Or(r.URL.Query().Get("cursor"), r.URL.Query().Get("skip"), "0"))
+		to := min(from+limit, len(items))
+		page["items"] = items[min(from, to):to]
+		if to < len(items) {
+			page["next_cursor"] = strconv.Itoa(to)
+		}
+	}
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-r.Context().Done():
+		}
+	}
+	reply(w, http.StatusOK, page)
+}
+
+func (d *desk) counts(_ client.Person, w http.ResponseWriter, _ *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	pending := 0
+	for _, q := range d.requests {
+		if q.State == "pending" && q.Decision == nil {
+			pending++
+		}
+	}
+	reply(w, http.StatusOK, map[string]int{"pending": pending})
 }
 
 func (d *desk) find(id string) *client.Request {
@@ -383,6 +425,7 @@ func asked(user, host, reason string, waited time.Duration, priority string, pat
 		Requested: client.Window{DurationSeconds: ptr(int64(1800))},
 		Approvals: client.Approvals{Need: 1, Stages: []client.Stage{{Team: "team_approvers", Name: "Approvers", Quorum: 1}}},
 		Reviews:   []client.Review{}, Questions: []client.Question{}, Rules: []string{}, Caution: []client.Caution{},
+		Escalations: []client.Escalation{}, Notes: []client.Note{}, Listed: []client.Listed{}, Changes: []client.Change{},
 		Queue: &client.Queue{CanAnswer: []string{"bo", "mika"}}, Delivery: "none",
 	}
 }

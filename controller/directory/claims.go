@@ -39,11 +39,11 @@ func readClaims(p store.Provider, subject string, all map[string]json.RawMessage
 	if email := textClaim(all, "email"); verified && checkEmail(email) == nil {
 		c.Email = strings.ToLower(email)
 	}
-	if name := textClaim(all, "name"); checkText("name", name, 200) == nil {
+	if name := textClaim(all, "name"); elevation.CheckLine("name", name, 200) == nil {
 		c.Name = strings.TrimSpace(name)
 	}
 	c.LinkUser, c.LinkUID = textClaim(all, p.Link.UserClaim), textClaim(all, p.Link.UIDClaim)
-	if checkText("user", c.LinkUser, 256) != nil || checkText("uid", c.LinkUID, 256) != nil {
+	if elevation.CheckLine("user", c.LinkUser, 256) != nil || elevation.CheckLine("uid", c.LinkUID, 256) != nil {
 		return c, refusal(notChecked, "the claims of links are not text that can be used")
 	}
 	raw, there := all[p.GroupsClaim]

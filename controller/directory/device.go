@@ -22,6 +22,7 @@ const (
 	DevicePoll     = 5 * time.Second     // between two questions of the device
 	DeviceTokenFor = 30 * 24 * time.Hour // the token
 	maxDevices     = 1000                // that wait
+	maxDevicesOf   = 50                  // of them, of one address
 	maxDeviceName  = 100
 )
 
@@ -55,7 +56,7 @@ func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDev
 		return NewDevice{}, err
 	}
 	name = strings.TrimSpace(name)
-	if err := checkText("name of the device", name, maxDeviceName); err != nil {
+	if err := elevation.CheckLine("name of the device", name, maxDeviceName); err != nil {
 		return NewDevice{}, err
 	}
 	if name == "" {
@@ -68,13 +69,42 @@ func (d *Directory) AskDevice(ctx context.Context, name, address string) (NewDev
 	now := d.cfg.Now()
 	dev := store.Device{Hash: hashOf(code), Code: hashOf(shown), Name: name, Address: address, MadeAt: now, ExpiresAt: now.Add(DeviceFor)}
 	err := d.update(ctx, func(tx *store.Tx) error {
-		if n, err := tx.Devices(); err != nil || n >= maxDevices {
-			return errors.Join(err, fmt.Errorf("%w: too many devices wait for an answer; try again in a few minutes", elevation.ErrLimit))
+		if err := roomForDevice(tx, address, now); err != nil {
+			return err
 		}
 		return tx.InsertDevice(dev)
 	})
 	page := d.cfg.Public() + "/#/device"
 	return NewDevice{DeviceCode: code, UserCode: shown, Page: page, Whole: page + "?code=" + shown, Poll: DevicePoll, For: DeviceFor}, err
+}
+
+// roomForDevice refuses a device of an address of which enough wait. When all
+// places are taken, the address that has the most gives up its oldest: whoever
+// takes them all keeps nobody else out.
+func roomForDevice(tx *store.Tx, address string, now time.Time) error {
+	waiting, err := tx.WaitingDevices(now)
+	if err != nil {
+		return err
+	}
+	oldest, of, most := map[string][]byte{}, map[string]int{}, ""
+	for _, d := range waiting {
+		key := auth.AddressKey(d.Address)
+		if oldest[key] == nil {
+			oldest[key] = d.Hash
+		}
+		if of[key]++; of[key] > of[most] {
+			most = key
+		}
+	}
+	own := of[auth.AddressKey(address)]
+	full := len(waiting) >= maxDevices
+	if own >= maxDevicesOf || full && of[most] <= own+1 {
+		return fmt.Errorf("%w: too many devices wait for an answer; try again in a few minutes", elevation.ErrLimit)
+	}
+	if full {
+		return tx.DeleteDevice(oldest[most])
+	}
+	return nil
 }
 
 func hashOf(s string) []byte {

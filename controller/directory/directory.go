@@ -114,28 +114,10 @@ func (d *Directory) limit(of *auth.Limiter, address string) error {
 	return nil
 }
 
-// checkText refuses text that is too long or has characters that change how text
-// around them looks.
-func checkText(what, s string, limit int) error {
-	switch {
-	case len(s) > limit:
-		return fmt.Errorf("%w: the %s is longer than %d bytes", elevation.ErrInvalid, what, limit)
-	case !utf8.ValidString(s):
-		return fmt.Errorf("%w: the %s is not UTF-8 text", elevation.ErrInvalid, what)
-	case strings.ContainsFunc(s, unprintable):
-		return fmt.Errorf("%w: the %s has a control character", elevation.ErrInvalid, what)
-	}
-	return nil
-}
-
-func unprintable(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f || r == 0xfeff
-}
-
 // checkEmail refuses what is no single e-mail address, so that its domain is what
 // stands behind its only @.
 func checkEmail(s string) error {
-	if err := checkText("e-mail address", s, 254); err != nil {
+	if err := elevation.CheckLine("e-mail address", s, 254); err != nil {
 		return err
 	}
 	local, domain, ok := strings.Cut(s, "@")

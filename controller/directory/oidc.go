@@ -92,7 +92,7 @@ func checkReturn(to string) (string, error) {
 		return "#/", nil
 	}
 	to = strings.TrimPrefix(to, "/")
-	if err := checkText("page to return to", to, 500); err != nil {
+	if err := elevation.CheckLine("page to return to", to, 500); err != nil {
 		return "", err
 	}
 	if !strings.HasPrefix(to, "#/") || strings.ContainsAny(to, " \"'<>\\") {
@@ -286,7 +286,7 @@ func checkToken(id *oidc.IDToken, p store.Provider, b begun, access string, now 
 		return fmt.Errorf("it ended at %s", id.Expiry)
 	case id.IssuedAt.After(now.Add(5 * time.Minute)):
 		return fmt.Errorf("it is from the future: %s", id.IssuedAt)
-	case strings.TrimSpace(id.Subject) == "" || checkText("subject", id.Subject, 255) != nil:
+	case strings.TrimSpace(id.Subject) == "" || elevation.CheckLine("subject", id.Subject, 255) != nil:
 		return errors.New("it names nobody")
 	case id.AccessTokenHash != "":
 		return id.VerifyAccessToken(access)

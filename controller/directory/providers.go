@@ -238,7 +238,7 @@ func (d *Directory) edited(p store.Provider, in EditProvider) (store.Provider, e
 	}
 	if in.ClientSecret != nil {
 		p.Secret = nil
-		if err := checkText("client secret", *in.ClientSecret, 1024); err != nil {
+		if err := elevation.CheckLine("client secret", *in.ClientSecret, 1024); err != nil {
 			return p, err
 		}
 		if *in.ClientSecret != "" {
@@ -270,7 +270,7 @@ func (d *Directory) checkProvider(p store.Provider) error {
 		needed     bool
 	}{{"name", p.Name, 100, true}, {"client id", p.ClientID, 256, true}, {"name of the groups claim", p.GroupsClaim, 200, true},
 		{"directory of links", p.Link.Directory, 256, false}, {"claim of links", p.Link.UserClaim, 200, false}, {"claim of links", p.Link.UIDClaim, 200, false}} {
-		if err := checkText(t.what, t.text, t.limit); err != nil {
+		if err := elevation.CheckLine(t.what, t.text, t.limit); err != nil {
 			return err
 		}
 		if t.needed && strings.TrimSpace(t.text) == "" {

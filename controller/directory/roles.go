@@ -52,7 +52,7 @@ func checkMapping(groups []store.GroupRoles) error {
 		return fmt.Errorf("%w: at most %d groups are given roles", elevation.ErrInvalid, maxMappings)
 	}
 	for i, g := range groups {
-		if err := checkText("id of a group", g.ID, 256); err != nil {
+		if err := elevation.CheckLine("id of a group", g.ID, 256); err != nil {
 			return err
 		}
 		if g.ID == "" || strings.TrimSpace(g.ID) != g.ID {

@@ -97,7 +97,7 @@ func text(what string, v any, limit int) (string, error) {
 	if !ok {
 		return "", fault("invalidValue", "%s is a text", what)
 	}
-	if err := checkText(what, s, limit); err != nil {
+	if err := elevation.CheckLine(what, s, limit); err != nil {
 		return "", &Fault{"invalidValue", err}
 	}
 	return strings.TrimSpace(s), nil

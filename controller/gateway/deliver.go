@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/assent-epm/assent/controller/audit"
+	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
@@ -123,11 +125,42 @@ func (s *session) write() {
 			frames = s.readFrames()
 		}
 		for _, f := range frames {
-			if err := s.put(f.Raw); err != nil {
+			raw, err := s.g.reveal(s.ep, f.Raw)
+			if err == nil {
+				err = s.put(raw)
+			} else {
+				s.fail(err)
+			}
+			if err != nil {
 				return
 			}
 		}
 	}
+}
+
+// secretEnd is how every frame of a key for offline codes ends: its type is the
+// last field of its one encoding.
+var secretEnd = append([]byte{0x61, 't', 0x60 + byte(len(wire.TSecret))}, wire.TSecret...)
+
+// reveal opens what the store keeps wrapped, which is the key for offline codes. A
+// key that does not open goes out empty: the endpoint takes no codes then.
+func (g *Gateway) reveal(ep elevation.EndpointID, raw []byte) ([]byte, error) {
+	if !bytes.HasSuffix(raw, secretEnd) {
+		return raw, nil
+	}
+	f, err := wire.Decode(raw)
+	if err != nil || f.Type != wire.TSecret {
+		return raw, nil
+	}
+	var m wire.Secret
+	if err := f.Into(&m); err != nil {
+		return nil, err
+	}
+	if m.Key, err = g.cfg.Keys.Unwrap(keys.OfflinePurpose(ep), m.Key); err != nil {
+		g.log.Error("the key of an endpoint for offline codes does not open", "endpoint", ep, "error", err)
+		m.Key = nil
+	}
+	return wire.Encode(f.Type, f.Seq, m)
 }
 
 // nextWork takes what is to be written. look says that the store has more than

@@ -146,6 +146,9 @@ func (q *answers) ResubmitFrom(context.Context, elevation.EndpointID, wire.Resub
 }
 
 func (q *answers) RemoveFrom(context.Context, elevation.EndpointID, wire.Remove) error { return nil }
+func (q *answers) ConfirmFrom(context.Context, elevation.EndpointID, wire.Confirm) (wire.Confirming, error) {
+	return wire.Confirming{}, nil
+}
 
 func (q *answers) Answer(context.Context, elevation.EndpointID, wire.Answer) error {
 	return elevation.ErrNotFound

@@ -126,7 +126,7 @@ func (g *Gateway) enroll(ctx context.Context, in wire.Enroll, ip string) (wire.E
 		if err != nil {
 			return err
 		}
-		row.Labels, row.AcceptLabels, row.Mode = token.Labels, token.AcceptLabels, token.Mode
+		row.Labels, row.AcceptLabels, row.Mode = token.Labels, token.AcceptLabels, startMode(token.Mode, in.Facts)
 		if err := tx.InsertEndpoint(row); err != nil {
 			return err
 		}
@@ -141,6 +141,18 @@ func (g *Gateway) enroll(ctx context.Context, in wire.Enroll, ip string) (wire.E
 	g.log.Info("endpoint enrolled", "endpoint", ep, "name", row.Name, "peer", ip)
 	return wire.Enrolled{Endpoint: ep, Cluster: g.cfg.Keys.Cluster(), Chain: chain, CARoot: g.cfg.Keys.CA(),
 		RootKeyID: rootID, RootKey: root, KeySet: g.cfg.Keys.KeySet(), Mode: row.Mode}, nil
+}
+
+// startMode is the mode that an endpoint begins in: that of its token; without
+// one, packages only observe, so that installing them changes nothing for anybody.
+func startMode(token string, f wire.Facts) string {
+	switch {
+	case token != "":
+		return token
+	case f.Reported[wire.ReportedInstall] == wire.InstalledByPackage:
+		return string(elevation.ModeObserve)
+	}
+	return string(elevation.ModeAsk)
 }
 
 func checkFacts(f wire.Facts) error {

@@ -42,6 +42,7 @@ type Queue interface {
 	ExtendFrom(ctx context.Context, ep elevation.EndpointID, in wire.Extend) error
 	ResubmitFrom(ctx context.Context, ep elevation.EndpointID, in wire.Resubmit) error
 	RemoveFrom(ctx context.Context, ep elevation.EndpointID, in wire.Remove) error
+	ConfirmFrom(ctx context.Context, ep elevation.EndpointID, in wire.Confirm) (wire.Confirming, error)
 	Report(ctx context.Context, ep elevation.EndpointID, in wire.Report) error
 	Progress(ctx context.Context, ep elevation.EndpointID, id elevation.RequestID) (wire.Progress, error)
 }
@@ -54,10 +55,14 @@ type Config struct {
 	Checkpoint func() []byte // newest signed audit checkpoint; may be nil
 	// Policy sees to it that an endpoint that connects has its policy; may be nil.
 	Policy func(context.Context, elevation.EndpointID) error
+	Told   Told
 	// Console is where people sign in, as endpoints tell them; may be nil.
 	Console func() string
-	Now     func() time.Time // nil = time.Now
-	Log     *slog.Logger
+	// Portal makes a one-time link for a user for whom their endpoint vouches; nil:
+	// there are none.
+	Portal func(context.Context, auth.Seat) (url string, until time.Time, err error)
+	Now    func() time.Time // nil = time.Now
+	Log    *slog.Logger
 
 	Ping     time.Duration // agents ping this often, 30 s
 	Progress time.Duration // the place in the queue is told anew this often, 10 s
@@ -65,6 +70,17 @@ type Config struct {
 	Hello    time.Duration // from connection to hello, and from the first to the last byte of any message, 10 s
 	Call     time.Duration // longest work for one message, 10 s
 	Limits   Limits
+}
+
+// Told takes what endpoints tell besides reports. Each function stores the message
+// under its number with [store.Tx.Reported], so that one that comes again changes
+// nothing; an error that wraps one of elevation's means that it is refused for
+// good. nil: such messages are dropped.
+type Told struct {
+	Rights  func(context.Context, elevation.EndpointID, wire.Rights) error
+	Ordered func(context.Context, elevation.EndpointID, wire.Ordered) error
+	Seen    func(context.Context, elevation.EndpointID, wire.Seen) error
+	Used    func(context.Context, elevation.EndpointID, wire.Used) error
 }
 
 // Limits of one session; see [DefaultLimits].
@@ -351,6 +367,17 @@ func (g *Gateway) Connected(ep elevation.EndpointID) bool {
 	return s != nil && s.isWelcomed()
 }
 
+// ClockOff is how far the clock of a connected endpoint was ahead in its hello.
+func (g *Gateway) ClockOff(ep elevation.EndpointID) (time.Duration, bool) {
+	s := g.session(ep)
+	if s == nil {
+		return 0, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clockOff, s.welcomed && s.clockKnown
+}
+
 // Sessions is the number of sessions that have said hello.
 func (g *Gateway) Sessions() int {
 	g.mu.Lock()
@@ -383,6 +410,7 @@ func (g *Gateway) enter(s *session) error {
 	g.hub[s.ep] = s
 	g.mu.Unlock()
 	if old != nil {
+		s.beside = old.isWelcomed()
 		old.end(errReplaced)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/queue"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -40,8 +41,8 @@ func (s *session) handle(f wire.Frame) error {
 		return call(s, f, func(m wire.Answer) elevation.RequestID { return m.Request }, func(m wire.Answer) error {
 			return s.accept(m.Request, s.g.cfg.Queue.Answer(ctx, s.ep, m))
 		})
-	case wire.TReport:
-		return s.takeReport(f)
+	case wire.TReport, wire.TRights, wire.TOrdered, wire.TSeen, wire.TUsed:
+		return s.takeTold(f)
 	case wire.TRenew:
 		return call(s, f, func(wire.Renew) elevation.RequestID { return "" }, func(m wire.Renew) error {
 			out, err := s.renew(ctx, m)
@@ -63,7 +64,11 @@ func (s *session) handle(f wire.Frame) error {
 			return s.accept(m.Request, s.g.cfg.Queue.RemoveFrom(ctx, s.ep, m))
 		})
 	case wire.TPortalLink:
-		return s.sayError("", fmt.Errorf("%w: %s", errNotServed, f.Type))
+		return call(s, f, func(wire.PortalLink) elevation.RequestID { return "" },
+			func(m wire.PortalLink) error { return s.portal(ctx, m) })
+	case wire.TConfirm:
+		return call(s, f, func(m wire.Confirm) elevation.RequestID { return m.Request },
+			func(m wire.Confirm) error { return s.confirm(ctx, m) })
 	case wire.THello:
 		return fmt.Errorf("%w: a second hello", errProtocol)
 	}
@@ -142,6 +147,30 @@ func (s *session) complete(ctx context.Context, m wire.Complete) error {
 	return s.say(wire.TProgress, p)
 }
 
+// confirm says where the requester shows their passkey.
+func (s *session) confirm(ctx context.Context, m wire.Confirm) error {
+	out, err := s.g.cfg.Queue.ConfirmFrom(ctx, s.ep, m)
+	if err != nil {
+		return err
+	}
+	return s.say(wire.TConfirming, out)
+}
+
+// portal gives out a one-time link to what a user of this endpoint asked for. The
+// endpoint is the one of the certificate, whatever the message says.
+func (s *session) portal(ctx context.Context, m wire.PortalLink) error {
+	out := wire.Portal{N: m.N}
+	err := errNotServed
+	if make := s.g.cfg.Portal; make != nil {
+		out.URL, out.Expires, err = make(ctx, auth.Seat{Endpoint: s.ep, UID: m.User.UID, Name: m.User.Name})
+	}
+	if err != nil {
+		e := s.errorOf("", err)
+		out = wire.Portal{N: m.N, Code: e.Code, Text: e.Text}
+	}
+	return s.say(wire.TPortal, out)
+}
+
 // more accepts a request that came of another one; its place in the queue is
 // told like that of any other.
 func (s *session) more(id elevation.RequestID, err error) error {
@@ -159,10 +188,26 @@ func (s *session) accept(id elevation.RequestID, err error) error {
 	return s.say(wire.TAccepted, wire.Accepted{Request: id})
 }
 
-// takeReport stores a report beside the reader, so that the next attempt does
-// not wait for it. One is at work at a time: an endpoint waits for its
-// acceptance, and one that does not, waits here.
-func (s *session) takeReport(f wire.Frame) error {
+// takeTold takes a message that the endpoint keeps until it is accepted.
+func (s *session) takeTold(f wire.Frame) error {
+	to := s.g.cfg.Told
+	switch f.Type {
+	case wire.TRights:
+		return taken(s, f, to.Rights)
+	case wire.TOrdered:
+		return taken(s, f, to.Ordered)
+	case wire.TSeen:
+		return taken(s, f, to.Seen)
+	case wire.TUsed:
+		return taken(s, f, to.Used)
+	}
+	return taken(s, f, s.g.cfg.Queue.Report)
+}
+
+// taken stores what an endpoint tells beside the reader, so that the next
+// attempt does not wait for it. One is at work at a time: an endpoint waits for
+// its acceptance, and one that does not, waits here.
+func taken[M wire.Told](s *session, f wire.Frame, take func(context.Context, elevation.EndpointID, M) error) error {
 	s.reports.Wait()
 	s.mu.Lock()
 	err := s.reportErr
@@ -170,14 +215,14 @@ func (s *session) takeReport(f wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	return call(s, f, func(m wire.Report) elevation.RequestID { return m.Request }, func(m wire.Report) error {
+	return call(s, f, aboutTold[M], func(m M) error {
 		s.reports.Go(func() {
 			defer s.survive()
 			ctx, cancel := context.WithTimeout(s.g.ctx, s.g.cfg.Call)
 			defer cancel()
-			err := s.report(ctx, m)
+			err := s.takeNumber(m, func() error { return told(ctx, s, take, m) })
 			if err != nil && !errors.Is(err, errClosed) && !errors.Is(err, errSlow) {
-				err = s.sayError(plainID(m.Request), err)
+				err = s.sayError(plainID(aboutTold(m)), err)
 			}
 			if err != nil {
 				s.mu.Lock()
@@ -189,23 +234,40 @@ func (s *session) takeReport(f wire.Frame) error {
 	})
 }
 
-// report takes a report. One that can never be taken is answered, and accepted
-// so that it does not hold up the reports behind it.
-func (s *session) report(ctx context.Context, m wire.Report) error {
-	if m.Seq == 0 {
+func aboutTold[M wire.Told](m M) elevation.RequestID {
+	if r, ok := wire.Told(m).(wire.Report); ok {
+		return r.Request
+	}
+	return ""
+}
+
+// told calls what takes a message; one that nobody takes is accepted and lost, as
+// it would hold up everything behind it.
+func told[M wire.Told](ctx context.Context, s *session, take func(context.Context, elevation.EndpointID, M) error, m M) error {
+	if take == nil {
+		s.g.log.Warn("a message of an endpoint is not taken", "endpoint", s.ep, "type", m.Type())
+		return nil
+	}
+	return take(ctx, s.ep, m)
+}
+
+// takeNumber takes a numbered message. One that can never be taken is answered,
+// and accepted so that it does not hold up those behind it.
+func (s *session) takeNumber(m wire.Told, take func() error) error {
+	if m.Number() == 0 {
 		return fmt.Errorf("%w: a report without number", elevation.ErrInvalid)
 	}
-	err := s.g.cfg.Queue.Report(ctx, s.ep, m)
+	err := take()
 	if err != nil && !refusal(err) {
 		return err
 	}
 	if err != nil {
-		s.g.log.Warn("a report is refused", "endpoint", s.ep, "report_seq", m.Seq, "error", err)
-		if err := s.sayError(plainID(m.Request), err); err != nil {
+		s.g.log.Warn("a report is refused", "endpoint", s.ep, "type", m.Type(), "report_seq", m.Number(), "error", err)
+		if err := s.sayError(plainID(aboutTold(m)), err); err != nil {
 			return err
 		}
 	}
-	return s.say(wire.TAccepted, wire.Accepted{Report: m.Seq})
+	return s.say(wire.TAccepted, wire.Accepted{Report: m.Number()})
 }
 
 func (s *session) handlePing(ctx context.Context, f wire.Frame) error {
@@ -254,9 +316,14 @@ func refusal(err error) bool {
 	return false
 }
 
-// sayError answers a message that was not taken. What went wrong inside stays
-// in the log.
+// sayError answers a message that was not taken.
 func (s *session) sayError(id elevation.RequestID, err error) error {
+	return s.say(wire.TError, s.errorOf(id, err))
+}
+
+// errorOf is an error as endpoints are told it. What went wrong inside stays in the
+// log.
+func (s *session) errorOf(id elevation.RequestID, err error) wire.Error {
 	e := wire.Error{Request: id}
 	switch {
 	case errors.Is(err, queue.ErrLocked):
@@ -270,5 +337,5 @@ func (s *session) sayError(id elevation.RequestID, err error) error {
 		e.Code, e.Text, e.RetryAfter = wire.CodeUnavailable, "the controller can not store this at the moment", retryAfter
 	}
 	e.Text = cut(strings.ToValidUTF8(e.Text, "\uFFFD"), maxErrorText)
-	return s.say(wire.TError, e)
+	return e
 }

@@ -52,6 +52,7 @@ type session struct {
 
 	messages, calls bucket         // of the reader
 	pings           int            // of the reader
+	beside          bool           // another session of the endpoint was live when this one said hello
 	reports         sync.WaitGroup // the report at work, waited for by the reader
 
 	mu        sync.Mutex     // guards the fields below
@@ -73,6 +74,9 @@ type session struct {
 	stored    uint64 // last acknowledgement in the store
 	waiting   map[elevation.RequestID]bool
 	seeded    bool // waiting has what waited before this session
+
+	clockOff   time.Duration // how far the clock of the endpoint was ahead
+	clockKnown bool
 }
 
 func newSession(g *Gateway, ep elevation.EndpointID, spki []byte, conn *websocket.Conn) *session {
@@ -310,6 +314,7 @@ func (s *session) hello() error {
 		return s.why
 	}
 	s.welcomed, s.sent, s.acked, s.stored = true, start, start, start
+	s.clockOff, s.clockKnown = in.Clock.Sub(w.Clock), !in.Clock.IsZero()
 	s.live = append([][]byte{raw}, s.live...)
 	s.dirty = true
 	s.startWriterLocked()
@@ -347,6 +352,7 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 	rand.Read(ratchet)
 	w = wire.Welcome{Version: wire.Version, Endpoint: s.ep, Cluster: s.g.cfg.Keys.Cluster(), Ratchet: ratchet, Clock: now.UTC(),
 		KeySet: s.g.cfg.Keys.KeySet(), Checkpoint: s.g.cfg.Checkpoint(), Ping: s.g.cfg.Ping, Console: s.g.cfg.Console()}
+	quarantined := false
 	err = s.g.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		row, err := admitted(tx, s.ep, s.spki)
 		if err != nil {
@@ -355,6 +361,10 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 		known, err := s.checkRatchet(tx, row, in, now)
 		if err != nil {
 			return err
+		}
+		if quarantined = !known && s.beside; quarantined {
+			row.Quarantined = true
+			return tx.PutEndpoint(row)
 		}
 		if start, w.ResyncFrom, err = s.place(tx, row, in.LastSeq, now); err != nil {
 			return err
@@ -373,6 +383,9 @@ func (s *session) greet(ctx context.Context, in wire.Hello) (w wire.Welcome, sta
 		row.LastSeen, row.Ratchet = now, ratchet
 		return tx.SeenEndpoint(row)
 	})
+	if err == nil && quarantined {
+		err = fmt.Errorf("%s: two copies of it were connected: %w", s.ep, errBanned)
+	}
 	return w, start, err
 }
 
@@ -392,7 +405,8 @@ const maxCapabilities = 32
 // checkRatchet compares what the endpoint remembers of the last welcome. The
 // one before is right too: the last may have been lost. A mismatch means that
 // there are two copies of this identity, or that the endpoint was put back to
-// an older state. So far it is logged and audited; quarantine comes later.
+// an older state. While another session is live it is two copies, and neither is
+// served from then on: whoever unlocks the endpoint says that one is enough.
 func (s *session) checkRatchet(tx *store.Tx, row store.Endpoint, in wire.Hello, now time.Time) (known bool, err error) {
 	same := func(a []byte) bool { return len(a) > 0 && subtle.ConstantTimeCompare(a, in.Ratchet) == 1 }
 	if len(row.Ratchet) == 0 && len(in.Ratchet) == 0 || same(row.Ratchet) || same(row.PrevRatchet) ||
@@ -400,7 +414,12 @@ func (s *session) checkRatchet(tx *store.Tx, row store.Endpoint, in wire.Hello, 
 		return true, nil
 	}
 	s.g.log.Error("the ratchet does not match: there may be two copies of this endpoint's identity", "endpoint", s.ep, "boot_id", cut(in.BootID, 64))
-	return false, tx.Append(audit.Event{At: now, Kind: audit.EndpointClone, Endpoint: s.ep, Actor: s.actor(row.Name)})
+	err = tx.Append(audit.Event{At: now, Kind: audit.EndpointClone, Endpoint: s.ep, Actor: s.actor(row.Name)})
+	if err == nil && s.beside {
+		err = tx.Append(audit.Event{At: now, Kind: audit.EndpointQuarantined, Endpoint: s.ep, Actor: elevation.Actor{Kind: elevation.BySystem, Name: "controller"},
+			Data: map[string]string{"name": audit.Clip(row.Name, 255), "why": "two copies of its identity were connected"}})
+	}
+	return false, err
 }
 
 // place finds where the sequence goes on. When the endpoint has not what the

@@ -189,14 +189,24 @@ func TestRatchet(t *testing.T) {
 	_, w1 := m.session(wire.Hello{})
 	_, w2 := m.session(wire.Hello{Ratchet: w1.Ratchet})
 	_, w3 := m.session(wire.Hello{Ratchet: w1.Ratchet}) // the welcome w2 was lost
-	_, _ = m.session(wire.Hello{Ratchet: w3.Ratchet})
+	last, _ := m.session(wire.Hello{Ratchet: w3.Ratchet})
 	if n := alarms(); n != 0 {
 		t.Fatalf("%d alarms in an honest history", n)
 	}
-	l, _ := m.session(wire.Hello{Ratchet: w2.Ratchet}) // a copy that stayed behind
-	l.alive()                                          // quarantine comes later
-	if n := alarms(); n != 1 {
-		t.Fatalf("%d alarms for a copy", n)
+	copied := m.dial()
+	copied.send(wire.THello, 0, wire.Hello{Versions: []int{wire.Version}, Ratchet: w2.Ratchet}) // a copy that stayed behind
+	for _, f := range copied.gone() {
+		if f.Type == wire.TWelcome {
+			t.Error("the copy is welcomed")
+		}
+	}
+	last.gone() // the one that it was copied from
+	if n, q := alarms(), d.events(audit.EndpointQuarantined); n != 1 || q != 1 {
+		t.Fatalf("%d alarms for a copy, %d quarantines", n, q)
+	}
+	if l, _, err := m.tryDial(nil); err == nil {
+		l.gone()
+		t.Error("a quarantined endpoint gets through the handshake")
 	}
 }
 
@@ -245,7 +255,6 @@ func TestSequence(t *testing.T) {
 		d.gw.storeAcks(d.gw.sessions()) // as the clockwork does every second
 	})
 	t.Run("more than ever given", func(t *testing.T) { // the controller was put back
-		var w wire.Welcome
 		l, w = m.session(wire.Hello{LastSeq: 900, Ratchet: w.Ratchet})
 		if w.ResyncFrom != 5 {
 			t.Fatalf("%+v", w)
@@ -256,19 +265,19 @@ func TestSequence(t *testing.T) {
 		d.gw.storeAcks(d.gw.sessions())
 	})
 	t.Run("less than acknowledged", func(t *testing.T) { // the endpoint was put back
-		l, w := m.session(wire.Hello{LastSeq: 5})
+		l, w = m.session(wire.Hello{LastSeq: 5, Ratchet: w.Ratchet})
 		if w.ResyncFrom != 0 {
 			t.Fatalf("%+v", w)
 		}
 		l.alive()
-		l, w = m.session(wire.Hello{LastSeq: 1})
+		l, w = m.session(wire.Hello{LastSeq: 1, Ratchet: w.Ratchet})
 		if w.ResyncFrom != 6 {
 			t.Fatalf("%+v", w)
 		}
 		l.alive()
 	})
 	t.Run("acknowledges what was not sent", func(t *testing.T) {
-		l, _ := m.session(wire.Hello{LastSeq: 5})
+		l, _ := m.session(wire.Hello{LastSeq: 5, Ratchet: w.Ratchet})
 		l.send(wire.TAck, 0, wire.Ack{Seq: 6})
 		l.gone()
 	})

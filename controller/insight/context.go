@@ -181,30 +181,45 @@ func (l *lookup) asked(r *elevation.Request, k store.HistoryKeys) (out []elevati
 		return nil, err
 	}
 	if len(fleet) == 0 {
+		if r.Attempt.AccessType != elevation.Run { // a session and administrator rights are for no one program
+			return nil, nil
+		}
 		return []elevation.Caution{{Reason: "never_asked", Fact: "nobody" + l.where() + " has asked for this program with these arguments before"}}, nil
 	}
-	if len(own) == 0 {
-		out = append(out, elevation.Caution{Reason: "first_here", Fact: r.Attempt.User.Name + " has not asked for this on this endpoint before"})
-	} else {
-		out = append(out, elevation.Caution{Reason: "asked_before", Fact: fmt.Sprintf("%s asked for the same here %s before: %s; last on %s",
-			r.Attempt.User.Name, l.times(len(own)), answers(own), day(own[0].SubmittedAt))})
-	}
-	here, endpoints, people := 0, map[elevation.EndpointID]bool{}, map[string]bool{}
+	here, approved, refused := 0, 0, false
+	endpoints, people := map[elevation.EndpointID]bool{}, map[string]bool{}
 	var denied []store.Before
 	for _, b := range fleet {
 		if b.Endpoint == r.Endpoint {
 			here++
 		}
 		endpoints[b.Endpoint], people[b.User] = true, true
-		if b.ByPerson && b.Verdict == elevation.Denied {
-			denied = append(denied, b)
+		switch b.Verdict {
+		case elevation.Approved:
+			approved++
+		case elevation.Denied:
+			refused = true
+			if b.ByPerson {
+				denied = append(denied, b)
+			}
 		}
+	}
+	usual := len(people) >= fewest && len(endpoints) >= fewest && approved >= fewest && !refused
+	also := ""
+	switch {
+	case len(own) > 0:
+		out = append(out, elevation.Caution{Reason: "asked_before", Fact: fmt.Sprintf("%s asked for the same here %s before: %s; last on %s",
+			r.Attempt.User.Name, l.times(len(own)), answers(own), day(own[0].SubmittedAt))})
+	case usual: // many need it, and nobody minded: that it is new here is no reason for caution
+		also = "; not yet by " + r.Attempt.User.Name + " here"
+	default:
+		out = append(out, elevation.Caution{Reason: "first_here", Fact: r.Attempt.User.Name + " has not asked for this on this endpoint before"})
 	}
 	if here > len(own) {
 		out = append(out, elevation.Caution{Reason: "asked_on_endpoint", Fact: fmt.Sprintf("asked for on this endpoint %s before, by anybody", l.times(here))})
 	}
-	out = append(out, elevation.Caution{Reason: "asked_in_fleet", Fact: fmt.Sprintf("asked for %s before by %s on %s: %s",
-		l.times(len(fleet)), count(len(people), "person", "people"), count(len(endpoints), "endpoint", "endpoints"), answers(fleet))})
+	out = append(out, elevation.Caution{Reason: "asked_in_fleet", Fact: fmt.Sprintf("asked for %s before by %s on %s: %s%s",
+		l.times(len(fleet)), count(len(people), "person", "people"), count(len(endpoints), "endpoint", "endpoints"), answers(fleet), also)})
 	if len(denied) > 0 {
 		out = append(out, elevation.Caution{Reason: "denied_before", Fact: fmt.Sprintf("a person denied the same %s, last on %s",
 			l.times(len(denied)), day(denied[0].SubmittedAt))})

@@ -52,6 +52,48 @@ func TestWeakReasons(t *testing.T) {
 	}
 }
 
+// What many need and nobody minded is no reason for caution because it is new on
+// one endpoint; one denial makes it one again.
+func TestUsualThingsAreNotNewHere(t *testing.T) {
+	b := newBed(t)
+	var list []*elevation.Request
+	for i := range 3 {
+		ep := b.endpoint(fmt.Sprintf("web-%d", i), nil)
+		list = append(list, answer(past1(ep, noon.Add(-time.Hour), fmt.Sprintf("user-%d", i), "/usr/bin/apt", "update"), elevation.Approved, time.Minute))
+	}
+	here := b.endpoint("web-9", nil)
+	first := past1(here, noon, "dina", "/usr/bin/apt", "update")
+	look := func() []elevation.Caution {
+		t.Helper()
+		got, err := b.Context(t.Context(), chief, *first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	b.logged(append(list[:2:2], first)...)
+	if got := look(); !strings.Contains(fact(got, "first_here"), "dina has not asked") {
+		t.Errorf("two know it: %v", got)
+	}
+	b.logged(list[2])
+	b.logged(answer(past1(here, noon.Add(-2*time.Hour), "mika", "/usr/bin/apt", "upgrade"), elevation.Denied, time.Minute)) // another thing
+	later := past1(here, noon.Add(time.Minute), "dina", "/usr/bin/apt", "update")
+	b.logged(later)
+	first = later
+	first.Attempt.User.UID = "1007"
+	if got := look(); fact(got, "first_here") != "" || !strings.Contains(fact(got, "asked_in_fleet"), "; not yet by dina here") {
+		t.Errorf("three know it: %v", got)
+	}
+	b.logged(answer(past1(here, noon.Add(2*time.Minute), "carl", "/usr/bin/apt", "update"), elevation.Denied, time.Minute))
+	last := past1(here, noon.Add(time.Hour), "dina", "/usr/bin/apt", "update")
+	last.Attempt.User.UID = "1007"
+	b.logged(last)
+	first = last
+	if got := look(); fact(got, "first_here") == "" || fact(got, "denied_before") == "" {
+		t.Errorf("one denied it: %v", got)
+	}
+}
+
 func TestContextIsBoundedAndScoped(t *testing.T) {
 	b := newBed(t)
 	var fleet []elevation.EndpointID
@@ -91,6 +133,23 @@ func TestContextIsBoundedAndScoped(t *testing.T) {
 	}
 	if got, err := b.Contexts(t.Context(), asker, []elevation.Request{*last}); err != nil || len(got) != 1 || len(got[0]) != 0 {
 		t.Errorf("a requester: %v %v", got, err)
+	}
+}
+
+// Where there is no program, nobody is told that it was never asked for.
+func TestNothingIsNewWithoutProgram(t *testing.T) {
+	b := newBed(t)
+	ep := b.endpoint("web-1", nil)
+	for i, kind := range []elevation.AccessType{elevation.Run, elevation.Session, elevation.Admin} {
+		r := past1(ep, noon.Add(time.Duration(i)*time.Minute), "dina", "/usr/bin/tool")
+		if r.Attempt.AccessType = kind; kind != elevation.Run {
+			r.Attempt.Subject = elevation.Subject{RunAs: "root", Cwd: "/"}
+		}
+		b.logged(r)
+		got, err := b.Context(t.Context(), chief, *r)
+		if err != nil || (fact(got, "never_asked") != "") != (kind == elevation.Run) {
+			t.Errorf("%s: %v %v", kind, got, err)
+		}
 	}
 }
 

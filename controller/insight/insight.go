@@ -46,8 +46,10 @@ type Config struct {
 	Key        func() string
 	KeySet     func() []byte
 	Root       func() (id string, public ed25519.PublicKey)
-	Now        func() time.Time
-	Log        *slog.Logger // nil discards
+	// Mode is what an endpoint does now; may be nil.
+	Mode func(store.Endpoint) elevation.Mode
+	Now  func() time.Time
+	Log  *slog.Logger // nil discards
 }
 
 // Insight answers questions about what has happened. Use [New].
@@ -69,6 +71,9 @@ func New(cfg Config) (*Insight, error) {
 	if cfg.Store == nil || cfg.Rules == nil || cfg.Read == nil || cfg.Text == nil || cfg.Now == nil ||
 		cfg.Checkpoint == nil || cfg.Key == nil || cfg.KeySet == nil || cfg.Root == nil {
 		return nil, errors.New("open insight: incomplete configuration")
+	}
+	if cfg.Mode == nil {
+		cfg.Mode = func(e store.Endpoint) elevation.Mode { return elevation.Mode(e.Mode) }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -155,9 +160,10 @@ func workers() int { return min(max(runtime.GOMAXPROCS(0), 1), 4) }
 // fleet knows endpoints, and whether an actor may know of them. Each goroutine
 // has its own.
 type fleet struct {
-	store *store.Store
-	act   auth.Actor
-	all   map[elevation.EndpointID]known
+	store  *store.Store
+	act    auth.Actor
+	labels map[string]string // that endpoints must have beside those of the scope
+	all    map[elevation.EndpointID]known
 }
 
 type known struct {
@@ -181,9 +187,20 @@ func (f *fleet) endpoint(ctx context.Context, id elevation.EndpointID) (known, e
 		return known{}, err
 	}
 	ep.ID = id
-	k := known{endpoint: ep, rules: ep.ForRules(), covered: f.act.Covers(ep.EffectiveLabels())}
+	k := known{endpoint: ep, rules: ep.ForRules(), covered: f.act.Covers(ep.EffectiveLabels()) && labelled(ep, f.labels)}
 	f.all[id] = k
 	return k, nil
+}
+
+// labelled reports whether an endpoint has all of some labels.
+func labelled(ep store.Endpoint, wanted map[string]string) bool {
+	has := ep.EffectiveLabels()
+	for k, v := range wanted {
+		if got, ok := has[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
 }
 
 func (k known) name() string {

@@ -216,6 +216,9 @@ func TestReplayCountsAndBounds(t *testing.T) {
 		if _, err := b.Suggestions(t.Context(), chief, days); !errors.Is(err, elevation.ErrInvalid) {
 			t.Errorf("suggestions of %d days: %v", days, err)
 		}
+		if _, err := b.Hits(t.Context(), chief, days); !errors.Is(err, elevation.ErrInvalid) {
+			t.Errorf("hits of %d days: %v", days, err)
+		}
 	}
 	if _, err := b.Replay(t.Context(), chief, "rules: 7", 1); !errors.Is(err, elevation.ErrInvalid) {
 		t.Errorf("rules with faults: %v", err)

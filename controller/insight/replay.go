@@ -12,6 +12,7 @@ import (
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // Bounds of one replay.
@@ -47,9 +48,20 @@ type Replayed struct {
 	Changes       []Change      // the newest first
 	Cut           bool          // there were more requests than are looked at
 
+	// Attempts that endpoints only saw, and what the rules would answer to them.
+	Observed, ObservedApproved, ObservedDenied, ObservedAsked int
+
 	newestDenied elevation.RequestID
 	deniedBy     string // rule that would approve it
 	newestAt     time.Time
+}
+
+// daysOf is how far back somebody asks to look; usual when they say nothing.
+func daysOf(asked, usual int) (int, error) {
+	if asked < 0 || asked > MaxDays {
+		return 0, fmt.Errorf("%w: days are 1 to %d", elevation.ErrInvalid, MaxDays)
+	}
+	return cmp.Or(asked, usual), nil
 }
 
 // Replay holds a whole proposed set of rules against what was really asked in
@@ -59,11 +71,9 @@ func (s *Insight) Replay(ctx context.Context, act auth.Actor, yaml string, days 
 	if err := may(act, auth.RulesRead, auth.RequestsRead); err != nil {
 		return Replayed{}, err
 	}
-	if days == 0 {
-		days = DefaultDays
-	}
-	if days < 0 || days > MaxDays {
-		return Replayed{}, fmt.Errorf("%w: days are 1 to %d", elevation.ErrInvalid, MaxDays)
+	days, err := daysOf(days, DefaultDays)
+	if err != nil {
+		return Replayed{}, err
 	}
 	free, err := s.slot(ctx)
 	if err != nil {
@@ -139,6 +149,13 @@ func (s *Insight) replay(ctx context.Context, act auth.Actor, trials []trial, sp
 	if err != nil {
 		return nil, err
 	}
+	if !span.Denied {
+		more, err := s.replaySeen(ctx, act, trials, span, tallies)
+		if err != nil {
+			return nil, err
+		}
+		cut = cut || more
+	}
 	out := make([]Replayed, len(trials))
 	for k := range out {
 		for i := range tallies {
@@ -151,6 +168,52 @@ func (s *Insight) replay(ctx context.Context, act auth.Actor, trials []trial, sp
 		out[k].Changes = out[k].Changes[:min(len(out[k].Changes), changesMost)]
 	}
 	return out, nil
+}
+
+// replaySeen tries sets on what endpoints only saw.
+func (s *Insight) replaySeen(ctx context.Context, act auth.Actor, trials []trial, span store.Span, tallies [][]Replayed) (cut bool, err error) {
+	var work []func(*store.Sighting) error
+	for i := range tallies {
+		endpoints := s.fleetFor(act)
+		work = append(work, func(x *store.Sighting) error {
+			if !isHistory(x.Kind) {
+				return nil
+			}
+			ep, err := endpoints.endpoint(ctx, x.Endpoint)
+			if err != nil || !ep.covered {
+				return err
+			}
+			for k, t := range trials {
+				if t.path == "" || t.path == x.Attempt.Subject.Path {
+					tallies[i][k].trySeen(t.set, x, ep)
+				}
+			}
+			return nil
+		})
+	}
+	return s.cfg.Store.EachSighting(ctx, span, work)
+}
+
+// isHistory leaves out broken glass, which no rule shall learn from, and ways
+// around, of which too little is known.
+func isHistory(k wire.SeenKind) bool { return k == wire.SeenObserved || k == wire.SeenOwn }
+
+// trySeen asks the set about something that was only seen.
+func (t *Replayed) trySeen(set *rules.Set, x *store.Sighting, ep known) {
+	t.Observed += x.Times
+	switch ask(set, x, ep) {
+	case rules.Approve:
+		t.ObservedApproved += x.Times
+	case rules.Deny:
+		t.ObservedDenied += x.Times
+	default:
+		t.ObservedAsked += x.Times
+	}
+}
+
+// ask is what the set says of something that was only seen.
+func ask(set *rules.Set, x *store.Sighting, ep known) rules.Kind {
+	return set.Evaluate(rules.Input{Attempt: x.Attempt, Priority: elevation.Normal, Endpoint: ep.rules}, x.At).Kind
 }
 
 // try asks the set about one request.
@@ -197,6 +260,10 @@ func (t *Replayed) add(o Replayed) {
 	t.NewlyAsked += o.NewlyAsked
 	t.HumanDenied += o.HumanDenied
 	t.Saved += o.Saved
+	t.Observed += o.Observed
+	t.ObservedApproved += o.ObservedApproved
+	t.ObservedDenied += o.ObservedDenied
+	t.ObservedAsked += o.ObservedAsked
 	t.Changes = append(t.Changes, o.Changes...)
 	if o.newestDenied != "" && (t.newestDenied == "" || o.newestAt.After(t.newestAt)) {
 		t.newestAt, t.newestDenied, t.deniedBy = o.newestAt, o.newestDenied, o.deniedBy

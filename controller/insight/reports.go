@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
 )
 
 // Bounds of one report.
@@ -38,11 +40,16 @@ type report struct {
 	needs       []auth.Permission
 	earlier     time.Duration // requests so much older than the period belong to it too
 	see         func(t tally, r *elevation.Request, ep known, p period)
+	seen        func(t tally, x *store.Sighting, ep known, p period) // may be nil
 	table       func(ctx context.Context, s *Insight, act auth.Actor, t tally, p period) (rows [][]string, notes []string, err error)
 }
 
-// period is what a report is about, and the present time.
-type period struct{ since, until, now time.Time }
+// period is what a report is about, the present time and rules.
+type period struct {
+	since, until, now time.Time
+	labels            map[string]string // of the endpoints it is about, none = all
+	set               *rules.Set
+}
 
 // Reports are the names and titles of all reports.
 func (s *Insight) Reports(_ context.Context, act auth.Actor) ([]Report, error) {
@@ -60,6 +67,11 @@ func (s *Insight) Reports(_ context.Context, act auth.Actor) ([]Report, error) {
 // last 30 days. An actor with a scope gets what is in it. A name that is not
 // there is [elevation.ErrNotFound].
 func (s *Insight) Report(ctx context.Context, act auth.Actor, name string, since, until time.Time) (Report, error) {
+	return s.ReportFor(ctx, act, name, since, until, nil)
+}
+
+// ReportFor is Report about endpoints with some labels only.
+func (s *Insight) ReportFor(ctx context.Context, act auth.Actor, name string, since, until time.Time, labels map[string]string) (Report, error) {
 	if err := act.Can(auth.ReportsRead); err != nil {
 		return Report{}, err
 	}
@@ -71,7 +83,7 @@ func (s *Insight) Report(ctx context.Context, act auth.Actor, name string, since
 	if err := may(act, def.needs...); err != nil {
 		return Report{}, err
 	}
-	p := period{since: since, until: until, now: s.cfg.Now()}
+	p := period{since: since, until: until, now: s.cfg.Now(), labels: labels, set: s.cfg.Rules()}
 	if p.until.IsZero() {
 		p.until = p.now
 	}
@@ -114,20 +126,43 @@ func (s *Insight) count(ctx context.Context, act auth.Actor, def report, p perio
 	for i := range parts {
 		parts[i] = tally{}
 		endpoints := s.fleetFor(act)
+		endpoints.labels = p.labels
 		work = append(work, func(r *elevation.Request) error {
 			ep, err := endpoints.endpoint(ctx, r.Endpoint)
-			if err == nil && ep.covered {
+			if err == nil && ep.covered { // requests
 				def.see(parts[i], r, ep, p)
 			}
 			return err
 		})
 	}
 	cut, err := s.cfg.Store.Each(ctx, span, work)
+	if err == nil && def.seen != nil {
+		var more bool
+		more, err = s.countSeen(ctx, act, def, p, span, parts)
+		cut = cut || more
+	}
 	all := tally{}
 	for _, t := range parts {
 		all.add(t)
 	}
 	return all, cut, err
+}
+
+// countSeen takes what endpoints only saw into the tallies.
+func (s *Insight) countSeen(ctx context.Context, act auth.Actor, def report, p period, span store.Span, parts []tally) (cut bool, err error) {
+	var work []func(*store.Sighting) error
+	for i := range parts {
+		endpoints := s.fleetFor(act)
+		endpoints.labels = p.labels
+		work = append(work, func(x *store.Sighting) error {
+			ep, err := endpoints.endpoint(ctx, x.Endpoint)
+			if err == nil && ep.covered {
+				def.seen(parts[i], x, ep, p)
+			}
+			return err
+		})
+	}
+	return s.cfg.Store.EachSighting(ctx, span, work)
 }
 
 // tally counts by key.

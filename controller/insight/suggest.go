@@ -7,14 +7,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/sign"
@@ -24,6 +22,7 @@ import (
 const (
 	SuggestDays    = 90
 	suggestLeast   = 5      // approvals by people
+	suggestSeen    = 20     // or so often only seen, which nobody approved
 	suggestMost    = 100    // candidates that are tried
 	suggestListed  = 20     // suggestions
 	suggestGroups  = 20_000 // different commands that are remembered
@@ -40,6 +39,7 @@ type Suggestion struct {
 	YAML       string // a whole file with this one rule
 	Sentence   string
 	Approvals  int // by people, that it explains
+	Observed   int // how often it was only seen
 	Requests   []elevation.RequestID
 	Requesters []string
 	Approvers  []string
@@ -57,11 +57,9 @@ func (s *Insight) Suggestions(ctx context.Context, act auth.Actor, days int) ([]
 	if err := may(act, auth.RulesRead, auth.RequestsRead); err != nil {
 		return nil, err
 	}
-	if days == 0 {
-		days = SuggestDays
-	}
-	if days < 0 || days > MaxDays {
-		return nil, fmt.Errorf("%w: days are 1 to %d", elevation.ErrInvalid, MaxDays)
+	days, err := daysOf(days, SuggestDays)
+	if err != nil {
+		return nil, err
 	}
 	free, err := s.slot(ctx)
 	if err != nil {
@@ -85,14 +83,16 @@ func (s *Insight) Suggestions(ctx context.Context, act auth.Actor, days int) ([]
 	}
 	kept := out[:0]
 	for i, x := range out {
-		already := results[len(out)+i].NewlyApproved // by the rules in force alone
-		if x.Replay = results[i]; x.Replay.HumanDenied == 0 && x.Replay.NewlyApproved-already >= suggestLeast {
+		already := results[len(out)+i] // by the rules in force alone
+		x.Replay = results[i]
+		helps := x.Replay.NewlyApproved-already.NewlyApproved >= suggestLeast || x.Replay.ObservedApproved-already.ObservedApproved >= suggestSeen
+		if x.Replay.HumanDenied == 0 && helps {
 			x.Replay.Days = days
 			kept = append(kept, x)
 		}
 	}
 	slices.SortFunc(kept, func(a, b Suggestion) int {
-		return cmp.Or(cmp.Compare(b.Replay.Saved, a.Replay.Saved), cmp.Compare(b.Approvals, a.Approvals), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Replay.Saved, a.Replay.Saved), cmp.Compare(b.Approvals, a.Approvals), cmp.Compare(b.Observed, a.Observed), cmp.Compare(a.Name, b.Name))
 	})
 	return kept[:min(len(kept), suggestListed)], nil
 }
@@ -129,8 +129,10 @@ func (s *Insight) draft(ctx context.Context, list []candidate) (out []Suggestion
 	return out, trials, nil
 }
 
-// approval is one answer of a person that a rule could have given.
+// approval is one answer of a person that a rule could have given, or, with seen,
+// something that only went on: that says how often, and is nobody's approval.
 type approval struct {
+	seen     int // times
 	id       elevation.RequestID
 	at       time.Time
 	user     string
@@ -182,6 +184,9 @@ func (s *Insight) gather(ctx context.Context, act auth.Actor, days int) (*gather
 	if _, err := s.cfg.Store.Each(ctx, s.span(days, replayMost), work); err != nil {
 		return nil, err
 	}
+	if err := s.gatherSeen(ctx, act, days, parts); err != nil {
+		return nil, err
+	}
 	all := parts[0]
 	for _, p := range parts[1:] {
 		for k, list := range p.by {
@@ -194,30 +199,64 @@ func (s *Insight) gather(ctx context.Context, act auth.Actor, days int) (*gather
 	return all, nil
 }
 
+// gatherSeen adds what endpoints only saw.
+func (s *Insight) gatherSeen(ctx context.Context, act auth.Actor, days int, parts []*gathered) error {
+	var work []func(*store.Sighting) error
+	for i := range parts {
+		endpoints := s.fleetFor(act)
+		work = append(work, func(x *store.Sighting) error {
+			ep, err := endpoints.endpoint(ctx, x.Endpoint)
+			if err == nil && ep.covered && isHistory(x.Kind) && learnable(x.Attempt) {
+				a := x.Attempt
+				for _, name := range a.User.Groups {
+					parts[i].groups[name]++
+				}
+				parts[i].keep(a, approval{id: x.ID, at: x.At, seen: x.Times, user: a.User.Name, endpoint: x.Endpoint, name: ep.name(), labels: ep.rules.Labels,
+					groups: a.User.Groups, args: a.Subject.Args, sha256: a.Subject.SHA256, writable: a.Subject.HasMark(elevation.MarkUserWritable)})
+			}
+			return err
+		})
+	}
+	_, err := s.cfg.Store.EachSighting(ctx, s.span(days, replayMost), work)
+	return err
+}
+
+// learnable reports whether a rule may answer an attempt by itself.
+func learnable(a elevation.Attempt) bool {
+	s := a.Subject
+	hidden := slices.ContainsFunc(s.Args, func(arg string) bool { return strings.Contains(arg, elevation.Masked) })
+	return a.AccessType == elevation.Run && s.RunAs == "root" && !s.HasMark(elevation.MarkShell) && !s.HasMark(elevation.MarkDialogs) && s.CalledAs() == "" && !hidden
+}
+
 // take keeps one request if a person approved it and a rule may do so.
 func (g *gathered) take(r *elevation.Request, ep known) {
 	for _, name := range r.Attempt.User.Groups {
 		g.groups[name]++
 	}
 	s, d := r.Attempt.Subject, r.Decision
-	hidden := slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, elevation.Masked) })
 	switch {
 	case d == nil || d.Verdict != elevation.Approved || d.By.Kind != elevation.ByUser || d.Access != "" || r.Emergency || r.Extends != "":
 		return
-	case r.Attempt.AccessType != elevation.Run || s.RunAs != "root" || s.HasMark(elevation.MarkShell) || s.CalledAs() != "" || hidden:
+	case !learnable(r.Attempt):
 		return
 	}
 	a := approval{id: r.ID, at: r.SubmittedAt, user: r.Attempt.User.Name, approver: d.By.Name, endpoint: r.Endpoint, name: ep.name(),
 		labels: ep.rules.Labels, groups: r.Attempt.User.Groups, args: s.Args, sha256: s.SHA256,
 		writable: s.HasMark(elevation.MarkUserWritable), given: r.Granted.Duration}
-	g.put(commandKey{r.Attempt.AccessType, s.Path, strings.Join(s.Args, "\x00"), -1, len(s.Args)}, a)
+	g.keep(r.Attempt, a)
+}
+
+// keep puts one answer under each command that it is an example of.
+func (g *gathered) keep(attempt elevation.Attempt, a approval) {
+	s := attempt.Subject
+	g.put(commandKey{attempt.AccessType, s.Path, strings.Join(s.Args, "\x00"), -1, len(s.Args)}, a)
 	if elevation.Unbounded(s.Path) || s.HasMark(elevation.MarkUnbounded) || len(s.Args) > 16 {
 		return // only fixed arguments may be approved by a rule
 	}
 	for i := range s.Args {
 		holed := slices.Clone(s.Args)
 		holed[i] = ""
-		g.put(commandKey{r.Attempt.AccessType, s.Path, strings.Join(holed, "\x00"), i, len(s.Args)}, a)
+		g.put(commandKey{attempt.AccessType, s.Path, strings.Join(holed, "\x00"), i, len(s.Args)}, a)
 	}
 }
 
@@ -275,149 +314,48 @@ func (g *gathered) candidates() []candidate {
 // enough wants several approvals on several endpoints: what one endpoint says
 // alone suggests nothing.
 func enough(list []approval) bool {
-	endpoints := map[elevation.EndpointID]bool{}
+	people, seen := map[elevation.EndpointID]bool{}, map[elevation.EndpointID]bool{}
+	approved, times := 0, 0
 	for _, a := range list {
-		endpoints[a.endpoint] = true
-	}
-	return len(list) >= suggestLeast && len(endpoints) >= fewest
-}
-
-// The parts of a rule as it is written.
-type (
-	ruleFile struct {
-		Rules []ruleText `yaml:"rules"`
-	}
-	ruleText struct {
-		Name    string            `yaml:"name"`
-		Match   matchText         `yaml:"match"`
-		Then    rules.Then        `yaml:"then"`
-		Limits  *limitsText       `yaml:"limits,omitempty"`
-		Mode    rules.Mode        `yaml:"mode"`
-		Message map[string]string `yaml:"message"`
-	}
-	matchText struct {
-		SHA256   []string      `yaml:"sha256,flow,omitempty"`
-		Path     string        `yaml:"path"`
-		Args     []any         `yaml:"args,flow"`
-		Group    []string      `yaml:"group,flow,omitempty"`
-		Endpoint *endpointText `yaml:"endpoint,omitempty"`
-		Kinds    []string      `yaml:"access_type,flow"`
-	}
-	endpointText struct {
-		Labels map[string]string `yaml:"labels,flow"`
-	}
-	limitsText struct {
-		Duration string `yaml:"duration"`
-	}
-)
-
-// rule writes the narrowest rule that matches all of the candidate's approvals.
-func (c candidate) rule(mode rules.Mode) (name, text string, err error) {
-	r := ruleText{Name: c.name(), Then: rules.ThenApprove, Mode: mode, Message: map[string]string{"en": "People approved this again and again."},
-		Match: matchText{Path: c.path, Args: []any{}, Kinds: []string{string(c.kind)}}}
-	for i, arg := range c.list[0].args {
-		if i == c.hole {
-			quoted := make([]string, len(c.values))
-			for k, v := range c.values {
-				quoted[k] = regexp.QuoteMeta(v)
-			}
-			r.Match.Args = append(r.Match.Args, map[string]string{"regex": strings.Join(quoted, "|")})
-			continue
-		}
-		r.Match.Args = append(r.Match.Args, arg)
-	}
-	if labels := c.labels(); len(labels) > 0 {
-		r.Match.Endpoint = &endpointText{Labels: labels}
-	}
-	if g := c.group(); g != "" {
-		r.Match.Group = []string{g}
-	}
-	if slices.ContainsFunc(c.list, func(a approval) bool { return a.writable }) {
-		r.Match.SHA256 = c.hashes()
-	}
-	if d := c.longest(); d > 0 {
-		r.Limits = &limitsText{Duration: elevation.FormatDuration(d)}
-	}
-	raw, err := yaml.Marshal(ruleFile{Rules: []ruleText{r}})
-	if err != nil {
-		return "", "", fmt.Errorf("write a rule: %w", err)
-	}
-	return r.Name, string(raw), nil
-}
-
-var notName = regexp.MustCompile(`[^a-z0-9]+`)
-
-// name is readable, and the same for the same command.
-func (c candidate) name() string {
-	words := strings.ToLower(c.path[strings.LastIndexAny(c.path, `/\`)+1:] + " " + strings.ReplaceAll(c.args, "\x00", " "))
-	slug := strings.Trim(notName.ReplaceAllString(words, "-"), "-")
-	sum := sha(string(c.kind), c.path, c.args, fmt.Sprint(c.hole))
-	return "suggested-" + strings.Trim(slug[:min(len(slug), 40)], "-") + "-" + sum
-}
-
-// labels are those that every endpoint of the approvals has alike.
-func (c candidate) labels() map[string]string {
-	common := maps.Clone(c.list[0].labels)
-	for _, a := range c.list[1:] {
-		maps.DeleteFunc(common, func(k, v string) bool { return a.labels[k] != v })
-	}
-	for _, k := range slices.Sorted(maps.Keys(common))[min(len(common), suggestLabels):] {
-		delete(common, k)
-	}
-	return common
-}
-
-// group is the one that all who asked are in; of several the rarest.
-func (c candidate) group() string {
-	common := slices.Clone(c.list[0].groups)
-	for _, a := range c.list[1:] {
-		common = slices.DeleteFunc(common, func(g string) bool { return !slices.Contains(a.groups, g) })
-	}
-	best := ""
-	for _, g := range common {
-		if best == "" || c.groups[g] < c.groups[best] || c.groups[g] == c.groups[best] && g < best {
-			best = g
+		if a.seen > 0 {
+			seen[a.endpoint], times = true, times+a.seen
+		} else {
+			people[a.endpoint], approved = true, approved+1
 		}
 	}
-	return best
-}
-
-func (c candidate) hashes() []string {
-	all := map[string]bool{}
-	for _, a := range c.list {
-		all[a.sha256] = true
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-// longest is the longest time that was given, 0 when it says nothing.
-func (c candidate) longest() time.Duration {
-	var d time.Duration
-	for _, a := range c.list {
-		d = max(d, a.given)
-	}
-	if d >= elevation.DefaultTimes().RunCap {
-		return 0
-	}
-	return d
+	return approved >= suggestLeast && len(people) >= fewest || times >= suggestSeen && len(seen) >= fewest
 }
 
 func (c candidate) suggestion(name, text string) Suggestion {
-	x := Suggestion{Name: name, YAML: text, Approvals: len(c.list)}
+	x := Suggestion{Name: name, YAML: text}
 	list := slices.Clone(c.list)
 	slices.SortFunc(list, func(a, b approval) int { return cmp.Or(b.at.Compare(a.at), cmp.Compare(b.id, a.id)) })
 	users, approvers, endpoints := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range list {
+		users[a.user], endpoints[a.name] = true, true
+		if a.seen > 0 {
+			x.Observed += a.seen
+			continue
+		}
+		x.Approvals++
+		approvers[a.approver] = true
 		if len(x.Requests) < evidenceListed {
 			x.Requests = append(x.Requests, a.id)
 		}
-		users[a.user], approvers[a.approver], endpoints[a.name] = true, true, true
 	}
 	x.First, x.Last, x.Seen = list[len(list)-1].at, list[0].at, len(endpoints)
 	x.Requesters, x.Approvers, x.Endpoints = listed(users), listed(approvers), listed(endpoints)
-	x.Sentence = fmt.Sprintf("%s approved %s %d times for %s on %s between %s and %s.", count(len(approvers), "person", "people"),
-		command(elevation.Subject{Path: c.path, Args: c.shown()}), x.Approvals, count(len(users), "person", "people"),
-		count(x.Seen, "endpoint", "endpoints"), x.First.UTC().Format(time.DateOnly), x.Last.UTC().Format(time.DateOnly))
+	what := command(elevation.Subject{Path: c.path, Args: c.shown()})
+	where := fmt.Sprintf("%s on %s between %s and %s", count(len(users), "person", "people"), count(x.Seen, "endpoint", "endpoints"),
+		x.First.UTC().Format(time.DateOnly), x.Last.UTC().Format(time.DateOnly))
+	if x.Approvals == 0 {
+		x.Sentence = fmt.Sprintf("%s ran %d times for %s while endpoints only observed. Nobody approved it.", what, x.Observed, where)
+		return x
+	}
+	x.Sentence = fmt.Sprintf("%s approved %s %d times for %s.", count(len(approvers), "person", "people"), what, x.Approvals, where)
+	if x.Observed > 0 {
+		x.Sentence += fmt.Sprintf(" It also ran %d times where endpoints only observed, which nobody approved.", x.Observed)
+	}
 	return x
 }
 

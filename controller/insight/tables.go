@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
-	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
 )
 
 // reports is the list of all reports, in the order in which they are offered.
 func reports() []report {
-	return []report{
+	return append([]report{
 		{name: "could-and-did", title: "Who could and who did become root", earlier: 60 * 24 * time.Hour,
 			columns: []string{"user", "endpoint", "granted", "used", "by_rule", "by_person", "emergency", "first_at", "last_at"},
 			see:     seeCouldAndDid, table: tableCouldAndDid},
@@ -39,11 +38,11 @@ func reports() []report {
 			see:     seeWaiting, table: tableWaiting},
 		{name: "coverage", title: "What rules answer, what people answer, and which endpoints are covered",
 			columns: []string{"what", "count", "share"},
-			see:     seeCoverage, table: tableCoverage},
+			see:     seeCoverage, seen: seenCoverage, table: tableCoverage},
 		{name: "standing-rights", title: "Who can become root without Assent",
-			columns: []string{"endpoint", "user", "right", "since"},
+			columns: []string{"day", "endpoints", "endpoints_with_rights", "rights", "taken_over"},
 			table:   tableStanding},
-	}
+	}, volumes()...)
 }
 
 // seeCouldAndDid counts what was granted for some time within the period.
@@ -86,7 +85,7 @@ func tableCouldAndDid(_ context.Context, _ *Insight, _ auth.Actor, t tally, _ pe
 			moment(l.first), moment(l.last))
 	})
 	return rows, []string{"Granted means that they could, used that they did.",
-		"What people can do without Assent (standing rights) is not in it: endpoints do not report that yet."}, nil
+		"What people can do without Assent is not in it: see the standing rights."}, nil
 }
 
 // listedRows are reports whose lines are single requests.
@@ -226,97 +225,4 @@ func tableWaiting(_ context.Context, _ *Insight, _ auth.Actor, t tally, _ period
 	return t.rows(most(0, 1), func(l *line) []string {
 		return append(slices.Clone(l.cells), number(l.n[0]), number(l.n[1]), seconds(l.waits, 0.5), seconds(l.waits, 0.9), seconds(l.waits, 1))
 	}), nil, nil
-}
-
-// The lines of coverage.
-const (
-	coverAll = iota
-	coverRule
-	coverPerson
-	coverNobody
-	coverEmergency
-)
-
-func seeCoverage(t tally, r *elevation.Request, ep known, _ period) {
-	all, d := t.line("all"), r.Decision
-	all.n[coverAll]++
-	t.line("endpoint", string(ep.endpoint.ID)).n[0]++
-	switch {
-	case r.Emergency:
-		all.n[coverEmergency]++
-	case d == nil:
-		all.n[coverNobody]++
-	case d.By.Kind == elevation.ByRule:
-		all.n[coverRule]++
-	default:
-		all.n[coverPerson]++
-		t.line("program", r.Attempt.Subject.Path).n[0]++
-	}
-}
-
-// coveragePrograms is how many of the programs that people are asked for most
-// are listed.
-const coveragePrograms = 20
-
-func tableCoverage(ctx context.Context, s *Insight, act auth.Actor, t tally, p period) ([][]string, []string, error) {
-	all := t.line("all").n
-	rows := [][]string{{"requests", number(all[coverAll]), ""}}
-	for _, x := range []struct {
-		what string
-		n    int
-	}{{"answered by a rule", all[coverRule]}, {"answered by a person", all[coverPerson]}, {"not answered", all[coverNobody]},
-		{"emergencies", all[coverEmergency]}} {
-		rows = append(rows, []string{x.what, number(x.n), percent(x.n, all[coverAll])})
-	}
-	asked, programs := 0, tally{}
-	for _, l := range t {
-		switch l.cells[0] {
-		case "endpoint":
-			asked++
-		case "program":
-			programs.line(l.cells...).n[0] = l.n[0]
-		}
-	}
-	fleet, err := s.fleetCounts(ctx, act, p.now)
-	if err != nil {
-		return nil, nil, err
-	}
-	total := fleet[0]
-	for i, what := range []string{"endpoints", "endpoints seen in the last 7 days", "endpoints that observe only", "endpoints locked or in quarantine"} {
-		rows = append(rows, []string{what, number(fleet[i]), percent(fleet[i], total)})
-	}
-	rows = append(rows, []string{"endpoints that asked for something", number(asked), percent(asked, total)})
-	top := programs.rows(most(0), func(l *line) []string {
-		return []string{"asked of people: " + l.cells[1], number(l.n[0]), percent(l.n[0], all[coverAll])}
-	})
-	return append(rows, top[:min(len(top), coveragePrograms)]...), nil, nil
-}
-
-// fleetCounts are the endpoints that the actor may know of: all, seen lately,
-// observing, shut out.
-func (s *Insight) fleetCounts(ctx context.Context, act auth.Actor, now time.Time) (n [4]int, err error) {
-	err = s.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		list, err := tx.Endpoints(store.EndpointFilter{})
-		for _, e := range list {
-			if !e.DeletedAt.IsZero() || !act.Covers(e.EffectiveLabels()) {
-				continue
-			}
-			n[0]++
-			if now.Sub(e.LastSeen) < 7*24*time.Hour {
-				n[1]++
-			}
-			if e.Mode == "observe" {
-				n[2]++
-			}
-			if e.Locked || e.Quarantined {
-				n[3]++
-			}
-		}
-		return err
-	})
-	return n, err
-}
-
-func tableStanding(context.Context, *Insight, auth.Actor, tally, period) ([][]string, []string, error) {
-	return [][]string{}, []string{"Endpoints do not report standing rights yet, so there is nothing to draw a curve of."}, nil
 }

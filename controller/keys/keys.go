@@ -145,6 +145,20 @@ func (k *Keys) SignAmendment(a elevation.Amendment) ([]byte, error) {
 	return signer.Sign(sign.Amendment, a)
 }
 
+// SignConfirmation signs that the requester has shown their passkey, under the
+// same conditions.
+func (k *Keys) SignConfirmation(c elevation.Confirmation) ([]byte, error) {
+	signer, epoch := k.signer()
+	err := k.mayVouch(c.Cluster, c.Endpoint, c.Grant, c.Request, c.KeyEpoch, epoch)
+	if err == nil && len(c.Nonce) != elevation.ConfirmNonce {
+		err = elevation.ErrInvalid
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sign confirmation: %w", err)
+	}
+	return signer.Sign(sign.Confirmation, c)
+}
+
 // SignPolicy signs what an endpoint obeys, after checking that it belongs to this
 // cluster.
 func (k *Keys) SignPolicy(p elevation.Policy) ([]byte, error) {
@@ -159,6 +173,38 @@ func (k *Keys) SignPolicy(p elevation.Policy) ([]byte, error) {
 		return nil, fmt.Errorf("sign policy: %w", err)
 	}
 	return signer.Sign(sign.Policy, p)
+}
+
+// SignRights signs an order about standing rights, after checking that it belongs to
+// this cluster.
+func (k *Keys) SignRights(o elevation.RightsOrder) ([]byte, error) {
+	signer, epoch := k.signer()
+	if o.Cluster != k.cluster {
+		return nil, fmt.Errorf("sign an order: of cluster %q, not %q", o.Cluster, k.cluster)
+	}
+	if o.KeyEpoch == 0 || o.KeyEpoch > epoch {
+		return nil, fmt.Errorf("sign an order: key epoch %d, the cluster is at %d", o.KeyEpoch, epoch)
+	}
+	if err := errors.Join(elevation.CheckID(elevation.EndpointPrefix, string(o.Endpoint)), elevation.CheckID("ro_", o.ID)); err != nil {
+		return nil, fmt.Errorf("sign an order: %w", err)
+	}
+	return signer.Sign(sign.Rights, o)
+}
+
+// SignBundle signs the rules that an endpoint may use without the controller,
+// after checking that they are of this cluster and end.
+func (k *Keys) SignBundle(b elevation.Bundle) ([]byte, error) {
+	signer, epoch := k.signer()
+	if b.Cluster != k.cluster {
+		return nil, fmt.Errorf("sign bundle: of cluster %q, not %q", b.Cluster, k.cluster)
+	}
+	if b.KeyEpoch == 0 || b.KeyEpoch > epoch || b.Number == 0 || !b.At.Before(b.NotAfter) || b.NotAfter.Sub(b.At) > elevation.BundleLasts {
+		return nil, fmt.Errorf("sign bundle: key epoch %d, the cluster is at %d; number %d, until %v", b.KeyEpoch, epoch, b.Number, b.NotAfter)
+	}
+	if err := elevation.CheckID(elevation.EndpointPrefix, string(b.Endpoint)); err != nil {
+		return nil, fmt.Errorf("sign bundle: %w", err)
+	}
+	return signer.Sign(sign.Bundle, b)
 }
 
 func (k *Keys) signer() (sign.Signer, uint64) {

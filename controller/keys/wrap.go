@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/shared/elevation"
 )
 
 // The key that secrets in the database are wrapped with. A folder from before it
@@ -46,6 +47,9 @@ func (k *Keys) Unwrap(purpose string, wrapped []byte) ([]byte, error) {
 	}
 	return plain, nil
 }
+
+// OfflinePurpose is what the key of an endpoint for offline codes is wrapped for.
+func OfflinePurpose(id elevation.EndpointID) string { return "offline key of " + string(id) }
 
 func (k *Keys) openWrap() error {
 	if _, err := os.Lstat(k.path(fileWrap)); errors.Is(err, fs.ErrNotExist) {

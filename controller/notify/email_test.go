@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"mime"
@@ -14,13 +15,26 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/assent-epm/assent/controller/egress"
+	"github.com/assent-epm/assent/e2e/servers"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// mailFields are a configuration that works with newMailServer.
-func mailFields(m *mailServer, a *authority, more map[string]any) map[string]any {
-	f := map[string]any{"host": "localhost", "port": m.port, "tls": "starttls", "from": "Assent <assent@example.org>", "ca_pem": a.PEM,
-		"username": "assent", "password": "right password"}
+const mailPassword = "right password"
+
+// newMailServer is a mail server that knows [mailPassword], or nobody.
+func newMailServer(t *testing.T, cfg *tls.Config, implicit, auth bool) *servers.MailServer {
+	t.Helper()
+	c := servers.MailConfig{TLS: cfg, Implicit: implicit}
+	if auth {
+		c.Password = mailPassword
+	}
+	return servers.NewMailServer(t, c)
+}
+
+// mailFields are a configuration that works with a mail server of these tests.
+func mailFields(m *servers.MailServer, a *servers.Authority, more map[string]any) map[string]any {
+	f := map[string]any{"host": "localhost", "port": m.Port, "tls": "starttls", "from": "Assent <assent@example.org>", "ca_pem": a.PEM,
+		"username": "assent", "password": mailPassword}
 	for k, v := range more {
 		if f[k] = v; v == nil {
 			delete(f, k)
@@ -62,7 +76,7 @@ func readMail(t *testing.T, raw string) (h netmail.Header, text, page string) {
 }
 
 func TestMailIsSent(t *testing.T) {
-	a := newAuthority(t)
+	a := servers.NewAuthority(t)
 	for name, tt := range map[string]struct {
 		implicit, auth bool
 		more           map[string]any
@@ -74,7 +88,7 @@ func TestMailIsSent(t *testing.T) {
 		"in clear":         {more: map[string]any{"tls": "none", "username": nil, "password": nil, "ca_pem": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newMailServer(t, a.server("localhost"), tt.implicit, tt.auth)
+			server := newMailServer(t, a.Server("localhost"), tt.implicit, tt.auth)
 			s := opened(t, Email, local(t), mailFields(server, a, tt.more))
 			m := Example("request.submitted", "https://assent.example")
 			for range 2 { // a retry has the same id
@@ -82,12 +96,12 @@ func TestMailIsSent(t *testing.T) {
 					t.Fatalf("%+v %v", res, err)
 				}
 			}
-			mails := server.got()
-			if len(mails) != 2 || server.to[0] != "bo@example.org" || server.secure[0] != tt.secure {
-				t.Fatalf("%d mails to %v, secure %v", len(mails), server.to, server.secure)
+			mails := server.Mails()
+			if len(mails) != 2 || mails[0].To != "bo@example.org" || mails[0].Secure != tt.secure {
+				t.Fatalf("%d mails: %+v", len(mails), mails)
 			}
-			h, text, page := readMail(t, mails[0])
-			again, _, _ := readMail(t, mails[1])
+			h, text, page := readMail(t, mails[0].Raw)
+			again, _, _ := readMail(t, mails[1].Raw)
 			if h.Get("Message-ID") != "<"+m.ID+"@example.org>" || again.Get("Message-ID") != h.Get("Message-ID") {
 				t.Errorf("ids %q and %q", h.Get("Message-ID"), again.Get("Message-ID"))
 			}
@@ -106,19 +120,19 @@ func TestMailIsSent(t *testing.T) {
 }
 
 func TestMailWithHostileText(t *testing.T) {
-	a := newAuthority(t)
-	server := newMailServer(t, a.server("localhost"), false, true)
+	a := servers.NewAuthority(t)
+	server := newMailServer(t, a.Server("localhost"), false, true)
 	s := opened(t, Email, local(t), mailFields(server, a, nil))
 	m := evil("request.denied")
 	m.ID, m.Dedup = "dlv_1>\r\nX-Evil: 1", "req_1\r\nBcc: x@example.org"
 	if _, err := send(t, s, m); err != nil {
 		t.Fatal(err)
 	}
-	mails := server.got()
-	if len(mails) != 1 || len(server.to) != 1 {
-		t.Fatalf("%d mails to %v", len(mails), server.to)
+	mails := server.Mails()
+	if len(mails) != 1 || strings.Contains(mails[0].To, " ") {
+		t.Fatalf("%d mails: %+v", len(mails), mails)
 	}
-	h, text, page := readMail(t, mails[0])
+	h, text, page := readMail(t, mails[0].Raw)
 	for name := range h {
 		switch name {
 		case "Bcc", "X-Evil", "Cc":
@@ -142,8 +156,8 @@ func TestMailWithHostileText(t *testing.T) {
 }
 
 func TestMailDigest(t *testing.T) {
-	a := newAuthority(t)
-	server := newMailServer(t, a.server("localhost"), false, true)
+	a := servers.NewAuthority(t)
+	server := newMailServer(t, a.Server("localhost"), false, true)
 	s := opened(t, Email, local(t), mailFields(server, a, nil))
 	m := Example(KindDigest, "https://assent.example")
 	for len(m.Items) < maxMailList+7 {
@@ -152,7 +166,7 @@ func TestMailDigest(t *testing.T) {
 	if _, err := send(t, s, m); err != nil {
 		t.Fatal(err)
 	}
-	_, text, page := readMail(t, server.got()[0])
+	_, text, page := readMail(t, server.Mails()[0].Raw)
 	if strings.Count(text, "/#/requests/") != maxMailList || strings.Count(page, "<h2") != maxMailList ||
 		!strings.Contains(text, "and 7 more") || !strings.Contains(page, "and 7 more") {
 		t.Errorf("%d links, %d heads", strings.Count(text, "/#/requests/"), strings.Count(page, "<h2"))
@@ -160,7 +174,7 @@ func TestMailDigest(t *testing.T) {
 }
 
 func TestMailRefused(t *testing.T) {
-	a, other := newAuthority(t), newAuthority(t)
+	a, other := servers.NewAuthority(t), servers.NewAuthority(t)
 	temporary := &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try \x1b[31mlater"}
 	forGood := &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
 	for name, tt := range map[string]struct {
@@ -184,12 +198,12 @@ func TestMailRefused(t *testing.T) {
 			if tt.cert == "" {
 				tt.cert = "localhost"
 			}
-			cfg := a.server(tt.cert)
+			cfg := a.Server(tt.cert)
 			if tt.plain {
 				cfg = nil
 			}
 			server := newMailServer(t, cfg, false, !tt.plain)
-			server.fail = tt.fail
+			server.Fail(tt.fail...)
 			s := opened(t, Email, local(t), mailFields(server, a, tt.more))
 			res, err := send(t, s, Example("request.submitted", "https://assent.example"))
 			if err == nil || res.Permanent != tt.permanent || res.Status != tt.status {
@@ -203,7 +217,7 @@ func TestMailRefused(t *testing.T) {
 				strings.ContainsAny(err.Error(), "\x1b\r\n") || strings.Contains(err.Error(), "wrong password") {
 				t.Errorf("error %q, want %q", err, tt.want)
 			}
-			if len(server.got()) != 0 {
+			if len(server.Mails()) != 0 {
 				t.Error("a mail came through")
 			}
 			if len(tt.fail) > 0 && !tt.permanent { // it works when it is tried again
@@ -216,10 +230,10 @@ func TestMailRefused(t *testing.T) {
 }
 
 func TestMailWaitsNoLongerThanItIsTold(t *testing.T) {
-	a := newAuthority(t)
-	server := newMailServer(t, a.server("localhost"), false, true)
+	a := servers.NewAuthority(t)
+	server := newMailServer(t, a.Server("localhost"), false, true)
 	slow := make(chan struct{})
-	server.wait = slow
+	server.Hold(slow)
 	s := opened(t, Email, local(t), mailFields(server, a, nil))
 	done := make(chan error, 1)
 	ctx, cancel := contextFor(t, 300*time.Millisecond)
@@ -236,8 +250,8 @@ func TestMailWaitsNoLongerThanItIsTold(t *testing.T) {
 }
 
 func TestMailGoesWhereItMay(t *testing.T) {
-	a := newAuthority(t)
-	server := newMailServer(t, a.server("localhost"), false, true)
+	a := servers.NewAuthority(t)
+	server := newMailServer(t, a.Server("localhost"), false, true)
 	s := opened(t, Email, depsFor(nil), mailFields(server, a, nil))
 	if _, err := send(t, s, Example(KindTest, "")); err == nil || !strings.Contains(err.Error(), "not public") {
 		t.Errorf("a mail server on this machine: %v", err)

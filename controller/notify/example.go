@@ -23,7 +23,7 @@ const exampleRequest = `{"id":"req_019aa8d2-6f3e-7c41-9d10-3b1f0c5f2a77","origin
 "questions":[{"by":{"id":"usr_019aa8d2-3333-7c41-9d10-3b1f0c5f2a77","login":"bo","name":"Bo Chen"},"at":"2026-11-22T10:01:00Z","text":"which server?","answer":"web-3","answered_at":"2026-11-22T10:02:00Z"}],
 "decision":%s,"grant":null,"rules":["ask-people@3"],"caution":[{"reason":"unbounded","fact":"systemctl can start anything"}],
 "queue":{"position":3,"usual_wait_seconds":240,"can_answer":["bo"],"can_answer_from":null},"previous_id":null,"delivery":"none","emergency":false,"extends_id":null,"joined":0,"filed_by":null,
-"claim":null,"notes":[],"escalations":[],"nudges":{"count":1,"last_at":"2026-11-22T10:03:00Z"},"after_review":null}`
+"claim":null,"notes":[],"escalations":[],"nudges":{"count":1,"last_at":"2026-11-22T10:03:00Z"},"after_review":null,"listed":[],"changes":[],"confirming":null}`
 
 const exampleDecision = `{"verdict":"%s","by":{"id":"usr_019aa8d2-3333-7c41-9d10-3b1f0c5f2a77","login":"bo","name":"Bo Chen"},"at":"2026-11-22T10:05:00Z","comment":"ok for today","rule":null,"held_until":null}`
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (n *Notify) message(ctx context.Context, group []store.Delivery) (m Message
 	m = items[0]
 	if len(items) > 1 {
 		m = Message{Kind: KindDigest, At: items[len(items)-1].At, To: items[0].To, Items: items, Link: n.cfg.Public() + "/#/requests",
-			Title: fmt.Sprintf("%d things happened", len(items))}
+			Title: fmt.Sprintf("%d things happened", happened(left))}
 		var lines []string
 		for _, item := range items {
 			lines = append(lines, item.Title)
@@ -60,8 +61,54 @@ func (n *Notify) message(ctx context.Context, group []store.Delivery) (m Message
 	return m, left, nil
 }
 
+// happened is how many things deliveries tell of.
+func happened(list []store.Delivery) int {
+	n := 0
+	for _, d := range list {
+		n += max(d.More, 1)
+	}
+	return n
+}
+
+// more makes the message of a delivery that stands for others, of which it names
+// none: what each is, its recipient finds in the lists.
+func (n *Notify) more(ctx context.Context, d store.Delivery) (Message, error) {
+	to := Recipient{}
+	if d.User != "" {
+		err := n.cfg.Store.View(ctx, func(tx *store.Tx) error {
+			u, err := tx.User(d.User)
+			if err == nil && !u.DisabledAt.IsZero() || errors.Is(err, elevation.ErrNotFound) {
+				err = errHidden
+			}
+			if err != nil {
+				return err
+			}
+			p, err := tx.Preferences(u.ID)
+			to = recipientOf(u, p)
+			return err
+		})
+		if err != nil {
+			return Message{}, err
+		}
+	}
+	return Message{ID: d.ID, Kind: d.Kind, At: d.CreatedAt, To: to, Dedup: d.ID, Link: n.cfg.Public() + "/#/requests",
+		Title: "and " + grouped(d.More) + " more", Text: "So many further events came at once and were counted instead of told one by one. The lists and the audit log have all of them."}, nil
+}
+
+// grouped is a number with a comma between thousands.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
 // one makes the message of one delivery as its recipient may see it now.
 func (n *Notify) one(ctx context.Context, d store.Delivery) (Message, error) {
+	if d.Kind == store.KindMore {
+		return n.more(ctx, d)
+	}
 	reader, to := system(), Recipient{}
 	var e *audit.Event
 	err := n.cfg.Store.View(ctx, func(tx *store.Tx) error {
@@ -104,10 +151,15 @@ func (n *Notify) one(ctx context.Context, d store.Delivery) (Message, error) {
 	if e != nil {
 		m.At = e.At
 	}
-	if d.Request != "" {
+	switch {
+	case d.Request != "":
 		m.Link = n.cfg.Public() + "/#/requests/" + string(d.Request)
 		m.Title, m.Text = requestWords(d.Kind, s, n.cfg.Now())
-	} else {
+	case e != nil && isReport(e.Kind):
+		path := ""
+		m.Title, m.Text, path = reportWords(e.Kind, s.Data)
+		m.Link = n.cfg.Public() + path
+	default:
 		m.Title, m.Text = eventWords(d.Kind, s)
 	}
 	return m, nil
@@ -141,7 +193,10 @@ func what(r *elevation.Request) string {
 	s := r.Attempt.Subject
 	switch r.Attempt.AccessType {
 	case elevation.Session:
-		return "a session as " + cmp.Or(s.RunAs, "root")
+		if len(s.Args) > 0 {
+			return "a session as " + cmp.Or(s.RunAs, "root") + " for: " + strings.Join(s.Args, " ")
+		}
+		return "a session as " + cmp.Or(s.RunAs, "root") + " in one terminal"
 	case elevation.Admin:
 		return "administrator rights"
 	}
@@ -177,7 +232,11 @@ func requestWords(kind string, s Shown, now time.Time) (title, text string) {
 		}
 	}
 	add("Who", cmp.Or(r.Attempt.User.Display, who))
-	add("What", strings.Join(append([]string{r.Attempt.Subject.Path}, r.Attempt.Subject.Args...), " "))
+	if r.Attempt.Subject.Path == "" {
+		add("What", what(r))
+	} else {
+		add("What", strings.Join(append([]string{r.Attempt.Subject.Path}, r.Attempt.Subject.Args...), " "))
+	}
 	add("Where", s.Endpoint)
 	add("Reason", r.Justification)
 	add("Ticket", r.Ticket)

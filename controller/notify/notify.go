@@ -37,7 +37,7 @@ type Shown struct {
 	Data     map[string]string
 }
 
-// Config names what notify needs; all fields but Log.
+// Config names what notify needs; all fields but Log and Numbers.
 type Config struct {
 	Store  *store.Store
 	Wrap   func(purpose string, plain []byte) ([]byte, error) // secrets of channels
@@ -53,6 +53,8 @@ type Config struct {
 	Public func() string                                                        // address of the console
 	Now    func() time.Time
 	Log    *slog.Logger // nil discards
+	// Numbers are those of a period, for reports that are sent; nil = there are none.
+	Numbers func(ctx context.Context, since, until time.Time) (map[string]string, error)
 }
 
 // Notify tells people and systems what the log says. Use [New], then
@@ -110,6 +112,9 @@ func (n *Notify) Run(ctx context.Context) {
 	n.mu.Unlock()
 	n.wakeBusy(ctx)
 	n.wg.Go(func() { n.streams(ctx) })
+	if n.cfg.Numbers != nil {
+		n.wg.Go(func() { n.reports(ctx) })
+	}
 	n.follow(ctx)
 	n.mu.Lock()
 	n.running = false

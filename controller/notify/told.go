@@ -210,6 +210,9 @@ func (n *Notify) planPerson(tx *store.Tx, a store.Alert, c cause, u store.User, 
 		}
 	}
 	for _, id := range channels {
+		if isReport(c.what) && u.Email == "" && n.known.channels[id].Kind == Email {
+			continue // a report is for those with an address; nobody has to hear that somebody has none
+		}
 		d := store.Delivery{Alert: a.ID, Channel: id, User: u.ID, Lane: id + " " + string(u.ID), Gather: digest > 0, Mandatory: a.Body.Mandatory}
 		if err := n.add(tx, out, d, c, digest, quiet); err != nil {
 			return err
@@ -337,7 +340,8 @@ func system() auth.Actor {
 
 // mayHear reports whether somebody may know of a cause: of a request when they
 // may see it, of an endpoint when it is in their scope, of rules when they may
-// read them, of all else when they read the audit log.
+// read them, of reports when they may read those of everything, of all else when
+// they read the audit log.
 func mayHear(u store.User, c cause) bool {
 	act := readerOf(u)
 	whole := act.Can(auth.AuditRead) == nil && len(act.Scope) == 0
@@ -351,6 +355,8 @@ func mayHear(u store.User, c cause) bool {
 		return act.Can(auth.EndpointsRead) == nil && act.Covers(c.labels)
 	case c.aud == nil && c.endpoint == "" && (area == "rule" || area == "pack"):
 		return act.Can(auth.RulesRead) == nil && len(act.Scope) == 0
+	case isReport(c.what): // its numbers are of the whole fleet
+		return act.Can(auth.ReportsRead) == nil && len(act.Scope) == 0
 	}
 	return whole
 }

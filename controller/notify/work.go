@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
@@ -377,5 +378,12 @@ func (w *worker) disable(ctx context.Context, ch store.Channel, group []store.De
 	})
 }
 
-// errorText is what went wrong as people may read it: one inert line.
-func errorText(err error) string { return inert.Clip(inert.Text(err.Error()), maxError) }
+// errorText is what went wrong as people may read it: one inert line. Which
+// resolver was asked for a name is nobody's business but this machine's.
+func errorText(err error) string {
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) {
+		err = errors.New("the name could not be found")
+	}
+	return inert.Clip(inert.Text(err.Error()), maxError)
+}

@@ -43,7 +43,7 @@ func (q *Queue) lasting(a auth.Actor, c *change, lasts string) error {
 		return fmt.Errorf("%w: only an approval lasts", elevation.ErrInvalid)
 	case r.Attempt.AccessType != elevation.Run || r.Extends != "":
 		return fmt.Errorf("%w: only an answer about one program lasts", elevation.ErrInvalid)
-	case r.HighRisk() || s.HasMark(elevation.MarkUnbounded) || elevation.Unbounded(s.Path):
+	case r.HighRisk() || s.HasMark(elevation.MarkUnbounded) || s.HasMark(elevation.MarkDialogs) || elevation.Unbounded(s.Path):
 		if err := a.Present(c.now); err != nil {
 			return fmt.Errorf("an answer about what can do anything lasts only from somebody who is there: %w", err)
 		}
@@ -255,7 +255,7 @@ func (q *Queue) accessOf(tx *store.Tx, a auth.Actor, acc store.Access) (ep store
 	if err != nil {
 		return ep, false, err
 	}
-	if p.Strong(a.User, acc.Endpoint, acc.Attempt.User) {
+	if isOwn(p, a, acc.Endpoint, acc.Attempt.User) {
 		return ep, true, nil
 	}
 	if a.Can(auth.RequestsRead) != nil || !a.Covers(ep.EffectiveLabels()) {

@@ -67,25 +67,27 @@ func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 	if locked {
 		return refuse(in.Request, "this endpoint is locked; ask your administrator"), nil
 	}
-	r := elevation.Request{ID: in.Request, Origin: elevation.FromEndpoint, Endpoint: ep.ID, Attempt: in.Attempt, Priority: p,
-		PrioritySetBy: endpointActor(ep), Requested: elevation.Window{Duration: in.Attempt.Duration}, AtTerminal: in.AtTerminal, DraftedAt: now}
-	prioritize(&r, out)
+	c := &change{now: now, insert: true, next: elevation.Request{ID: in.Request, Origin: elevation.FromEndpoint, Endpoint: ep.ID, Attempt: in.Attempt, Priority: p,
+		PrioritySetBy: endpointActor(ep), Requested: elevation.Window{Duration: in.Attempt.Duration}, AtTerminal: in.AtTerminal, DraftedAt: now}}
+	r := &c.next
+	prioritize(r, out)
+	if in.Inside != "" && out.Kind != rules.Deny { // it is let through already, and only a denial would count
+		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedNeedsPerson}}, nil
+	}
 	if out.Need.AfterBlocks && out.Kind != rules.Deny { // a person is not asked, but somebody must look first
 		why := ""
-		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { why, err = reviewFirst(tx, &r); return err })
+		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) { why, err = reviewFirst(tx, r); return err })
 		if err != nil || why != "" {
 			return refuse(in.Request, why), err
 		}
 	}
 	if decided {
 		r.Need = out.Need
-		c := &change{now: now, next: r, insert: true}
 		if err := q.byRule(c, out); err != nil {
 			return Answer{}, err
 		}
 		return Answer{Decided: true}, q.commitUnder(ctx, set, c)
 	}
-	c := &change{now: now, next: r, insert: true}
 	if done, err := q.byAccess(ctx, set, c, out, ""); err != nil || done {
 		if err != nil {
 			return Answer{}, err
@@ -95,7 +97,7 @@ func (q *Queue) draft(ctx context.Context, id elevation.EndpointID, in wire.Atte
 	if in.RulesOnly {
 		return Answer{Closed: &wire.Closed{Request: in.Request, Why: wire.ClosedNeedsPerson, Text: out.Text("en")}}, nil
 	}
-	return q.ask(ctx, set, ep, r, out)
+	return q.ask(ctx, set, ep, *r, out)
 }
 
 // again answers an attempt whose id is known.
@@ -178,6 +180,7 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 		}
 		r.Need = q.demand(out, ep)
 		r.Need.Stages = stagesFor(team, tx.Settings(), ep, &r, out.Need.Stages)
+		askUsual(&r, tx.Settings().Times())
 		usual, err = q.usualWait(tx, asked(&r))
 		return err
 	})
@@ -217,6 +220,18 @@ func (q *Queue) ask(ctx context.Context, set *rules.Set, ep store.Endpoint, r el
 		q.committed(c)
 	}
 	return answer, nil
+}
+
+// askUsual says for how long a session or administrator rights are asked for
+// where nobody said it, so that those who answer see what they give.
+func askUsual(r *elevation.Request, t elevation.Times) {
+	if r.Attempt.AccessType == elevation.Run || r.Requested.Duration > 0 {
+		return
+	}
+	r.Requested.Duration = t.Usual(r.Attempt.AccessType)
+	if r.Need.MaxDuration > 0 {
+		r.Requested.Duration = min(r.Requested.Duration, r.Need.MaxDuration)
+	}
 }
 
 // demand is what the outcome of the rules and the endpoint's policy ask of the

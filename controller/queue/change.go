@@ -46,9 +46,8 @@ type message struct {
 // transaction they would do so one after the other.
 func (c *change) ready(ctx context.Context, s *store.Store) error {
 	if c.insert {
-		next := c.next
 		var err error
-		if c.row, err = s.NewRequest(ctx, &next, c.now); err != nil {
+		if c.row, err = s.NewRequest(ctx, &c.next, c.now); err != nil {
 			return err
 		}
 	}
@@ -115,17 +114,11 @@ func (c *change) write(tx *store.Tx) error {
 
 // put writes the request and its grant.
 func (c *change) put(tx *store.Tx, grant store.GrantRow) error {
-	next := c.next // fn may run again
 	var err error
-	switch {
-	case c.row != nil:
+	if c.row != nil {
 		err = tx.InsertNew(c.row, grant)
-	case c.insert:
-		err = tx.InsertGranted(&next, grant, c.now)
-	case c.touch:
-		err = tx.TouchRequest(&next, c.now)
-	default:
-		err = tx.PutRequest(&next, c.now)
+	} else {
+		err = c.putFacts(tx, grant)
 	}
 	switch {
 	case c.insert && errors.Is(err, store.ErrExists):
@@ -134,6 +127,18 @@ func (c *change) put(tx *store.Tx, grant store.GrantRow) error {
 		return tx.InsertGrant(grant)
 	}
 	return err
+}
+
+// putFacts writes a request that was not made ready.
+func (c *change) putFacts(tx *store.Tx, grant store.GrantRow) error {
+	next := c.next // fn may run again
+	switch {
+	case c.insert:
+		return tx.InsertGranted(&next, grant, c.now)
+	case c.touch:
+		return tx.TouchRequest(&next, c.now)
+	}
+	return tx.PutRequest(&next, c.now)
 }
 
 // commit writes the change and wakes whom it concerns.
@@ -177,7 +182,7 @@ func (c *change) event(k audit.Kind, by elevation.Actor, data, text map[string]s
 	e := audit.Event{At: c.now, Kind: k, Actor: by, Request: c.next.ID, Endpoint: c.next.Endpoint, Data: data, Text: text}
 	switch k {
 	case audit.GrantIssued, audit.GrantDelivered, audit.GrantStarted, audit.GrantListed, audit.GrantEnded, audit.GrantEndFailed,
-		audit.GrantRevoked, audit.GrantCheckedIn, audit.GrantRefused:
+		audit.GrantRevoked, audit.GrantCheckedIn, audit.GrantRefused, audit.GrantChanges, audit.GrantConfirmed, audit.GrantWantsKey:
 		e.Grant = c.next.Grant.ID
 	}
 	c.events = append(c.events, e)
@@ -229,7 +234,7 @@ func (q *Queue) grant(r *elevation.Request, now time.Time) (elevation.Grant, []b
 	g := elevation.Grant{Cluster: q.cfg.Cluster, Endpoint: r.Endpoint, ID: elevation.NewGrantID(now), Request: r.ID, RequestDigest: digest[:],
 		AccessType: r.Attempt.AccessType, User: r.Attempt.User, Subject: r.Attempt.Subject, IssuedAt: now,
 		ValidFor: r.Granted.UseWithin, Duration: r.Granted.Duration, Uses: 1, Rule: r.Decision.Rule,
-		Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch()}
+		Nonce: make([]byte, 16), KeyEpoch: q.cfg.Signer.Epoch(), Children: r.Need.Children, Confirm: r.Need.Confirm}
 	rand.Read(g.Nonce)
 	if s := r.Granted.Start; !s.IsZero() {
 		g.NotBefore, g.NotAfter = s, s.Add(r.Granted.Duration)
@@ -280,10 +285,10 @@ func (q *Queue) takeBack(c *change, reason elevation.EndReason, by elevation.Act
 // describe says in an event what was asked for.
 func describe(r elevation.Request, data, text map[string]string) {
 	a := r.Attempt
-	for k, v := range map[string]string{"access_type": string(a.AccessType), "user": a.User.Name, "uid": a.User.UID, "path": a.Subject.Path,
-		"sha256": a.Subject.SHA256, "run_as": a.Subject.RunAs, "mechanism": a.Mechanism, "priority": string(r.Priority),
-		"rules": strings.Join(r.Need.Rules, " ")} {
-		put(data, k, v)
+	for _, part := range [...][2]string{{"access_type", string(a.AccessType)}, {"user", a.User.Name}, {"uid", a.User.UID}, {"path", a.Subject.Path},
+		{"sha256", a.Subject.SHA256}, {"run_as", a.Subject.RunAs}, {"mechanism", a.Mechanism}, {"priority", string(r.Priority)},
+		{"rules", strings.Join(r.Need.Rules, " ")}} {
+		put(data, part[0], part[1])
 	}
 	put(text, "justification", r.Justification)
 	put(text, "ticket", r.Ticket)

@@ -36,6 +36,8 @@ type codes struct {
 	tries *auth.Limiter
 	soon  chan struct{} // 1; there are hashes to write
 
+	writing sync.Mutex // held while hashes are written, so that whoever asks for one waits for it
+
 	mu      sync.Mutex // guards the fields below
 	given   map[elevation.RequestID]code
 	waiting []elevation.RequestID // whose hash is not written yet
@@ -105,6 +107,8 @@ func hashOf(text string) []byte {
 
 // keepCodes writes the hashes of codes that were given out.
 func (q *Queue) keepCodes(ctx context.Context) error {
+	q.codes.writing.Lock()
+	defer q.codes.writing.Unlock()
 	fresh := q.codes.take()
 	if len(fresh) == 0 {
 		return nil
@@ -159,12 +163,13 @@ func (q *Queue) forgetCodes(tx *store.Tx, now time.Time) error {
 	return tx.ForgetCodes(now)
 }
 
-// ByCode finds the request that waits and has this code. Who may not see it
+// ByCode finds the request that waits, for an answer or for its requester's
+// passkey, and has this code. Who may not see it
 // learns no more than who types one that does not exist:
 // [elevation.ErrNotFound]. Tries are limited by account, so that codes can not
 // be searched for; a wrong one is audited without its text.
 func (q *Queue) ByCode(ctx context.Context, a auth.Actor, typed string) (View, error) {
-	if err := a.Can(auth.RequestsRead); err != nil {
+	if err := a.Can(auth.RequestsRead); err != nil && a.Can(auth.RequestsOwn) != nil {
 		return View{}, err
 	}
 	text, err := elevation.ReadCode(typed)
@@ -191,7 +196,7 @@ func (q *Queue) ByCode(ctx context.Context, a auth.Actor, typed string) (View, e
 		if err := l.visible(a); err != nil {
 			return err
 		}
-		if !waits(l.r, now) {
+		if !waits(l.r, now) && !l.r.Confirming.Open(now) {
 			return elevation.ErrNotFound // a code ends with its request
 		}
 		v, err = q.view(tx, a, l, now)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +44,7 @@ func TestByCode(t *testing.T) {
 	_, err := b.ByCode(ctx, who("bo"), "7K2Q")
 	wantErr(t, "half a code", err, elevation.ErrInvalid)
 	_, err = b.ByCode(ctx, who("req", auth.Requester), one)
-	wantErr(t, "somebody who reads no requests", err, elevation.ErrNotAllowed)
+	wantErr(t, "somebody whose request it is not", err, elevation.ErrNotFound)
 	outside := who("dee")
 	outside.Scope = map[string]string{"role": "db"}
 	_, err = b.ByCode(ctx, outside, one)
@@ -72,6 +74,50 @@ func TestByCode(t *testing.T) {
 	if v.Request.ID != second {
 		t.Errorf("the next code leads to %s", v.Request.ID)
 	}
+}
+
+// A code that is typed while its hash is being written is found: one that was
+// told a moment ago led nowhere, now and then.
+func TestCodeThatIsBeingWritten(t *testing.T) {
+	b := newBed(t, "").people()
+	ctx := context.Background()
+	id := b.submit("x")
+	code := b.code(id)
+	busy, free := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		b.must(b.store.Update(ctx, func(*store.Tx) error {
+			select {
+			case <-busy:
+			default:
+				close(busy)
+			}
+			<-free
+			return nil
+		}))
+	})
+	<-busy
+	all.Go(func() { b.must(b.keepCodes(ctx)) })
+	for taken := false; !taken; runtime.Gosched() {
+		b.codes.mu.Lock()
+		taken = len(b.codes.waiting) == 0
+		b.codes.mu.Unlock()
+	}
+	found := make(chan error, 1)
+	go func() {
+		_, err := b.ByCode(ctx, who("bo"), code)
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		close(free)
+		all.Wait()
+		t.Fatalf("it did not wait for the hash: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(free)
+	all.Wait()
+	b.must(<-found)
 }
 
 // TestCodesAreNotKept: only hashes are on the disk, no code is in the log, and

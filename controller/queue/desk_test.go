@@ -260,10 +260,10 @@ func TestWhoEscalatesGainsNoVote(t *testing.T) {
 	wantErr(t, "somebody else of the team", err, nil)
 }
 
-const reviewed = `{rules: [{name: r, match: {path: /usr/bin/id}, then: require, require: {after_review: {team: Audit, comment: true, blocks: true}}}]}`
+const reviewedAfter = `{rules: [{name: r, match: {path: /usr/bin/id}, then: require, require: {after_review: {team: Audit, comment: true, blocks: true}}}]}`
 
 func TestReviewAfterUse(t *testing.T) {
-	b := newBed(t, reviewed).people()
+	b := newBed(t, reviewedAfter).people()
 	ctx := context.Background()
 	b.team("Audit", nil, "audrey", "cy")
 	audrey := who("audrey", auth.Auditor)
@@ -320,7 +320,7 @@ func TestReviewAfterUse(t *testing.T) {
 
 // A review that a team should have made which is gone blocks nobody for ever.
 func TestReviewOfATeamThatIsGone(t *testing.T) {
-	b := newBed(t, reviewed).people()
+	b := newBed(t, reviewedAfter).people()
 	ctx := context.Background()
 	id := b.granted("x")
 	b.must(b.Report(ctx, ep, wire.Report{Seq: 1, Request: id, Grant: b.grantID(id), Kind: elevation.ReportStarted, At: day}))
@@ -339,7 +339,7 @@ func TestReviewOfATeamThatIsGone(t *testing.T) {
 
 // Time and revocation make a review due as well; what was never used needs none.
 func TestReviewIsDueHoweverItEnds(t *testing.T) {
-	b := newBed(t, reviewed).people()
+	b := newBed(t, reviewedAfter).people()
 	ctx := context.Background()
 	b.team("Audit", nil, "audrey")
 	revoked, unused, timed := b.granted("x"), b.granted("y"), b.granted("z")

@@ -147,7 +147,7 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f 
 		return f, err
 	}
 	attempt := elevation.Attempt{AccessType: in.AccessType, User: user, Mechanism: string(origin), Duration: in.Duration, Priority: in.Priority,
-		Subject: elevation.Subject{RunAs: "root", Args: []string{}, Marks: []string{}}}
+		Subject: elevation.Subject{RunAs: elevation.ElevatedOn(f.ep.Facts.OS), Args: []string{}, Marks: []string{}}}
 	if in.AccessType == elevation.Run {
 		attempt.Subject = from.Attempt.Subject
 	}
@@ -251,7 +251,7 @@ func (q *Queue) reach(tx *store.Tx, a auth.Actor, name string) (store.Endpoint, 
 		if err != nil {
 			return ep, p, err
 		}
-		if a.Can(auth.RequestsRead) == nil && a.Covers(ep.EffectiveLabels()) || linkedTo(p, a.User, ep.ID) {
+		if a.Can(auth.RequestsRead) == nil && a.Covers(ep.EffectiveLabels()) || knows(p, a, ep.ID) {
 			found, plans = append(found, ep), append(plans, p)
 		}
 	}
@@ -260,6 +260,8 @@ func (q *Queue) reach(tx *store.Tx, a auth.Actor, name string) (store.Endpoint, 
 		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("%w: several endpoints are called that; give its id", elevation.ErrInvalid)
 	case len(found) == 1:
 		return found[0], plans[0], nil
+	case a.Seat != auth.Seat{}: // in the same words, whether there is one or not
+		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("endpoint: %w", elevation.ErrNotFound)
 	case a.Can(auth.RequestsRead) != nil:
 		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("%w: no administrator has linked your account to a user of such an endpoint", elevation.ErrNotAllowed)
 	}
@@ -330,6 +332,9 @@ func (f *filing) named(tx *store.Tx, name string) (elevation.User, error) {
 
 // own are the users of the endpoint that the actor is by strong links.
 func (f *filing) own(tx *store.Tx) ([]elevation.User, error) {
+	if at := f.actor.Seat; at != (auth.Seat{}) {
+		return []elevation.User{{Name: at.Name, UID: at.UID, Groups: []string{}}}, nil
+	}
 	var out []elevation.User
 	add := func(u elevation.User) {
 		for _, o := range out {

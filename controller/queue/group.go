@@ -13,6 +13,9 @@ import (
 // pendingReview is the status word of what is over and waits for its review.
 const pendingReview = "pending_review"
 
+// reviewed is the status word of what was reviewed after its use.
+const reviewed = "reviewed"
+
 // MaxBatch is how many requests one call may answer.
 const MaxBatch = 500
 

@@ -40,7 +40,8 @@ func (q *Queue) Lock(ctx context.Context, a auth.Actor, id elevation.EndpointID,
 	return err
 }
 
-// Unlock ends a lock. What was revoked stays so.
+// Unlock ends a lock, and the quarantine of what was connected twice. What was
+// revoked stays so.
 func (q *Queue) Unlock(ctx context.Context, a auth.Actor, id elevation.EndpointID, comment string) error {
 	if err := a.Can(auth.EndpointsWrite); err != nil {
 		return q.mayNot(ctx, a, id, "endpoint.unlock", err)
@@ -51,10 +52,11 @@ func (q *Queue) Unlock(ctx context.Context, a auth.Actor, id elevation.EndpointI
 	}
 	err := q.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		ep, err := reachable(tx, a, id)
-		if err != nil || !ep.Locked {
+		if err != nil || !ep.Locked && !ep.Quarantined {
 			return err
 		}
-		ep.Locked, ep.Lock = false, store.Lock{}
+		// Whichever copy of a quarantined endpoint comes first is the one from now on.
+		ep.Locked, ep.Lock, ep.Quarantined = false, store.Lock{}, false
 		return c.turn(tx, ep)
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
@@ -35,15 +36,28 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		rounds = 1
 	}
+	if testgroup.Race {
+		rounds = 1
+		histories(t, 10)
+	}
 	m := &modelBed{bed: newBedAt(t, filepath.Join(memory(t), "assent.db"), modelRules, nil)}
 	m.cast()
 	for range rounds {
 		rapid.Check(t, func(rt *rapid.T) { m.history(rt) })
 		anotherSeed(t)
 	}
-	if !t.Failed() && !testing.Short() && len(m.reached) < 9 {
+	if !t.Failed() && !testing.Short() && !testgroup.Race && len(m.reached) < 9 {
 		t.Errorf("the histories ended in %v only", m.reached)
 	}
+}
+
+// histories sets how many there are in a round.
+func histories(t *testing.T, n int) {
+	before := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", strconv.Itoa(n)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
 }
 
 // anotherSeed gives the next round histories of its own where the seed is fixed

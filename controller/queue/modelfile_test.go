@@ -15,6 +15,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/delegation"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
@@ -47,8 +48,11 @@ func TestModelOfFiling(t *testing.T) {
 		return list
 	}
 	for n := 0; !t.Failed() && (n < rounds || n < most && len(missing()) > 0); n++ {
-		if testing.Short() && n > 0 {
+		if n > 0 && (testing.Short() || testgroup.Race) {
 			return
+		}
+		if testgroup.Race {
+			histories(t, 10)
 		}
 		rapid.Check(t, func(rt *rapid.T) { (&filings{modelBed: b, seen: seen}).history(rt) })
 		anotherSeed(t)

@@ -15,6 +15,9 @@ import (
 // usualFor is how long a computed usual wait is good.
 const usualFor = 5 * time.Second
 
+// usualOf is of how many answers it must be: fewer say nothing about the next one.
+const usualOf = 5
+
 // planFor says who answers for endpoints with these labels: the stored teams
 // with those of their members who may answer there at all, and always
 // "Approvers". It is made once for the same labels and the same staff.
@@ -119,6 +122,19 @@ func asked(r *elevation.Request) elevation.TeamID {
 	return ""
 }
 
+// roughly is a wait as somebody would say it: upward to tens of seconds, minutes,
+// and five minutes, but for a tenth of that.
+func roughly(wait time.Duration) time.Duration {
+	step := 10 * time.Second
+	switch {
+	case wait > 10*time.Minute:
+		step = 5 * time.Minute
+	case wait > time.Minute:
+		step = time.Minute
+	}
+	return max(step, (wait-step/10+step-1)/step*step)
+}
+
 // usualWait is the median wait of the last requests that people of the team
 // answered, 0 when there were too few to tell.
 func (q *Queue) usualWait(tx *store.Tx, team elevation.TeamID) (time.Duration, error) {
@@ -134,9 +150,9 @@ func (q *Queue) usualWait(tx *store.Tx, team elevation.TeamID) (time.Duration, e
 		return 0, err
 	}
 	known = usual{at: now}
-	if len(waits) >= 3 {
+	if len(waits) >= usualOf {
 		slices.Sort(waits)
-		known.wait = waits[len(waits)/2]
+		known.wait = roughly(waits[len(waits)/2])
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
@@ -32,6 +33,7 @@ type GrantSigner interface {
 	SignGrant(elevation.Grant) ([]byte, error)
 	SignRevocation(elevation.Revocation) ([]byte, error)
 	SignAmendment(elevation.Amendment) ([]byte, error)
+	SignConfirmation(elevation.Confirmation) ([]byte, error)
 	Epoch() uint64 // of the key that signs now
 }
 
@@ -47,8 +49,14 @@ type Config struct {
 	Wake      func(elevation.EndpointID)                      // frames wait for the endpoint; called after the commit, must not block
 	Moved     func(elevation.EndpointID, elevation.RequestID) // what somebody who waits is told has changed; after the commit, must not block
 	Connected func(elevation.EndpointID) bool                 // the endpoint has a live session
+	Orders    RightsSigner                                    // of standing rights; nil: nobody orders anything
 	Outside   *http.Client                                    // calls ticket systems, guarded; nil = none is called
-	Log       *slog.Logger
+	// RulesAt is a version of the rules as it was in force, nil where it can not be
+	// read; nil = only the present ones are known.
+	RulesAt func(ctx context.Context, version int64) (*rules.Set, error)
+	// Unwrap opens the keys of endpoints for offline codes; nil = there are no codes.
+	Unwrap func(purpose string, wrapped []byte) ([]byte, error)
+	Log    *slog.Logger
 }
 
 // Queue is the flow. Its methods are safe for concurrent use.
@@ -58,6 +66,8 @@ type Queue struct {
 	sweepSoon chan struct{} // 1; something falls due before the planned sweep
 	lookups   chan struct{} // one place for each ticket that is looked up
 	codes     *codes        // of requests that wait
+
+	offlineCodes *auth.Limiter // that one account may tell
 
 	mu       sync.Mutex     // guards the fields below
 	asking   map[string]int // tickets that are looked up, by whose
@@ -90,10 +100,19 @@ func New(cfg Config) (*Queue, error) {
 	if cfg.Connected == nil {
 		cfg.Connected = func(elevation.EndpointID) bool { return false }
 	}
+	if cfg.RulesAt == nil {
+		cfg.RulesAt = func(_ context.Context, version int64) (*rules.Set, error) {
+			if set := cfg.Rules(); set.Version() == version {
+				return set, nil
+			}
+			return nil, nil
+		}
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups), codes: newCodes(), asking: map[string]int{}}, nil
+	return &Queue{cfg: cfg, sweepSoon: make(chan struct{}, 1), lookups: make(chan struct{}, ticketLookups), codes: newCodes(), asking: map[string]int{},
+		offlineCodes: auth.NewLimiter(offlineCodeRate/3600.0, offlineCodeBurst, codeAccounts)}, nil
 }
 
 // DecidedError says that somebody else was first, and who. It wraps
@@ -127,23 +146,30 @@ type View struct {
 	CanAnswer []string // logins, while it waits
 	Veiled    bool     // the names of approvers are not for the reader
 	Notes     bool     // approvers' notes are in it; false: the reader may not know of any
+	// Listed and Changed are what the endpoint said of its use, the newest; only
+	// where one request is read.
+	Listed  []store.Listed
+	Changed []store.Changed
 	// CanAnswerFrom is when somebody can, while nobody can; zero = nobody ever.
 	CanAnswerFrom time.Time
 }
 
 // Filter narrows lists and counts. Zero fields do not narrow.
 type Filter struct {
-	Status      []string // status words of CONTRACT: pending, available, …, all
+	Status      []string // pending, available, …, all
 	AccessTypes []elevation.AccessType
 	Endpoint    string // id or name
 	User        string // name or uid on the endpoint
 	Team        string
 	Program     string // last part of the path
+	Publisher   string
+	Priorities  []elevation.Priority
 	Since       time.Time
 	Mine        bool
 	Text        string // the parameter q
 	Sort        string // "" = queue for pending, else newest
 	Cursor      string
+	Skip        int // rows before the first page, where there is no cursor
 	Limit       int // 0 = 50, at most 500
 }
 

@@ -34,6 +34,10 @@ func (s signer) SignRevocation(r elevation.Revocation) ([]byte, error) {
 func (s signer) SignAmendment(a elevation.Amendment) ([]byte, error) {
 	return s.Sign(sign.Amendment, a)
 }
+
+func (s signer) SignConfirmation(a elevation.Confirmation) ([]byte, error) {
+	return s.Sign(sign.Confirmation, a)
+}
 func (s signer) Epoch() uint64 { return 1 }
 
 // bed is a queue over a real database with a clock of its own.

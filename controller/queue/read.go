@@ -47,11 +47,9 @@ func loadFacts(tx *store.Tx, id elevation.RequestID) (l loaded, err error) {
 	return l, err
 }
 
-// own reports whether the request is the actor's by a strong link: it lets them
-// see it.
-func (l loaded) own(a auth.Actor) bool {
-	return l.plan.Strong(a.User, l.r.Endpoint, l.r.Attempt.User)
-}
+// own reports whether the request is the actor's, by a strong link or because the
+// endpoint vouches for them: it lets them see it.
+func (l loaded) own(a auth.Actor) bool { return isOwn(l.plan, a, l.r.Endpoint, l.r.Attempt.User) }
 
 // account is that of the requester by a strong link, "" when none is linked.
 func (l loaded) account() elevation.UserID {
@@ -67,6 +65,9 @@ func (l loaded) account() elevation.UserID {
 // linked reports whether any link makes the actor the requester: it lets them
 // take it back, and keeps them from answering it.
 func (l loaded) linked(a auth.Actor) bool {
+	if a.Seat != (auth.Seat{}) {
+		return l.own(a)
+	}
 	return l.plan.IsRequester(delegation.Person{ID: a.User, Login: a.Login}, &l.r)
 }
 
@@ -150,13 +151,19 @@ func (q *Queue) Get(ctx context.Context, a auth.Actor, id elevation.RequestID) (
 		if err := l.visible(a); err != nil {
 			return err
 		}
-		v, err = q.view(tx, a, l, now)
+		if v, err = q.view(tx, a, l, now); err != nil || l.r.Grant.StartedAt.IsZero() {
+			return err
+		}
+		if v.Listed, err = tx.Listed(id); err != nil {
+			return err
+		}
+		v.Changed, err = tx.Changed(id)
 		return err
 	})
 	return v, err
 }
 
-// states maps a status word of CONTRACT to states.
+// states maps a word for a status to states.
 func states(word string) ([]elevation.State, bool) {
 	switch word {
 	case "pending":
@@ -165,7 +172,7 @@ func states(word string) ([]elevation.State, bool) {
 		return []elevation.State{elevation.StateAvailable, elevation.StateActive}, true
 	case "approved", "active", "ended", "expired", "revoked", "denied", "cancelled":
 		return []elevation.State{elevation.State(word)}, true
-	case pendingReview:
+	case pendingReview, reviewed:
 		return []elevation.State{elevation.StateEnded, elevation.StateExpired, elevation.StateRevoked, elevation.StateCancelled}, true
 	case "escalated": // see storeFilter
 		return []elevation.State{elevation.StatePending, elevation.StateHeld}, true
@@ -194,7 +201,11 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		words = []string{"all"}
 	}
 	out = store.RequestFilter{AccessTypes: f.AccessTypes, Endpoint: f.Endpoint, User: f.User, Team: elevation.TeamID(f.Team), Program: f.Program,
-		Since: f.Since, Scope: a.Scope, Links: staff.LinksOf(a.User), Text: f.Text, Sort: f.Sort, Cursor: f.Cursor, Limit: f.Limit, List: store.ListTeam}
+		Since: f.Since, Scope: a.Scope, Links: linksOf(staff, a), Text: f.Text, Sort: f.Sort, Cursor: f.Cursor,
+		Skip: f.Skip, Limit: f.Limit, List: store.ListTeam, Priorities: f.Priorities}
+	if f.Publisher != "" {
+		out.Group = store.Group{By: store.ByPublisher, Key: f.Publisher}
+	}
 	for _, w := range words {
 		list, ok := states(w)
 		if !ok {
@@ -202,17 +213,8 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		}
 		out.States = append(out.States, list...)
 	}
-	if slices.Contains(words, pendingReview) {
-		if len(words) > 1 {
-			return out, fmt.Errorf("%w: the status %s goes with no other", elevation.ErrInvalid, pendingReview)
-		}
-		out.ReviewOpen = true
-	}
-	if slices.Contains(words, "escalated") {
-		if len(words) > 1 {
-			return out, fmt.Errorf("%w: the status escalated goes with no other: all of those are pending", elevation.ErrInvalid)
-		}
-		out.Escalated = true
+	if err := alone(words, &out); err != nil {
+		return out, err
 	}
 	for _, t := range staff.AllTeams() {
 		if t.Called(f.Team) {
@@ -232,6 +234,24 @@ func storeFilter(tx *store.Tx, a auth.Actor, f Filter) (out store.RequestFilter,
 		}
 	}
 	return out, nil
+}
+
+// alone narrows by the status words that go with no other, since they say more
+// than a state.
+func alone(words []string, out *store.RequestFilter) error {
+	why := map[string]string{"escalated": ": all of those are pending", pendingReview: "", reviewed: ""}
+	for _, w := range words {
+		more, single := why[w]
+		if single && len(words) > 1 {
+			return fmt.Errorf("%w: the status %s goes with no other%s", elevation.ErrInvalid, w, more)
+		}
+	}
+	out.ReviewOpen = slices.Contains(words, pendingReview)
+	out.Escalated = slices.Contains(words, "escalated")
+	if slices.Contains(words, reviewed) {
+		out.ReviewDone, out.List = true, "" // also what approvers have removed from their list
+	}
+	return nil
 }
 
 // List reads one page of the requests that the actor may see.
@@ -334,6 +354,9 @@ func line(e audit.Event) string {
 		return all["was"] + " → " + all["priority"]
 	case audit.RequestClaimed:
 		return "until " + all["until"]
+	}
+	if e.Kind == audit.GrantListed && all["path"] != "" {
+		return strings.TrimSpace(all["path"] + " " + all["args"])
 	}
 	for _, k := range []string{"comment", "justification", "text", "reason", "why"} {
 		if all[k] != "" {

@@ -189,16 +189,33 @@ func TestTimelineAndExplain(t *testing.T) {
 func TestUsualWait(t *testing.T) {
 	b := newBed(t, "").people()
 	ctx := context.Background()
-	for i, arg := range []string{"a", "b", "c"} {
+	for i, arg := range []string{"a", "b", "c", "d", "e"} {
+		if i == usualOf-1 {
+			a, err := b.Draft(ctx, ep, attempt("too early"))
+			b.must(err)
+			if a.Need.UsualWait != 0 {
+				t.Errorf("usual wait %v after %d answers", a.Need.UsualWait, i)
+			}
+			b.pass(usualFor)
+		}
 		id := b.submit(arg)
-		b.pass(time.Duration(i+1) * time.Minute)
+		b.pass(time.Duration(i)*time.Minute + 22*time.Second)
 		_, err := b.Review(ctx, who("bo"), id, ReviewIn{Verdict: elevation.Denied})
 		b.must(err)
 	}
-	in := attempt("d")
+	in := attempt("after")
 	a, err := b.Draft(ctx, ep, in)
 	b.must(err)
-	if a.Need.UsualWait != 2*time.Minute {
-		t.Errorf("usual wait %v, want the median 2m", a.Need.UsualWait)
+	if a.Need.UsualWait != 3*time.Minute {
+		t.Errorf("usual wait %v, want the median, 2m22s, roughly", a.Need.UsualWait)
+	}
+}
+
+func TestRoughly(t *testing.T) {
+	for wait, want := range map[time.Duration]time.Duration{0: 10 * time.Second, 11 * time.Second: 10 * time.Second, 12 * time.Second: 20 * time.Second, 59 * time.Second: time.Minute,
+		82 * time.Second: 2 * time.Minute, 2*time.Minute + 5*time.Second: 2 * time.Minute, 9*time.Minute + 30*time.Second: 10 * time.Minute, 11 * time.Minute: 15 * time.Minute, 3 * time.Hour: 3 * time.Hour} {
+		if got := roughly(wait); got != want {
+			t.Errorf("%v: %v, want %v", wait, got, want)
+		}
 	}
 }

@@ -47,10 +47,15 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 	}
 	c := &change{now: now, next: l.r}
 	changed, why := false, error(elevation.ErrNotFound)
+	var said []func(*store.Tx) error
 	if l.r.ID != "" {
 		changed, why = reported(l, c, in)
+		if why == nil {
+			said = c.say(in, endpointActor(l.ep))
+		}
 		if changed {
 			c.settle()
+			c.also = append(c.also, said...)
 		}
 		if changed && in.Kind == elevation.ReportEnded {
 			c.also = append(c.also, func(tx *store.Tx) error { return c.nothingToExtend(tx) })
@@ -70,12 +75,7 @@ func (q *Queue) report(ctx context.Context, id elevation.EndpointID, in wire.Rep
 		case changed:
 			return c.write(tx)
 		}
-		for _, e := range c.events {
-			if err := tx.Append(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.mention(tx, said)
 	})
 	if err == nil && taken && why != nil {
 		q.cfg.Log.Warn("a report is refused", "endpoint", id, "report_seq", in.Seq, "error", why)
@@ -89,7 +89,10 @@ func reported(l loaded, c *change, in wire.Report) (changed bool, err error) {
 	by := endpointActor(l.ep)
 	data, text := map[string]string{}, map[string]string{}
 	put(data, "reason", string(in.Reason))
-	put(text, "text", in.Text)
+	if in.Kind != elevation.ReportListed {
+		put(text, "text", in.Text)
+	}
+	describeListed(in, c.now, data, text)
 	if in.Exit != nil {
 		data["exit"] = strconv.Itoa(*in.Exit)
 	}

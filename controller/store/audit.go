@@ -66,8 +66,13 @@ type EventFilter struct {
 // Events returns events that have their place in the log, with Seq > after in
 // ascending order, at most limit.
 func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, error) {
-	q := where{}
+	q := f.where()
 	q.and("pos > ? AND pos <= "+headQuery, int64(after))
+	return tx.openEvents("WHERE "+q.sql()+" ORDER BY pos LIMIT ?", append(q.args, limit)...)
+}
+
+func (f EventFilter) where() where {
+	q := where{}
 	if len(f.Kinds) > 0 {
 		args := make([]any, len(f.Kinds))
 		for i, k := range f.Kinds {
@@ -81,7 +86,7 @@ func (tx *Tx) Events(after uint64, limit int, f EventFilter) ([]audit.Event, err
 	if f.Endpoint != "" {
 		q.and("endpoint = ?", string(f.Endpoint))
 	}
-	return tx.openEvents("WHERE "+q.sql()+" ORDER BY pos LIMIT ?", append(q.args, limit)...)
+	return q
 }
 
 // EventsOf returns all events of one request in the order of their commits,

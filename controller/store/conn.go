@@ -260,18 +260,21 @@ func dsn(path string) string {
 }
 
 // migrate brings an older database to the present schema, one step after the
-// other, all in one transaction. A database of a newer program is refused.
-func migrate(ctx context.Context, c *conn) error {
+// other, all in one transaction, after a copy was put beside it. A database of a
+// newer program is refused.
+func migrate(ctx context.Context, c *conn, path string) error {
 	var have int
 	if err := c.c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	steps := migrations()
-	if have > len(steps) {
-		return fmt.Errorf("the database has schema %d, this program knows %d: use a newer one", have, len(steps))
+	if err := known(have); err != nil || have == len(steps) {
+		return err
 	}
-	if have == len(steps) {
-		return nil
+	if have > 0 {
+		if err := keepOld(c.c, path, have); err != nil {
+			return fmt.Errorf("keep a copy of schema %d: %w", have, err)
+		}
 	}
 	if _, err := c.c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err

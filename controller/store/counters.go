@@ -232,7 +232,7 @@ func (f RequestFilter) counted() bool {
 		return false
 	}
 	return len(f.AccessTypes) == 0 && f.User == "" && !f.Escalated && !f.ReviewOpen && f.Group.By == "" && f.Since.IsZero() && f.Text == "" &&
-		f.Program == "" && !slices.Contains(f.States, elevation.StateDraft)
+		f.Program == "" && len(f.Priorities) == 0 && !slices.Contains(f.States, elevation.StateDraft)
 }
 
 // tally is the numbers of a filter, if the counters have them.
@@ -252,7 +252,10 @@ func (tx *Tx) tally(f RequestFilter) (t tally, ok bool, err error) {
 		}
 	}
 	t, ok = tx.s.counts.tallyOf(f, scope, endpoints)
-	return t, ok, nil
+	if ok && f.Team != "" {
+		err = tx.tallyEscalated(f, &t, scope, endpoints)
+	}
+	return t, ok, err
 }
 
 // scoped are the endpoints that have all these labels, from memory where they
@@ -314,7 +317,7 @@ func (c *counters) relabelled() {
 	c.labels++
 }
 
-// warmCounts reads the counters: what is in the lists from their table, the tail
+// warmCounts reads the counters: what is in the lists from their tables, the tail
 // row by row.
 func (tx *Tx) warmCounts() (rows int, err error) {
 	var moves []move
@@ -328,7 +331,7 @@ func (tx *Tx) warmCounts() (rows int, err error) {
 		}
 		tx.s.counts.addLocked(c, n)
 		return nil
-	}, "SELECT endpoint, uid, user, team, state, removed, n FROM request_counts WHERE n <> 0")
+	}, "SELECT endpoint, uid, user, team, state, removed, n FROM request_counts WHERE n <> 0 UNION ALL SELECT endpoint, uid, user, team, state, removed, 1 FROM counted")
 	if err != nil {
 		return 0, err
 	}

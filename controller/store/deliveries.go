@@ -42,9 +42,10 @@ type Delivery struct {
 	Error     string // of the last try
 	CreatedAt time.Time
 	SentAt    time.Time
+	More      int // with [KindMore], how many others it stands for
 }
 
-const deliveryColumns = "id, alert, channel, user, kind, request, event, state, tries, next_ms, begun_ms, lane, gather, mandatory, batch, error, created_ms, sent_ms"
+const deliveryColumns = "id, alert, channel, user, kind, request, event, state, tries, next_ms, begun_ms, lane, gather, mandatory, batch, error, created_ms, sent_ms, more"
 
 // NotifyHead is up to which event alerts were looked for.
 func (tx *Tx) NotifyHead() (pos uint64, err error) {
@@ -123,14 +124,29 @@ func (tx *Tx) Tell(from, to uint64, list []Delivery, waits []AlertWait) error {
 }
 
 func (tx *Tx) insertDeliveries(list []Delivery) error {
+	waiting := room{}
 	for _, d := range list {
-		_, err := tx.exec("INSERT INTO deliveries("+deliveryColumns+") VALUES ("+marks(18)+")", d.ID, d.Alert, d.Channel, string(d.User), d.Kind,
-			string(d.Request), int64(d.Event), d.State, d.Tries, upMS(d.Next), ms(d.Begun), d.Lane, d.Gather, d.Mandatory, d.Batch, d.Error, ms(d.CreatedAt), ms(d.SentAt))
+		to := whom{d.Alert, d.Channel, d.User}
+		left, err := waiting.of(tx, to)
+		switch {
+		case err != nil:
+		case left <= 0:
+			err = tx.countMore(d, 1)
+		default:
+			waiting[to]--
+			err = tx.insertDelivery(d)
+		}
 		if err != nil {
 			return fmt.Errorf("write delivery %s: %w", d.ID, err)
 		}
 	}
 	return nil
+}
+
+func (tx *Tx) insertDelivery(d Delivery) error {
+	_, err := tx.exec("INSERT INTO deliveries("+deliveryColumns+") VALUES ("+marks(19)+")", d.ID, d.Alert, d.Channel, string(d.User), d.Kind,
+		string(d.Request), int64(d.Event), d.State, d.Tries, upMS(d.Next), ms(d.Begun), d.Lane, d.Gather, d.Mandatory, d.Batch, d.Error, ms(d.CreatedAt), ms(d.SentAt), d.More)
+	return err
 }
 
 // AlertWait is a request that an alert looks at when it has waited for long.
@@ -220,6 +236,9 @@ func (tx *Tx) PutDeliveries(list ...Delivery) error {
 	for _, d := range list {
 		_, err := tx.exec("UPDATE deliveries SET state = ?, tries = ?, next_ms = ?, begun_ms = ?, gather = ?, batch = ?, error = ?, sent_ms = ? WHERE id = ?",
 			d.State, d.Tries, upMS(d.Next), ms(d.Begun), d.Gather, d.Batch, d.Error, ms(d.SentAt), d.ID)
+		if err == nil && d.Kind == KindMore && d.State != DeliveryWaiting {
+			err = tx.keepMore(d)
+		}
 		if err != nil {
 			return fmt.Errorf("write delivery %s: %w", d.ID, err)
 		}
@@ -268,7 +287,7 @@ func (tx *Tx) deliveries(tail string, args ...any) (out []Delivery, err error) {
 		var d Delivery
 		var event, next, begun, created, sent int64
 		err := scan(&d.ID, &d.Alert, &d.Channel, &d.User, &d.Kind, &d.Request, &event, &d.State, &d.Tries, &next, &begun, &d.Lane, &d.Gather,
-			&d.Mandatory, &d.Batch, &d.Error, &created, &sent)
+			&d.Mandatory, &d.Batch, &d.Error, &created, &sent, &d.More)
 		d.Event, d.Next, d.Begun, d.CreatedAt, d.SentAt = uint64(event), at(next), at(begun), at(created), at(sent)
 		out = append(out, d)
 		return err

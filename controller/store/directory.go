@@ -300,12 +300,21 @@ func (tx *Tx) userIDs(query string, args ...any) (out []elevation.UserID, err er
 // EndAccess ends every session, token and sign-in link of an account.
 func (tx *Tx) EndAccess(user elevation.UserID) error {
 	tx.audited("access of " + string(user))
+	if _, err := tx.exec("DELETE FROM api_tokens WHERE owner = ?", string(user)); err != nil {
+		return fmt.Errorf("end the access of %s: %w", user, err)
+	}
+	return tx.EndSignIns(user)
+}
+
+// EndSignIns ends every session of an account, and what could still become one or
+// a token: sign-in links, and devices that were let in.
+func (tx *Tx) EndSignIns(user elevation.UserID) error {
 	if err := tx.DeleteWebSessionsOf(user); err != nil {
 		return err
 	}
-	for _, rows := range []string{"api_tokens WHERE owner", "sign_in_links WHERE user", "devices WHERE user"} {
-		if _, err := tx.exec("DELETE FROM "+rows+" = ?", string(user)); err != nil {
-			return fmt.Errorf("end the access of %s: %w", user, err)
+	for _, table := range []string{"sign_in_links", "devices"} {
+		if _, err := tx.exec("DELETE FROM "+table+" WHERE user = ?", string(user)); err != nil {
+			return fmt.Errorf("end the sign-ins of %s: %w", user, err)
 		}
 	}
 	return nil
@@ -456,10 +465,16 @@ func (tx *Tx) DeviceByCode(code []byte) (Device, error) {
 	return one(tx, "device", deviceRow.device, "code = ?", code)
 }
 
-// Devices counts the devices that wait.
-func (tx *Tx) Devices() (n int, err error) {
-	err = tx.row([]any{&n}, "SELECT COUNT(*) FROM devices")
-	return n, err
+// WaitingDevices are the devices that somebody may still answer or that may still
+// get their token, the oldest first.
+func (tx *Tx) WaitingDevices(now time.Time) (out []Device, err error) {
+	err = tx.rows(func(scan func(...any) error) error {
+		var d Device
+		err := scan(&d.Hash, &d.Address)
+		out = append(out, d)
+		return err
+	}, "SELECT hash, address FROM devices WHERE expires_at > ? ORDER BY made_at, hash", now.UnixMilli())
+	return out, err
 }
 
 // HasIdentity reports whether a provider means somebody by this account already.

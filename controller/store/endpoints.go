@@ -49,7 +49,7 @@ func (e Endpoint) EffectiveLabels() map[string]string {
 // ForRules is what rules see of it.
 func (e Endpoint) ForRules() rules.Endpoint {
 	return rules.Endpoint{ID: e.ID, Name: e.Name, OS: e.Facts.OS, OSVersion: e.Facts.OSVersion, Arch: e.Facts.Arch, IP: e.Facts.IP,
-		Labels: e.EffectiveLabels(), Reported: e.Facts.Reported}
+		Labels: e.EffectiveLabels(), Reported: e.Facts.Reported, Can: e.Capabilities}
 }
 
 // endpointRow is the row of an endpoint.
@@ -154,6 +154,11 @@ func (tx *Tx) PutEndpoint(e Endpoint) error {
 	tx.touched = append(tx.touched, e.ID)
 	if tx.batch != nil {
 		tx.batch.endpoints = true
+	}
+	if e.Locked || e.Quarantined || !e.DeletedAt.IsZero() { // it vouches for nobody any more
+		if err := tx.endSeats(e.ID); err != nil {
+			return err
+		}
 	}
 	row, err := e.row()
 	if err != nil {

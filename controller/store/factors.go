@@ -205,14 +205,39 @@ func (tx *Tx) DeleteFactors(user elevation.UserID) (int, error) {
 	return int(keys + codes), nil
 }
 
-// Factored is an account with whether it has a passkey and an authenticator.
+// Factored is an account with whether it has a passkey and an authenticator, and
+// when it last signed in.
 func (tx *Tx) Factored(u User) (User, error) {
-	err := tx.row([]any{&u.HasPasskey, &u.HasTOTP}, `SELECT EXISTS (SELECT 1 FROM passkeys WHERE user = ?1),
-EXISTS (SELECT 1 FROM authenticators WHERE user = ?1)`, string(u.ID))
-	if err != nil {
-		return User{}, fmt.Errorf("factors of %s: %w", u.ID, err)
+	one := []User{u}
+	err := tx.factored(one, " WHERE u.id = ?", string(u.ID))
+	return one[0], err
+}
+
+// AllFactored is [Tx.Factored] for many accounts at once, in place.
+func (tx *Tx) AllFactored(users []User) error { return tx.factored(users, "") }
+
+func (tx *Tx) factored(users []User, where string, args ...any) error {
+	place := make(map[string]int, len(users))
+	for i, u := range users {
+		place[string(u.ID)] = i
 	}
-	return u, nil
+	err := tx.rows(func(scan func(...any) error) error {
+		var id string
+		var passkey, totp bool
+		var signedIn int64
+		if err := scan(&id, &passkey, &totp, &signedIn); err != nil {
+			return err
+		}
+		if i, ok := place[id]; ok {
+			users[i].HasPasskey, users[i].HasTOTP, users[i].SignedInAt = passkey, totp, at(signedIn)
+		}
+		return nil
+	}, `SELECT u.id, EXISTS (SELECT 1 FROM passkeys p WHERE p.user = u.id), EXISTS (SELECT 1 FROM authenticators a WHERE a.user = u.id), u.signed_in_at
+FROM users u`+where, args...)
+	if err != nil {
+		return fmt.Errorf("factors of accounts: %w", err)
+	}
+	return nil
 }
 
 // RotateWebSession puts s in the place of the session old, which must be there;

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	keepAfter = 1000 // rows changed, about, until the log is carried over again
-	keepMost  = 8192 // pages of the log from which on it must begin anew
+	keepAfter = 1000  // rows changed, about, until the log is carried over again
+	keepMost  = 12288 // pages of the log from which on it must begin anew
 )
 
 // keeper carries the write-ahead log over into the database file, on a

@@ -31,8 +31,11 @@ const maxAlternatives = 24
 
 func (tx *Tx) listing(f RequestFilter, order sortOrder) (*listing, error) {
 	l := &listing{tx: tx, f: f, order: order, either: []where{{}}}
-	var err error
-	if l.base, err = f.residual(); err != nil {
+	escalated, err := tx.hasEscalations(f)
+	if err != nil {
+		return nil, err
+	}
+	if l.base, err = f.residual(escalated); err != nil {
 		return nil, err
 	}
 	if !order.states { // else each state is read by itself
@@ -57,6 +60,9 @@ func (tx *Tx) listing(f RequestFilter, order sortOrder) (*listing, error) {
 	l.narrow = l.narrow || f.ReviewOpen || f.Group.By == ByUser || f.Group.By == ByEndpoint
 	if err := l.choose(); err != nil {
 		return nil, err
+	}
+	if escalated {
+		l.ofTeam()
 	}
 	if err := tx.row([]any{&l.tail}, "SELECT EXISTS (SELECT 1 FROM requests WHERE pos > "+headOfLists+")"); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -112,6 +113,25 @@ func lowerASCII(s string) string {
 func (l *listing) readKeys(from *cursor, limit int) ([]*key, error) {
 	queries, args := l.parts(from, l.modes(), limit)
 	return l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union(queries)+") s ORDER BY "+l.outer()+limited(limit), false, args...)
+}
+
+// skip is the place behind the first n rows, with how long the list is; nil when
+// it has no more.
+func (l *listing) skip(n int) (*cursor, error) {
+	behind := " OFFSET " + strconv.Itoa(n-1)
+	queries, args := l.parts(nil, l.modes(), n)
+	query := "SELECT s.k, s.x, s.p, s.t FROM (" + l.union(queries) + ") s ORDER BY " + l.outer() + limited(1) + behind
+	if len(queries) == 1 { // nothing is sorted then
+		query, args = l.query(l.orderKey()+", "+l.rowOf()+", pos, requests.id", l.wheres(nil, l.either[0], l.modes()[0])[0], l.modes()[0], 1)
+		query += behind
+	}
+	keys, err := l.keys(query, false, args...)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	at := keys[0].cursor
+	at.Total, at.Bound, err = l.total(nil)
+	return &at, err
 }
 
 // keys runs a query for keys. Facts are decoded while further rows are read: each

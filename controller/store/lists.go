@@ -250,10 +250,7 @@ func (tx *Tx) takeIn(limit int) (last int64, rows int, err error) {
 	if err != nil || rows == 0 {
 		return 0, 0, err
 	}
-	_, err = tx.exec(`INSERT OR FAIL INTO request_counts(endpoint, uid, user, team, state, removed, n)
-SELECT endpoint, uid, user, team, state, removed + 2 * removed_team, count(*) FROM requests WHERE pos > ? AND pos <= ? AND `+onLists+`
-GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT DO UPDATE SET n = n + excluded.n`, head, last)
-	if err == nil {
+	if err = tx.count(head, last); err == nil {
 		_, err = tx.exec("UPDATE OR FAIL requests SET listed = 1 WHERE pos > ? AND pos <= ?", head, last)
 	}
 	if err == nil {
@@ -343,6 +340,9 @@ func (s *Store) fill(ctx context.Context, c *conn) error {
 		if head = last; (head-from)/fillBatch%10 == 0 && all-from > 10*fillBatch {
 			s.cfg.Log.Info("filling the lists of requests", slog.Int64("done", head), slog.Int64("of", all))
 		}
+	}
+	if err := s.fillEscalated(ctx, c); err != nil {
+		return err
 	}
 	return s.relabel(ctx, c)
 }

@@ -17,8 +17,18 @@ package store
 // 2026-11-22: schemaFactors, passkeys and authenticators.
 // 2026-11-22: schemaStreams, log servers that follow the log, and hooks.
 // 2026-11-22: schemaWords, words come behind the lists.
+// 2026-11-22: schemaSeen, what endpoints only saw, and pauses.
+// 2026-11-22: schemaOffline, bundles of rules, keys for codes and codes that were told.
+// 2026-11-22: schemaRights, who can become root without Assent.
+// 2026-11-22: schemaSaid, what ran inside of sessions and what administrators for a while left changed.
+// 2026-11-22: schemaEscalated, lists of teams have what was escalated to them.
+// 2026-11-22: schemaStorm, deliveries that stand for others.
+// 2026-11-22: schemaSignedIn, when accounts last signed in.
+// 2026-11-22: schemaComments, versions of the rules say why.
+// 2026-11-22: schemaSeats, sessions and links for which an endpoint vouches.
+// 2026-11-22: schemaCounted, counts are added up behind the lists.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords, schemaLock}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords, schemaLock, schemaSeen, schemaOffline, schemaRights, schemaSaid, schemaEscalated, schemaStorm, schemaSignedIn, schemaComments, schemaReviewed, schemaSeats, schemaCounted}
 }
 
 const schema1 = `

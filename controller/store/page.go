@@ -17,6 +17,7 @@ import (
 const (
 	defaultLimit = 50
 	MaxLimit     = 500
+	MaxSkip      = 1_000_000
 	countCap     = 1000 // totals that no counter has are counted up to here
 )
 
@@ -34,19 +35,23 @@ type RequestFilter struct {
 	User        string            // name, ignoring case, or uid on the endpoint
 	Links       []delegation.Link // strong links of one account; see Own
 	Own         bool              // only what Links say is the account's own; without it they add to Scope
-	Team        elevation.TeamID
+	Team        elevation.TeamID  // that it waits for, or that it was escalated to
+	OfTeam      bool              // with Team, without what was escalated to it
 	Since       time.Time
 	Scope       map[string]string // labels that the endpoint must have
 	Text        string            // words of a request, by their beginning, or an id by either end
 	Program     string
+	Priorities  []elevation.Priority
 	Escalated   bool     // only what went up the ladder
 	ReviewOpen  bool     // only what is over and waits for its review
+	ReviewDone  bool     // only what was reviewed after its use
 	ReviewTeams []string // with ReviewOpen, only that of teams with one of these ids or names; "" is a request without one
 	Group       Group    // By and Key: only this group
 	List        string   // ListTeam or ListRequester: without what was removed from it; "" = everything
 
 	Sort   string // "queue", "newest", or one of [sortColumns]; a leading "-" turns a column around
 	Cursor string
+	Skip   int // rows before the first page, where there is no cursor
 	Limit  int // 0 = defaultLimit, at most MaxLimit
 }
 
@@ -68,6 +73,12 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 	if f.Limit, err = pageLimit(f.Limit); err != nil {
 		return Page{}, err
 	}
+	switch {
+	case f.Skip < 0 || f.Skip > MaxSkip || f.Text != "" && f.Skip > searchCap:
+		return Page{}, fmt.Errorf("%w: so many requests can not be skipped", elevation.ErrInvalid)
+	case f.Skip > 0 && (f.Cursor != "" || order.states):
+		return Page{}, fmt.Errorf("%w: nothing is skipped behind a cursor or in the order of states", elevation.ErrInvalid)
+	}
 	hash := f.hash()
 	var from *cursor
 	if f.Cursor != "" {
@@ -80,6 +91,11 @@ func (tx *Tx) RequestPage(f RequestFilter) (Page, error) {
 	l, err := tx.listing(f, order)
 	if err != nil {
 		return Page{}, err
+	}
+	if from == nil && f.Skip > 0 && f.Text == "" && !l.none {
+		if from, err = l.skip(f.Skip); err != nil || from == nil {
+			return Page{}, err
+		}
 	}
 	page, last, err := l.page(from)
 	if err != nil || last == nil {
@@ -193,13 +209,22 @@ type cursor struct {
 
 // residual are the conditions that any row must meet, without those that choose
 // whose requests are looked at. "@" stands before columns with an index.
-func (f RequestFilter) residual() (where, error) {
+// Escalated says that what was escalated to the team counts too: that is left to
+// [listing.ofTeam].
+func (f RequestFilter) residual(escalated bool) (where, error) {
 	var q where
 	if !f.Since.IsZero() {
 		q.and("@submitted_ms >= ?", f.Since.UnixMilli())
 	}
 	if f.Program != "" {
 		q.and("@program = ?", f.Program)
+	}
+	if len(f.Priorities) > 0 {
+		ranks := make([]any, len(f.Priorities))
+		for i, p := range f.Priorities {
+			ranks[i] = p.Rank()
+		}
+		q.and("@priority IN ("+marks(len(ranks))+")", ranks...)
 	}
 	if f.Escalated {
 		q.and("escalated = 1")
@@ -209,6 +234,8 @@ func (f RequestFilter) residual() (where, error) {
 		q.and("requests.id IN (SELECT request FROM open_reviews WHERE team IN ("+marks(len(f.ReviewTeams))+"))", strs(lower(f.ReviewTeams))...)
 	case f.ReviewOpen:
 		q.and("requests.id IN (SELECT request FROM open_reviews)")
+	case f.ReviewDone:
+		q.and("requests.id IN (SELECT request FROM done_reviews)")
 	}
 	if f.Group.By != "" {
 		column, err := groupColumn(f.Group.By)
@@ -217,7 +244,7 @@ func (f RequestFilter) residual() (where, error) {
 		}
 		q.and("@"+column+" = ?", f.Group.Key)
 	}
-	if f.Team != "" {
+	if f.Team != "" && !escalated {
 		q.and("@team = ?", string(f.Team))
 	}
 	if len(f.AccessTypes) > 0 {
@@ -262,7 +289,7 @@ func only(states []elevation.State, of ...elevation.State) bool {
 
 // hash names the query without its page.
 func (f RequestFilter) hash() []byte {
-	f.Cursor, f.Limit = "", 0
+	f.Cursor, f.Skip, f.Limit = "", 0, 0
 	raw, err := sign.Encode(f)
 	if err != nil {
 		return nil

@@ -195,6 +195,9 @@ next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body
 	if err := tx.keepReview(r); err != nil {
 		return err
 	}
+	if err := tx.keepEscalations(r, old.pos); err != nil {
+		return err
+	}
 	there := place{cell: row.cell(), pos: old.pos, words: hashWords(row.search)}
 	tx.moved = append(tx.moved, move{old.cell, there.cell})
 	tx.remember(r.ID, there)

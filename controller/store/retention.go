@@ -166,6 +166,9 @@ func (tx *Tx) forgetRequest(f forgetting, r *elevation.Request, now time.Time) e
 	if f.kind != "arguments" {
 		return nil
 	}
+	if err := tx.forgetSaid(r.ID); err != nil {
+		return err
+	}
 	// The signed grant says the arguments too. That there was one stays.
 	_, err := tx.exec("UPDATE requests SET grant_raw = x'' WHERE id = ? AND grant_raw IS NOT NULL", string(r.ID))
 	return err
@@ -221,6 +224,24 @@ func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 		more, err := s.TakeIn(ctx, listBatch)
 		if err != nil {
 			return fmt.Errorf("take requests into the lists: %w", err)
+		}
+		if !more {
+			break
+		}
+	}
+	for range addUpRounds {
+		more, err := s.addUpSome(ctx, addUpBatch)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	for range rounds {
+		more, err := s.forgetSeen(ctx, now)
+		if err != nil {
+			return err
 		}
 		if !more {
 			break

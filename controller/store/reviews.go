@@ -19,10 +19,16 @@ CREATE TABLE open_reviews (
 CREATE INDEX open_reviews_same ON open_reviews(same) WHERE blocks = 1;
 `
 
+// schemaReviewed lists the requests that somebody has looked at, from the start.
+const schemaReviewed = `
+CREATE TABLE done_reviews (request TEXT PRIMARY KEY) WITHOUT ROWID;
+INSERT OR IGNORE INTO done_reviews SELECT request FROM events WHERE kind = 17 AND request <> '';
+`
+
 // reviewOpen reports whether somebody should look at a request that is over.
 func reviewOpen(r *elevation.Request) bool { return !r.ReviewDueAt.IsZero() && r.After == nil }
 
-// keepReview brings the table of open reviews up to date with r.
+// keepReview brings the tables of reviews up to date with r.
 func (tx *Tx) keepReview(r *elevation.Request) error {
 	if r.ReviewDueAt.IsZero() {
 		return nil
@@ -31,8 +37,8 @@ func (tx *Tx) keepReview(r *elevation.Request) error {
 	if reviewOpen(r) {
 		_, err = tx.exec("INSERT INTO open_reviews(request, same, team, blocks) VALUES (?,?,?,?) ON CONFLICT(request) DO NOTHING",
 			string(r.ID), sameKey(r.Endpoint, r.Attempt), strings.ToLower(string(r.Need.AfterReview)), r.Need.AfterBlocks)
-	} else {
-		_, err = tx.exec("DELETE FROM open_reviews WHERE request = ?", string(r.ID))
+	} else if _, err = tx.exec("DELETE FROM open_reviews WHERE request = ?", string(r.ID)); err == nil {
+		_, err = tx.exec("INSERT INTO done_reviews(request) VALUES (?) ON CONFLICT(request) DO NOTHING", string(r.ID))
 	}
 	if err != nil {
 		return fmt.Errorf("open review of %s: %w", r.ID, err)

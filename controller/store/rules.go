@@ -31,6 +31,11 @@ CREATE TABLE endpoint_policies (
 );
 `
 
+// schemaComments: versions of the rules say why they were made.
+const schemaComments = `
+ALTER TABLE rulesets ADD COLUMN comment TEXT NOT NULL DEFAULT '';
+`
+
 // Proposal is a change of the rules that waits for a second person, or what
 // became of it.
 type Proposal struct {
@@ -44,7 +49,8 @@ type Proposal struct {
 	Maker elevation.Actor   `cbor:"maker"` // who made the token that it was proposed with, zero for nobody else
 	At    time.Time         `cbor:"at"`
 
-	Acknowledged bool            `cbor:"acknowledged"` // that it approves what a person denied
+	Comment      string          `cbor:"comment,omitempty"` // why, in the author's words
+	Acknowledged bool            `cbor:"acknowledged"`      // that it approves what a person denied
 	DecidedBy    elevation.Actor `cbor:"decided_by"`
 	DecidedAt    time.Time       `cbor:"decided_at"` // zero = open
 	Confirmed    bool            `cbor:"confirmed"`
@@ -116,6 +122,11 @@ type PolicyEntry struct {
 	ReasonMin  int               `cbor:"reason_min"`
 	BreakGlass string            `cbor:"break_glass"`
 	Confirm    string            `cbor:"confirm"`
+	Offline    elevation.Offline `cbor:"offline,omitzero"`
+	Budget     elevation.Budget  `cbor:"budget,omitzero"`
+	Words      elevation.Words   `cbor:"words,omitzero"`
+
+	Rights map[string]elevation.RightLevel `cbor:"authorization_rights,omitempty"`
 }
 
 // Policies is one version of the whole list.

@@ -113,6 +113,9 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 		return page, nil, err
 	}
 	found := len(keys)
+	if from == nil {
+		keys = keys[min(l.f.Skip, found):]
+	}
 	if last, err = l.fill(&page, keys); err != nil {
 		return page, nil, err
 	}
@@ -126,7 +129,7 @@ func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 
 // find finds the rows of a page and some more, for the total: at most most.
 func (l *listing) find(from *cursor) (keys []*key, most int, err error) {
-	most = max(searchCap, l.f.Limit) + 1
+	most = max(searchCap, l.f.Skip+l.f.Limit) + 1
 	if l.narrow {
 		keys, err = l.readKeys(from, most)
 		return keys, most, err
@@ -145,7 +148,7 @@ func (l *listing) find(from *cursor) (keys []*key, most int, err error) {
 		}
 	}
 	if often {
-		most = l.f.Limit + 1
+		most = l.f.Skip + l.f.Limit + 1
 		keys, err = l.readKeys(from, most)
 		return keys, most, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// Settings are what administrators can set; see CONTRACT "Settings".
+// Settings are what administrators can set.
 type Settings struct {
 	PendingTTL           time.Duration
 	UseWithin            time.Duration
@@ -163,6 +163,7 @@ type Ruleset struct {
 	Packs   map[string]string // state by name; nil = as they are at first
 	By      elevation.Actor
 	At      time.Time
+	Comment string // why, in the author's words
 }
 
 // PutRuleset stores the rules as the next version, which it returns.
@@ -180,8 +181,8 @@ func (tx *Tx) PutRuleset(r Ruleset) (int64, error) {
 		return 0, err
 	}
 	var v int64
-	err = tx.row([]any{&v}, `INSERT INTO rulesets(version, yaml, packs, made_by, made_at)
-VALUES ((SELECT coalesce(max(version), 0) + 1 FROM rulesets), ?, ?, ?, ?) RETURNING version`, r.YAML, packs, by, ms(r.At))
+	err = tx.row([]any{&v}, `INSERT INTO rulesets(version, yaml, packs, made_by, made_at, comment)
+VALUES ((SELECT coalesce(max(version), 0) + 1 FROM rulesets), ?, ?, ?, ?, ?) RETURNING version`, r.YAML, packs, by, ms(r.At), r.Comment)
 	if err != nil {
 		return 0, fmt.Errorf("insert ruleset: %w", err)
 	}
@@ -210,7 +211,7 @@ func (tx *Tx) rulesets(tail string) ([]Ruleset, error) {
 		var by []byte
 		var when int64
 		var packs string
-		if err := scan(&r.Version, &r.YAML, &packs, &by, &when); err != nil {
+		if err := scan(&r.Version, &r.YAML, &packs, &by, &when, &r.Comment); err != nil {
 			return err
 		}
 		var err error
@@ -220,7 +221,7 @@ func (tx *Tx) rulesets(tail string) ([]Ruleset, error) {
 		r.At = at(when)
 		out = append(out, r)
 		return unpack([]packing{{&by, &out[len(out)-1].By}})
-	}, "SELECT version, yaml, packs, made_by, made_at FROM rulesets "+tail)
+	}, "SELECT version, yaml, packs, made_by, made_at, comment FROM rulesets "+tail)
 	return out, err
 }
 

@@ -120,7 +120,7 @@ func TestPeople(t *testing.T) {
 	update(t, s, func(tx *Tx) error {
 		return errors.Join(tx.InsertUser(u), tx.InsertAPIToken(tok), tx.InsertEnrollToken(enroll),
 			tx.InsertWebSession(WebSession{Hash: []byte("w"), User: "usr_1", CreatedAt: day, LastSeenAt: day, ExpiresAt: day.Add(time.Hour)}),
-			tx.InsertSignInLink(SignInLink{Hash: []byte("l"), User: "usr_1", ExpiresAt: day.Add(time.Hour)}),
+			tx.InsertSignInLink(SignInLink{Hash: []byte("l"), User: "usr_1", ExpiresAt: day.Add(time.Hour)}, day),
 			tx.Append(event(audit.UserCreated, "")))
 	})
 	err := s.Update(context.Background(), func(tx *Tx) error {

@@ -19,11 +19,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,8 +49,9 @@ type Desk struct {
 	URL   string  // of REST
 	Admin *Person // the first administrator, with admin.token: good for 24 h
 
-	mu    sync.Mutex // guards the field below
-	ahead time.Duration
+	mu     sync.Mutex // guards the fields below
+	ahead  time.Duration
+	people []*Person // that have tokens
 }
 
 // New starts a controller for a test, which runs beside the others. Now is
@@ -63,7 +66,15 @@ func New(t *testing.T) *Desk {
 // runs beside others. Tune may change how the controller is started.
 func Open(t testing.TB, at time.Time, tune ...func(*controller.Config)) *Desk {
 	t.Helper()
-	d := &Desk{T: t, Data: t.TempDir(), ahead: time.Until(at)}
+	d, _ := Over(t, t.TempDir(), at, tune...)
+	return d
+}
+
+// Over is Open over a data folder that may have been served before. End stops the
+// controller before the test ends.
+func Over(t testing.TB, data string, at time.Time, tune ...func(*controller.Config)) (d *Desk, end func()) {
+	t.Helper()
+	d = &Desk{T: t, Data: data, ahead: time.Until(at)}
 	cfg := controller.Config{Data: d.Data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", Now: d.Now}
 	for _, change := range tune {
 		change(&cfg)
@@ -75,20 +86,30 @@ func Open(t testing.TB, at time.Time, tune ...func(*controller.Config)) *Desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(end)
 	d.Controller, d.URL = c, "http://"+c.Addr()
-	raw, err := os.ReadFile(filepath.Join(d.Data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Admin = d.bearer("admin", strings.TrimSpace(string(raw)))
+	d.Admin = d.bearer("admin", d.adminToken())
 	d.Admin.ID = Must(client.Get[client.Me](t.Context(), d.Admin.Client, "/me", nil))(t).ID
-	return d
+	return d, end
+}
+
+// adminToken is the first administrator's, or a new one where the data came
+// without it: no backup holds it.
+func (d *Desk) adminToken() string {
+	d.T.Helper()
+	file := filepath.Join(d.Data, "admin.token")
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		l := Must(controller.OpenLocal(d.T.Context(), d.Data, nil))(d.T)
+		defer l.Close()
+		Must(l.RenewAdminToken(d.T.Context(), "admin"))(d.T)
+	}
+	return strings.TrimSpace(string(Must(os.ReadFile(file))(d.T)))
 }
 
 // Now is the controller's and the endpoints' time.
@@ -131,6 +152,8 @@ type Person struct {
 	Login string
 	ID    string
 	desk  *Desk
+
+	scopes []string // of the token
 }
 
 func (d *Desk) bearer(login, token string) *Person {
@@ -157,19 +180,46 @@ func (d *Desk) Scoped(login string, labels map[string]string, roles ...string) *
 // Token makes another token for an account, for these scopes or for all.
 func (d *Desk) Token(login string, scopes ...string) *Person {
 	d.T.Helper()
-	tok := Must(client.Post[client.Token](d.T.Context(), d.Admin.Client, "/tokens",
-		client.NewToken{Name: "test", User: login, Scopes: scopes, TTLSeconds: 31622400}))(d.T)
-	return d.bearer(login, tok.Token)
+	p := d.bearer(login, "")
+	p.scopes = scopes
+	p.renew()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.people = append(d.people, p)
+	return p
+}
+
+// renew gives the person another token.
+func (p *Person) renew() {
+	d := p.desk
+	d.T.Helper()
+	p.Client.Token = Must(client.Post[client.Token](d.T.Context(), d.Admin.Client, "/tokens",
+		client.NewToken{Name: "test", User: p.Login, Scopes: p.scopes, TTLSeconds: 31622400}))(d.T).Token
+}
+
+// Password sets [Password] for an account. That ends its tokens; whom Token knows
+// gets another one.
+func (d *Desk) Password(login string) {
+	d.T.Helper()
+	word := Password
+	if err := d.Admin.Call(d.T.Context(), "PUT", "/users/"+login, nil, client.EditUser{Password: &word}, nil); err != nil {
+		d.T.Fatal(err)
+	}
+	d.mu.Lock()
+	known := slices.Clone(d.people)
+	d.mu.Unlock()
+	for _, p := range known {
+		if p.Login == login {
+			p.renew()
+		}
+	}
 }
 
 // SignIn gives the person a password and a session with a cookie.
 func (p *Person) SignIn() *Person {
 	t := p.desk.T
 	t.Helper()
-	word := Password
-	if err := p.desk.Admin.Call(t.Context(), "PUT", "/users/"+p.Login, nil, client.EditUser{Password: &word}, nil); err != nil {
-		t.Fatal(err)
-	}
+	p.desk.Password(p.Login)
 	jar := Must(cookiejar.New(nil))(t)
 	s := &Person{Client: Must(client.New(p.desk.URL, ""))(t), Login: p.Login, ID: p.ID, desk: p.desk}
 	s.HTTP = &http.Client{Jar: jar}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestT5SecretsStayOnTheEndpoint(t *testing.T) {
 	if len(bad) > 0 {
 		t.Fatal(bad)
 	}
-	a, _, err := intercept.Observe(intercept.Raw{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Command: "/usr/bin/stat", Cwd: "/", Mechanism: "sudo",
+	a, _, err := intercept.Observe(intercept.Raw{User: strconv.Itoa(os.Getuid()), Command: "/usr/bin/stat", Cwd: "/", Mechanism: "sudo",
 		Args: []string{"--password", "hunter2", "EMP-123456", "/root"}, Salt: bytes.Repeat([]byte("s"), 32), Mask: masks})
 	if err != nil {
 		t.Fatal(err)

@@ -437,6 +437,9 @@ func TestR12ReviewAfterUse(t *testing.T) {
 	if out := d.Works(aud, "approval", "list", "--status", "pending_review", "--format", "id"); out != "" {
 		t.Errorf("still pending: %q", out)
 	}
+	if out := d.Works(aud, "approval", "list", "--status", "reviewed", "--format", "id"); out != id+"\n" {
+		t.Errorf("reviewed: %q", out)
+	}
 	if got := web.Send(web.Attempt("eve", "/usr/bin/id")); got != wire.TNeed {
 		t.Errorf("after the review the same is answered by %s", got)
 	}

@@ -23,7 +23,7 @@ func TestA12IdleSessionChoosesNoFirstPassword(t *testing.T) {
 	d := calling(t)
 	p := newProvider(t, d)
 	p.add(nil)
-	b := p.browser()
+	b := p.traveller()
 	if s := b.signsIn(); s != "" {
 		t.Fatal(s)
 	}
@@ -88,7 +88,7 @@ func TestA5WhoWritesTheAddressIsNoSecondPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.is("sub-ann", email)
-	b := p.browser()
+	b := p.traveller()
 	if s := b.signsIn(); s != "" {
 		t.Fatal(s)
 	}
@@ -137,16 +137,16 @@ func TestD9WhomAnAdministratorDisablesStaysSo(t *testing.T) {
 		in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"approver"}}}
 	})
 	p.is("sub-eve", "eve@corp.example", "g-1")
-	if s := p.browser().signsIn(); s != "" {
+	if s := p.traveller().signsIn(); s != "" {
 		t.Fatal(s)
 	}
 	p.is("sub-eve", "eve@corp.example")
-	p.browser().refused("None of your groups")
+	p.traveller().refused("None of your groups")
 	if err := d.Admin.Call(t.Context(), "PUT", "/users/eve@corp.example", nil, client.EditUser{Disabled: new(true)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.is("sub-eve", "eve@corp.example", "g-1")
-	p.browser().refused("disabled")
+	p.traveller().refused("disabled")
 }
 
 // TestD9WhomTheDirectoryTurnsOffStaysSo: an account that a provider had shut out
@@ -158,11 +158,11 @@ func TestD9WhomTheDirectoryTurnsOffStaysSo(t *testing.T) {
 		in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"approver"}}}
 	})
 	p.is("sub-eve", "eve@corp.example", "g-1")
-	if s := p.browser().signsIn(); s != "" {
+	if s := p.traveller().signsIn(); s != "" {
 		t.Fatal(s)
 	}
 	p.is("sub-eve", "eve@corp.example")
-	p.browser().refused("None of your groups")
+	p.traveller().refused("None of your groups")
 	if err := d.Admin.Call(t.Context(), "PUT", "/directory", nil, map[string]any{"adopt_accounts": true}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -172,9 +172,9 @@ func TestD9WhomTheDirectoryTurnsOffStaysSo(t *testing.T) {
 		t.Errorf("adopted as active: %s", desk.JSON(out))
 	}
 	p.is("sub-eve", "eve@corp.example", "g-1")
-	p.browser().refused("disabled")
+	p.traveller().refused("disabled")
 	c.does("PATCH", "/Users/"+out["id"].(string), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":true}]}`)
-	if s := p.browser().signsIn(); s != "" {
+	if s := p.traveller().signsIn(); s != "" {
 		t.Errorf("active again: %s", s)
 	}
 }

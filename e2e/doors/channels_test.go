@@ -1,99 +1,25 @@
 package doors
 
 import (
-	"bufio"
-	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"mime/quotedprintable"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
-	"github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/assent-epm/assent/controller/client"
 	. "github.com/assent-epm/assent/e2e/desk"
+	"github.com/assent-epm/assent/e2e/servers"
 )
 
 // poison is a justification that wants to be more than that, in each of the
 // formats that it gets into.
 const poison = "<!channel> @everyone <@U1> [x](http://evil) \"}]} a|b=c ]\\ <script>alert(1)</script>\r\nBcc: all@example.org\x1b[31m\u202e"
-
-// trusted is a TLS configuration of 127.0.0.1 and the authority that it is signed by.
-func trusted(t *testing.T) (*tls.Config, string) {
-	t.Helper()
-	s := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(s.Close)
-	return &tls.Config{Certificates: s.TLS.Certificates}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
-}
-
-// strict is a mail server that wants STARTTLS and a password.
-type strict struct {
-	*postbox
-	s *smtp.Server
-}
-
-func newStrict(t *testing.T) (*strict, string) {
-	t.Helper()
-	cfg, ca := trusted(t)
-	p := &strict{postbox: &postbox{}}
-	p.s = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &guarded{posting: posting{p: p.postbox}}, nil }))
-	p.s.Domain, p.s.TLSConfig = "localhost", cfg
-	l := Must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	p.port = int64(l.Addr().(*net.TCPAddr).Port)
-	done := make(chan struct{})
-	go func() { defer close(done); _ = p.s.Serve(l) }()
-	t.Cleanup(func() { _, _ = p.s.Close(), l.Close(); <-done }) // Serve may not have begun
-	return p, ca
-}
-
-type guarded struct {
-	posting
-	in bool
-}
-
-func (g *guarded) AuthMechanisms() []string { return []string{sasl.Plain} }
-
-func (g *guarded) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		if user != "assent" || password != "the right one" {
-			return smtp.ErrAuthFailed
-		}
-		g.in = true
-		return nil
-	}), nil
-}
-
-func (g *guarded) Mail(string, *smtp.MailOptions) error {
-	if !g.in {
-		return smtp.ErrAuthRequired
-	}
-	return nil
-}
-
-func (g *guarded) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	g.p.mu.Lock()
-	defer g.p.mu.Unlock()
-	g.p.mails = append(g.p.mails, mail{g.to, string(raw)})
-	return nil
-}
 
 // ask lets eve ask on an endpoint with a reason and a ticket.
 func ask(e *Endpoint, reason, ticket string) string {
@@ -102,10 +28,11 @@ func ask(e *Endpoint, reason, ticket string) string {
 
 func TestN1MailOverSTARTTLSWithPassword(t *testing.T) {
 	d := newDesk(t)
-	box, ca := newStrict(t)
+	ca := servers.NewAuthority(t)
+	box := postbox{servers.NewMailServer(t, servers.MailConfig{TLS: ca.Server("127.0.0.1"), Password: "the right one"})}
 	reached(d, d.Person("bo", "approver"))
-	config := client.ChannelConfig{Host: new("127.0.0.1"), Port: &box.port, TLS: "starttls", Username: new("assent"), Password: new("a wrong one"),
-		From: new("Assent <assent@example.org>"), CAPEM: &ca}
+	config := client.ChannelConfig{Host: new("127.0.0.1"), Port: &box.Port, TLS: "starttls", Username: new("assent"), Password: new("a wrong one"),
+		From: new("Assent <assent@example.org>"), CAPEM: &ca.PEM}
 	c := channel(d, "email", config)
 	alert(d, client.NewAlert{Events: []string{"request.submitted"}, Channels: []string{c.ID}, Recipients: &client.AlertRecipients{Users: []string{"bo"}}})
 	test := Must(client.Post[client.ChannelTest](t.Context(), d.Admin.Client, "/channels/"+c.ID+"/test", struct{}{}))(t)
@@ -125,10 +52,10 @@ func TestN1MailOverSTARTTLSWithPassword(t *testing.T) {
 		t.Logf("%s%s", r.Out, r.Err)
 	}
 	m := box.wait(d, 1)[0]
-	head, body, _ := strings.Cut(m.text, "\r\n\r\n")
+	head, body, _ := strings.Cut(m.Raw, "\r\n\r\n")
 	raw := Must(io.ReadAll(quotedprintable.NewReader(strings.NewReader(body))))(t)
-	if m.to != "bo@example.org" || !strings.Contains(head, "Message-ID: <"+list[0].ID+"@example.org>") || strings.Contains(head, "Bcc") {
-		t.Errorf("%s", m.text)
+	if m.To != "bo@example.org" || !strings.Contains(head, "Message-ID: <"+list[0].ID+"@example.org>") || strings.Contains(head, "Bcc") {
+		t.Errorf("%s", m.Raw)
 	}
 	text, page, _ := strings.Cut(string(raw), "<!doctype html>")
 	if !strings.Contains(text, "/#/requests/"+id) || !strings.Contains(page, "/#/requests/"+id) || strings.Contains(page, "<script") || strings.ContainsAny(text+page, "\x1b\u202e") {
@@ -301,188 +228,6 @@ func same(t *testing.T, path string, a, b map[string]any) {
 		y, ok2 := v.(map[string]any)
 		if ok1 && ok2 {
 			same(t, path+"."+k, x, y)
-		}
-	}
-}
-
-// logServer is a log server over TLS that can go away and come back.
-type logServer struct {
-	t    *testing.T
-	cfg  *tls.Config
-	addr string
-
-	mu    sync.Mutex // guards the fields below
-	l     net.Listener
-	conns []net.Conn
-	lines []string
-	wg    sync.WaitGroup
-}
-
-func (s *logServer) start() {
-	s.t.Helper()
-	l := Must(tls.Listen("tcp", s.addr, s.cfg))(s.t)
-	s.mu.Lock()
-	s.l, s.addr = l, l.Addr().String()
-	s.mu.Unlock()
-	s.wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s.mu.Lock()
-			s.conns = append(s.conns, c)
-			s.mu.Unlock()
-			s.wg.Go(func() { s.read(c) })
-		}
-	})
-}
-
-func (s *logServer) stop() {
-	s.mu.Lock()
-	_ = s.l.Close()
-	for _, c := range s.conns {
-		_ = c.Close()
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
-}
-
-func (s *logServer) read(c net.Conn) {
-	defer c.Close()
-	for in := bufio.NewReader(c); ; {
-		count, err := in.ReadString(' ')
-		if err != nil {
-			return
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(count))
-		if err != nil {
-			s.t.Errorf("a frame that begins with %q", count)
-			return
-		}
-		raw := make([]byte, n)
-		if _, err := io.ReadFull(in, raw); err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.lines = append(s.lines, string(raw))
-		s.mu.Unlock()
-	}
-}
-
-// seqs are the places in the log that have arrived, in order, without those that
-// say that they were sent again.
-func (s *logServer) seqs() (out []uint64) {
-	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, line := range s.lines {
-		m, err := rfc5424.NewParser().Parse([]byte(line))
-		if err != nil {
-			s.t.Fatalf("%v: %q", err, line)
-		}
-		data := (*m.(*rfc5424.SyslogMessage).StructuredData)["assent@32473"]
-		seq := Must(strconv.ParseUint(data["seq"], 10, 64))(s.t)
-		if n := len(out); n > 0 && seq <= out[n-1] {
-			if data["resent"] != "true" {
-				s.t.Fatalf("event %d after %d does not say that it was sent before: %q", seq, out[n-1], line)
-			}
-			continue
-		}
-		out = append(out, seq)
-	}
-	return out
-}
-
-func TestN4SIEMFollowsTheLogOverTLS(t *testing.T) {
-	d := newDesk(t)
-	cfg, ca := trusted(t)
-	s := &logServer{t: t, cfg: cfg, addr: "127.0.0.1:0"}
-	s.start()
-	t.Cleanup(s.stop)
-	c := channel(d, "syslog", client.ChannelConfig{Address: &s.addr, TLS: true, CAPEM: &ca, Format: new("cef"), Stream: new(true)})
-	web, bo := d.Endpoint("web-1"), d.Person("bo", "approver")
-	bo.Does("deny", ask(web, poison, ""), map[string]any{"comment": poison})
-	last := func() uint64 {
-		all := Must(client.Get[client.AuditPage](t.Context(), d.Admin.Client, "/audit", url.Values{"limit": {"500"}}))(t)
-		return all.NextAfter
-	}
-	reach := func() {
-		t.Helper()
-		want := last()
-		d.Eventually("the log server has the newest event", func() bool { got := s.seqs(); return len(got) > 0 && got[len(got)-1] >= want })
-	}
-	reach()
-	s.stop()
-	shown := func() client.ChannelStream {
-		t.Helper()
-		now := Must(client.Get[client.Channel](t.Context(), d.Admin.Client, "/channels/"+c.ID, nil))(t)
-		if now.Stream == nil {
-			t.Fatal("the channel does not show how far it is")
-		}
-		return *now.Stream
-	}
-	began := d.Now()
-	id := web.AskWith(web.Attempt("eve", "/usr/bin/id"), "while nobody listens", "")
-	bo.Does("deny", id, nil)
-	if took := d.Now().Sub(began); took > Patience/2 {
-		t.Errorf("a decision takes %s while the log server is away", took)
-	}
-	looked := time.Time{}
-	d.Eventually("the channel shows why it does not follow", func() bool {
-		if time.Since(looked) < 50*time.Millisecond {
-			return false // calls are limited
-		}
-		looked = time.Now()
-		return strings.Contains(shown().Error, "log server")
-	})
-	s.start()
-	reach()
-	if now := shown(); now.Error != "" || now.Seq+now.Behind < last() {
-		t.Errorf("%+v", now)
-	}
-	got := s.seqs()
-	for i := range got {
-		if got[i] != got[0]+uint64(i) {
-			t.Fatalf("event %d comes after %d", got[i], got[i-1])
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, line := range s.lines {
-		if !strings.Contains(line, " CEF:0|Assent|Controller|1|") || strings.ContainsAny(line, "\r\n\x1b\u202e") {
-			t.Errorf("%q", line)
-		}
-	}
-}
-
-func TestN4ExportSpeaksEachForm(t *testing.T) {
-	d := newDesk(t)
-	d.Person("bo", "approver").Does("deny", ask(d.Endpoint("web-1"), poison, ""), map[string]any{"comment": poison})
-	for _, form := range []string{"syslog", "cef", "ocsf", "json"} {
-		lines := strings.Split(strings.TrimSuffix(d.Works(d.Admin, "audit", "export", "--as", form), "\n"), "\n")
-		if len(lines) < 5 {
-			t.Fatalf("%s: %d lines", form, len(lines))
-		}
-		for _, line := range lines {
-			if strings.ContainsAny(line, "\r\x1b\u202e") {
-				t.Errorf("%s: %q", form, line)
-			}
-			switch form {
-			case "syslog":
-				if _, err := rfc5424.NewParser().Parse([]byte(line)); err != nil {
-					t.Errorf("%v: %q", err, line)
-				}
-			case "cef":
-				if !strings.HasPrefix(line, "CEF:0|Assent|Controller|1|") {
-					t.Errorf("%q", line)
-				}
-			default:
-				var o map[string]any
-				if err := json.Unmarshal([]byte(line), &o); err != nil || form == "ocsf" && (o["class_uid"] == nil || o["metadata"] == nil || o["type_uid"] == nil) {
-					t.Errorf("%v: %q", err, line)
-				}
-			}
 		}
 	}
 }

@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/oauth2-proxy/mockoidc"
 
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/e2e/desk"
@@ -34,7 +32,7 @@ func TestA12OIDCSignsInByGroup(t *testing.T) {
 	if len(page.Providers) != 1 || page.Providers[0].ID != p.id || page.Providers[0].Name != "Example ID" {
 		t.Errorf("the page offers %+v", page.Providers)
 	}
-	roles := func(b *browser) string {
+	roles := func(b *traveller) string {
 		t.Helper()
 		me, err := b.me()
 		if err != nil {
@@ -43,7 +41,7 @@ func TestA12OIDCSignsInByGroup(t *testing.T) {
 		return me.Login + ": " + strings.Join(me.Roles, " ")
 	}
 	p.is("sub-eve", "Eve@corp.example", "g-1", "unknown")
-	b := p.browser()
+	b := p.traveller()
 	if s := b.signsIn(); s != "" {
 		t.Fatal(s)
 	}
@@ -67,7 +65,7 @@ func TestA12OIDCSignsInByGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.is("sub-eve", "eve@corp.example", "unknown")
-	out := p.browser()
+	out := p.traveller()
 	out.refused("None of your groups")
 	for name, c := range map[string]*client.Client{"session": b.Client, "token": script} {
 		if _, err := client.Get[client.Me](t.Context(), c, "/me", nil); desk.Code(err) != "unauthenticated" {
@@ -75,7 +73,7 @@ func TestA12OIDCSignsInByGroup(t *testing.T) {
 		}
 	}
 	p.is("sub-eve", "eve@corp.example", "g-1")
-	again := p.browser()
+	again := p.traveller()
 	if s := again.signsIn(); s != "" {
 		t.Fatal(s)
 	}
@@ -166,7 +164,7 @@ func TestA12OIDCChecksEveryClaim(t *testing.T) {
 	} {
 		d.Pass(10 * time.Second) // tries of one address are limited
 		p.lies(row.lie)
-		b := p.browser()
+		b := p.traveller()
 		got := b.signsIn()
 		if !strings.Contains(got, row.words) {
 			t.Errorf("%s: refused with %q, want %q", row.name, got, row.words)
@@ -187,7 +185,7 @@ func TestA12OIDCChecksEveryClaim(t *testing.T) {
 			c["_claim_names"], c["_claim_sources"] = map[string]string{"groups": "s"}, map[string]any{"s": map[string]string{"endpoint": p.URL}}
 		}
 	})
-	p.browser().refused("too many")
+	p.traveller().refused("too many")
 	if log := audited(t, d, "auth.login_failed"); len(log) < 30 {
 		t.Errorf("%d failures are in the audit log", len(log))
 	}
@@ -220,7 +218,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 	p.add(nil)
 	const again = "used before"
 	t.Run("another browser", func(t *testing.T) {
-		eve, mallory := p.browser(), p.browser()
+		eve, mallory := p.traveller(), p.traveller()
 		if s := eve.goOn(mallory.begin()); !strings.Contains(s, again) {
 			t.Errorf("without anything begun: %q", s)
 		}
@@ -233,7 +231,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 		}
 	})
 	t.Run("replay", func(t *testing.T) {
-		b := p.browser()
+		b := p.traveller()
 		back := b.begin()
 		req := desk.Must(http.NewRequestWithContext(t.Context(), "GET", back, nil))(t)
 		cookies := b.HTTP.Jar.Cookies(req.URL)
@@ -243,7 +241,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 		if me := desk.Must(b.me())(t); me.Login != "eve@corp.example" || !me.Session {
 			t.Errorf("signed in as %+v", me)
 		}
-		thief := p.browser()
+		thief := p.traveller()
 		thief.HTTP.Jar.SetCookies(req.URL, cookies)
 		p.mu.Lock() // a provider that takes a code twice
 		p.codes[req.URL.Query().Get("code")] = p.last
@@ -253,7 +251,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 		}
 	})
 	t.Run("ten minutes", func(t *testing.T) {
-		b := p.browser()
+		b := p.traveller()
 		back := b.begin()
 		d.Pass(10*time.Minute + time.Second)
 		if s := b.goOn(back); !strings.Contains(s, again) {
@@ -261,14 +259,14 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 		}
 	})
 	t.Run("state of somebody's own making", func(t *testing.T) {
-		b := p.browser()
+		b := p.traveller()
 		back := b.begin()
 		if s := b.goOn(back[:strings.LastIndex(back, "state=")] + "state="); !strings.Contains(s, again) {
 			t.Errorf("no state: %q", s)
 		}
 	})
 	t.Run("the verifier is not sent twice", func(t *testing.T) {
-		b := p.browser()
+		b := p.traveller()
 		back := b.begin()
 		p.mu.Lock()
 		for code, q := range p.codes {
@@ -282,7 +280,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 	})
 	t.Run("turned off in between", func(t *testing.T) {
 		d.Pass(time.Minute)
-		b := p.browser()
+		b := p.traveller()
 		back := b.begin()
 		p.edit(client.EditProvider{Enabled: new(false)})
 		if s := b.goOn(back); !strings.Contains(s, "no longer used") {
@@ -296,7 +294,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 	t.Run("pages of others", func(t *testing.T) {
 		for _, to := range []string{"https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "#/a\"><script>", "#evil", "/api/v1/me"} {
 			d.Pass(10 * time.Second)
-			if _, err := client.Post[client.OIDCRedirect](t.Context(), p.browser().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id, ReturnTo: to}); desk.Code(err) != "invalid" {
+			if _, err := client.Post[client.OIDCRedirect](t.Context(), p.traveller().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id, ReturnTo: to}); desk.Code(err) != "invalid" {
 				t.Errorf("goes on to %s: %v", to, err)
 			}
 		}
@@ -304,7 +302,7 @@ func TestA12OIDCBelongsToOneBrowser(t *testing.T) {
 	t.Run("too many tries", func(t *testing.T) {
 		code := ""
 		for range 150 {
-			_, err := client.Post[client.OIDCRedirect](t.Context(), p.browser().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id})
+			_, err := client.Post[client.OIDCRedirect](t.Context(), p.traveller().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id})
 			if code = desk.Code(err); code != "" {
 				break
 			}
@@ -321,7 +319,7 @@ func TestA12OIDCProviderThatMisbehaves(t *testing.T) {
 	d := calling(t)
 	begin := func(t *testing.T, p *provider) string {
 		t.Helper()
-		_, err := client.Post[client.OIDCRedirect](t.Context(), p.browser().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id})
+		_, err := client.Post[client.OIDCRedirect](t.Context(), p.traveller().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id})
 		return desk.Code(err)
 	}
 	metadata := make(chan string, 100) // a service of the neighbourhood that nobody may be led to
@@ -386,7 +384,7 @@ func TestA12OIDCProviderThatMisbehaves(t *testing.T) {
 			d.Pass(time.Minute)
 			p := newProvider(t, d)
 			p.add(func(in *client.NewProvider) { in.Name = fmt.Sprintf("P %d", n) })
-			b := p.browser()
+			b := p.traveller()
 			back := b.begin()
 			p.lies(func(p *provider) { p.serve = at(path, do) })
 			if s := b.goOn(back); !strings.Contains(s, "did not confirm") && !strings.Contains(s, "could not be checked") {
@@ -422,157 +420,7 @@ func TestA12OIDCAddressesAreJudged(t *testing.T) {
 	port := p.URL[strings.LastIndexByte(p.URL, ':'):]
 	made := desk.Must(d.Admin.AddProvider(t.Context(), client.NewProvider{Name: "near", Issuer: "http://localhost" + port, ClientID: "a"}))(t)
 	p.id = made.ID
-	if _, err := client.Post[client.OIDCRedirect](t.Context(), p.browser().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id}); desk.Code(err) != "provider_unavailable" {
+	if _, err := client.Post[client.OIDCRedirect](t.Context(), p.traveller().Client, "/sessions/oidc", client.OIDCSignIn{Provider: p.id}); desk.Code(err) != "provider_unavailable" {
 		t.Errorf("a name of this machine: %v", err)
-	}
-}
-
-// TestA12OIDCFindsAccountsOnce: an account is found by its verified address once;
-// after that only the subject counts, so that an address that somebody else gets
-// later opens nothing.
-func TestA12OIDCFindsAccountsOnce(t *testing.T) {
-	d := calling(t)
-	p := newProvider(t, d)
-	p.add(func(in *client.NewProvider) {
-		in.CreateAccounts = false
-		in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"auditor"}}}
-	})
-	d.Person("bo", "approver")
-	p.is("sub-bo", "bo@corp.example")
-	p.browser().refused("There is no account")
-	email := "Bo@corp.example"
-	if err := d.Admin.Call(t.Context(), "PUT", "/users/bo", nil, client.EditUser{Email: &email}, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.is("sub-bo", "bo@corp.example", "g-1")
-	b := p.browser()
-	if s := b.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-	if me := desk.Must(b.me())(t); me.Login != "bo" || !slices.Equal(me.Roles, []string{"approver", "auditor"}) {
-		t.Errorf("signed in as %s %v", me.Login, me.Roles)
-	}
-	p.is("sub-mallory", "bo@corp.example", "g-1")
-	p.browser().refused("belongs to another")
-	p.is("sub-bo", "bo@corp.example")
-	b = p.browser() // what an administrator gave stays
-	if s := b.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-	if me := desk.Must(b.me())(t); !slices.Equal(me.Roles, []string{"approver"}) {
-		t.Errorf("without the group: %v", me.Roles)
-	}
-	d.Person("bobo")
-	if err := d.Admin.Call(t.Context(), "PUT", "/users/bobo", nil, client.EditUser{Email: &email}, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.is("sub-third", "bo@corp.example", "g-1")
-	p.browser().refused("Several accounts")
-	if err := d.Admin.Call(t.Context(), "PUT", "/users/bo", nil, client.EditUser{Disabled: new(true)}, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.is("sub-bo", "bo@corp.example", "g-1")
-	p.browser().refused("disabled")
-}
-
-// TestA12OIDCKeepsTheLastAdministrator: a group that is gone does not leave the
-// desk without anybody, and lets nobody in either.
-func TestA12OIDCKeepsTheLastAdministrator(t *testing.T) {
-	d := calling(t)
-	p := newProvider(t, d)
-	p.add(func(in *client.NewProvider) {
-		in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"administrator"}}}
-	})
-	p.is("sub-eve", "eve@corp.example", "g-1")
-	eve := p.browser()
-	if s := eve.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-	if err := eve.Call(t.Context(), "DELETE", "/users/admin", nil, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := eve.DeleteProvider(t.Context(), p.id); desk.Code(err) != "conflict" {
-		t.Errorf("the provider of the last administrator is deleted: %v", err)
-	}
-	if _, err := eve.EditProvider(t.Context(), p.id, client.EditProvider{Groups: &[]client.GroupRoles{}}); desk.Code(err) != "conflict" {
-		t.Errorf("its group is taken away: %v", err)
-	}
-	p.is("sub-eve", "eve@corp.example")
-	p.browser().refused("last administrator")
-	if _, err := eve.me(); desk.Code(err) != "unauthenticated" {
-		t.Errorf("an older session: %v", err)
-	}
-	p.is("sub-eve", "eve@corp.example", "g-1")
-	if s := eve.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-}
-
-// TestA12OIDCWithAnotherImplementation: a provider that others wrote.
-func TestA12OIDCWithAnotherImplementation(t *testing.T) {
-	d := calling(t)
-	m := desk.Must(mockoidc.Run())(t)
-	t.Cleanup(func() { _ = m.Shutdown() })
-	m.CodeChallengeMethodsSupported = []string{"S256"}
-	m.FastForward(time.Until(d.Now()))
-	p := &provider{t: t, d: d}
-	made := desk.Must(d.Admin.AddProvider(t.Context(), client.NewProvider{Name: "Other", Issuer: m.Issuer(), ClientID: m.ClientID, ClientSecret: m.ClientSecret,
-		Scopes: []string{"openid", "email", "profile", "groups"}, CreateAccounts: true, AllowedDomains: []string{"example.com"},
-		Groups: []client.GroupRoles{{ID: "design", Roles: []string{"approver"}}}}))(t)
-	p.id = made.ID
-	m.QueueUser(&mockoidc.MockUser{Subject: "123", Email: "jane@example.com", EmailVerified: true, Groups: []string{"engineering", "design"}})
-	b := p.browser()
-	if s := b.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-	if me := desk.Must(b.me())(t); me.Login != "jane@example.com" || !slices.Equal(me.Roles, []string{"approver"}) {
-		t.Errorf("signed in as %s %v", me.Login, me.Roles)
-	}
-}
-
-// TestA12OIDCAsksForWhatTokensLeaveOut: claims that stand only at the provider's
-// user address are read there, of the same person and no other.
-func TestA12OIDCAsksForWhatTokensLeaveOut(t *testing.T) {
-	d := calling(t)
-	p := newProvider(t, d)
-	p.add(func(in *client.NewProvider) { in.Groups = []client.GroupRoles{{ID: "g-1", Roles: []string{"auditor"}}} })
-	told := map[string]any{"sub": "sub-eve", "email": "eve@corp.example", "email_verified": true, "groups": []string{"g-1"}}
-	answers := func(p *provider) {
-		p.lie = func(c map[string]any) { delete(c, "groups"); delete(c, "email"); delete(c, "email_verified") }
-		p.serve = func(w http.ResponseWriter, r *http.Request) bool {
-			switch r.URL.Path {
-			case "/.well-known/openid-configuration":
-				p.json(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-					"userinfo_endpoint": p.URL + "/me", "id_token_signing_alg_values_supported": []string{"ES256"}})
-			case "/me":
-				if r.Header.Get("Authorization") != "Bearer access" {
-					t.Errorf("asked with %q", r.Header.Get("Authorization"))
-				}
-				p.json(w, told)
-			default:
-				return false
-			}
-			return true
-		}
-	}
-	p.lies(answers)
-	told["sub"] = "sub-mallory"
-	p.browser().refused("could not be checked")
-	told["sub"] = "sub-eve"
-	b := p.browser()
-	if s := b.signsIn(); s != "" {
-		t.Fatal(s)
-	}
-	if me := desk.Must(b.me())(t); me.Login != "eve@corp.example" || !slices.Equal(me.Roles, []string{"auditor"}) {
-		t.Errorf("signed in as %s %v", me.Login, me.Roles)
-	}
-	b = p.browser()
-	if s := b.goOn(b.begin() + "&iss=https%3A%2F%2Flogin.evil.example"); !strings.Contains(s, "could not be checked") {
-		t.Errorf("an answer of another provider: %q", s)
-	}
-	b = p.browser()
-	back := b.begin()
-	if s := b.goOn(strings.Replace(back, "code=", "error=access_denied&nothing=", 1)); !strings.Contains(s, "did not let you") {
-		t.Errorf("a refusal of the provider: %q", s)
 	}
 }

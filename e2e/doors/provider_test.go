@@ -208,31 +208,31 @@ func (p *provider) edit(in client.EditProvider) {
 	desk.Must(p.d.Admin.EditProvider(p.t.Context(), p.id, in))(p.t)
 }
 
-// browser is somebody's browser.
-type browser struct {
+// traveller is somebody with a browser of their own, who goes between the sites.
+type traveller struct {
 	*client.Client
 	t *testing.T
 	p *provider
 }
 
-func (p *provider) browser() *browser {
+func (p *provider) traveller() *traveller {
 	p.t.Helper()
 	jar := desk.Must(cookiejar.New(nil))(p.t)
 	c := desk.Must(client.New(p.d.Controller.URL(), ""))(p.t)
 	c.HTTP = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &browser{Client: c, t: p.t, p: p}
+	return &traveller{Client: c, t: p.t, p: p}
 }
 
 // begin asks where to go and goes there; it gives the address that the provider
 // sends the browser back to.
-func (b *browser) begin() string {
+func (b *traveller) begin() string {
 	b.t.Helper()
 	to := desk.Must(client.Post[client.OIDCRedirect](b.t.Context(), b.Client, "/sessions/oidc", client.OIDCSignIn{Provider: b.p.id, ReturnTo: "#/requests?status=all"}))(b.t)
 	resp := b.get(to.URL)
 	return resp.Header.Get("Location")
 }
 
-func (b *browser) get(address string) *http.Response {
+func (b *traveller) get(address string) *http.Response {
 	b.t.Helper()
 	req := desk.Must(http.NewRequestWithContext(b.t.Context(), "GET", address, nil))(b.t)
 	resp := desk.Must(b.HTTP.Do(req))(b.t)
@@ -241,7 +241,7 @@ func (b *browser) get(address string) *http.Response {
 }
 
 // goOn comes back from the provider; it gives the sentence of a refusal.
-func (b *browser) goOn(back string) string {
+func (b *traveller) goOn(back string) string {
 	b.t.Helper()
 	resp := b.get(back)
 	_, sentence, refused := strings.Cut(resp.Header.Get("Location"), "/#/sign-in?error=")
@@ -256,19 +256,19 @@ func (b *browser) goOn(back string) string {
 }
 
 // signsIn goes the whole way and gives the sentence of a refusal.
-func (b *browser) signsIn() string {
+func (b *traveller) signsIn() string {
 	b.t.Helper()
 	return b.goOn(b.begin())
 }
 
 // me is who the browser is signed in as, and why not.
-func (b *browser) me() (client.Me, error) {
+func (b *traveller) me() (client.Me, error) {
 	b.t.Helper()
 	return client.Get[client.Me](b.t.Context(), b.Client, "/me", nil)
 }
 
 // refused is signsIn that must be refused with these words, without a session.
-func (b *browser) refused(words string) {
+func (b *traveller) refused(words string) {
 	b.t.Helper()
 	if got := b.signsIn(); !strings.Contains(got, words) {
 		b.t.Errorf("refused with %q, want %q", got, words)

@@ -2,6 +2,7 @@ package doors
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pquerna/otp/totp"
+	"rsc.io/qr"
 
 	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/client"
@@ -76,8 +78,23 @@ func (b *visitor) addsTOTP() string {
 	b.d.T.Helper()
 	out := b.call("", "POST", "/me/totp/begin", nil)
 	secret, _ := out["secret"].(string)
+	uri, _ := out["uri"].(string)
+	if want := desk.Must(qr.Encode(uri, qr.M))(b.d.T); fmt.Sprint(out["qr"]) != fmt.Sprint(modules(want)) {
+		b.d.T.Errorf("the QR code of an authenticator does not say its address: %v", out["qr"])
+	}
 	b.call("", "POST", "/me/totp", map[string]any{"code": b.code(secret)})
 	return secret
+}
+
+// modules are the rows of a QR code, 1 where it is dark.
+func modules(c *qr.Code) []string {
+	rows := make([]string, c.Size)
+	for y := range c.Size {
+		for x := range c.Size {
+			rows[y] += map[bool]string{true: "1", false: "0"}[c.Black(x, y)]
+		}
+	}
+	return rows
 }
 
 func (b *visitor) code(secret string) string {

@@ -1,90 +1,36 @@
 package doors
 
 import (
-	"context"
-	"io"
-	"mime/quotedprintable"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
-	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/client"
 	. "github.com/assent-epm/assent/e2e/desk"
+	"github.com/assent-epm/assent/e2e/servers"
 )
 
-// postbox is a mail server that keeps what it is given.
-type postbox struct {
-	port  int64
-	mu    sync.Mutex // guards the field below
-	mails []mail
-}
+// postbox is a mail server at the end of a channel.
+type postbox struct{ *servers.MailServer }
 
-type mail struct{ to, text string }
-
-func newPostbox(t *testing.T) *postbox {
+func newPostbox(t *testing.T) postbox {
 	t.Helper()
-	p := &postbox{}
-	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &posting{p: p}, nil }))
-	s.Domain = "localhost"
-	l := Must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	p.port = int64(l.Addr().(*net.TCPAddr).Port)
-	done := make(chan struct{})
-	go func() { defer close(done); _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close(); <-done })
-	return p
-}
-
-type posting struct {
-	p  *postbox
-	to string
-}
-
-func (s *posting) Mail(string, *smtp.MailOptions) error { return nil }
-func (s *posting) Reset()                               {}
-func (s *posting) Logout() error                        { return nil }
-
-func (s *posting) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.to = to
-	return nil
-}
-
-func (s *posting) Data(r io.Reader) error {
-	raw, err := io.ReadAll(quotedprintable.NewReader(r))
-	if err != nil {
-		return err
-	}
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.p.mails = append(s.p.mails, mail{s.to, string(raw)})
-	return nil
-}
-
-func (p *postbox) all() []mail {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.mails)
+	return postbox{servers.NewMailServer(t, servers.MailConfig{})}
 }
 
 // wait gives the mails once there are so many.
-func (p *postbox) wait(d *Desk, n int) []mail {
+func (p postbox) wait(d *Desk, n int) []servers.Mail {
 	d.T.Helper()
-	d.Eventually("the mails are there", func() bool { return len(p.all()) >= n })
-	return p.all()
+	d.Eventually("the mails are there", func() bool { return len(p.Mails()) >= n })
+	return p.Mails()
 }
 
-func (p *postbox) channel(d *Desk) client.Channel {
+func (p postbox) channel(d *Desk) client.Channel {
 	d.T.Helper()
-	return channel(d, "email", client.ChannelConfig{Host: new("127.0.0.1"), Port: &p.port, TLS: "none", From: new("assent@example.org")})
+	return channel(d, "email", client.ChannelConfig{Host: new("127.0.0.1"), Port: &p.Port, TLS: "none", From: new("assent@example.org")})
 }
 
 // reached gives somebody a mail address and, where the endpoint is given, makes
@@ -115,9 +61,9 @@ func TestN1AlertsTellApprovers(t *testing.T) {
 	web, db := d.Endpoint("web-1", "role=web"), d.Endpoint("db-1", "role=db")
 	id := web.AskWith(web.Attempt("eve", "/usr/bin/id"), "the disk is full", "")
 	deliveries(d, c.ID, "it is told", func(l []client.Delivery) bool { return len(l) > 0 && !strings.Contains(states(l), "waiting") })
-	for _, m := range box.all() {
-		if m.to != "bo@example.org" || !strings.Contains(m.text, "eve") || !strings.Contains(m.text, "web-1") || !strings.Contains(m.text, "the disk is full") ||
-			!strings.Contains(m.text, d.Controller.URL()+"/#/requests/"+id) {
+	for _, m := range box.Mails() {
+		if m.To != "bo@example.org" || !strings.Contains(m.Text, "eve") || !strings.Contains(m.Text, "web-1") || !strings.Contains(m.Text, "the disk is full") ||
+			!strings.Contains(m.Text, d.Controller.URL()+"/#/requests/"+id) {
 			t.Errorf("%+v", m)
 		}
 	}
@@ -125,7 +71,7 @@ func TestN1AlertsTellApprovers(t *testing.T) {
 	all := box.wait(d, 4)
 	to := []string{}
 	for _, m := range all {
-		to = append(to, m.to)
+		to = append(to, m.To)
 	}
 	slices.Sort(to)
 	if got := strings.Join(to, " "); got != "bo@example.org bo@example.org dana@example.org dora@example.org" {
@@ -147,13 +93,13 @@ func TestN1RequestersReadNoNames(t *testing.T) {
 	web := d.Endpoint("web-1")
 	link(d, evelyn, "web-1", "eve")
 	bo.Does("deny", web.Ask("eve", "/usr/bin/id"), map[string]any{"comment": "no"})
-	if m := box.wait(d, 1)[0]; m.to != "evelyn@example.org" || !strings.Contains(m.text, "bodil") {
+	if m := box.wait(d, 1)[0]; m.To != "evelyn@example.org" || !strings.Contains(m.Text, "bodil") {
 		t.Errorf("%+v", m)
 	}
 	d.Settings(map[string]any{"show_approvers": false})
 	bo.Does("deny", web.Ask("eve", "/usr/bin/id", "-u"), map[string]any{"comment": "no"})
-	if m := box.wait(d, 2)[1]; strings.Contains(m.text, "bodil") {
-		t.Errorf("the name is told: %s", m.text)
+	if m := box.wait(d, 2)[1]; strings.Contains(m.Text, "bodil") {
+		t.Errorf("the name is told: %s", m.Text)
 	}
 }
 
@@ -202,13 +148,13 @@ func TestN6QuietHoursAndDigests(t *testing.T) {
 		}
 	}
 	web.Withdraw(two)
-	if m := box.wait(d, 1)[0]; !strings.Contains(m.text, two) || strings.Contains(m.text, one) {
-		t.Errorf("of alert %s: %s", must.Name, m.text)
+	if m := box.wait(d, 1)[0]; !strings.Contains(m.Text, two) || strings.Contains(m.Text, one) {
+		t.Errorf("of alert %s: %s", must.Name, m.Text)
 	}
 	d.Pass(time.Hour)
 	m := box.wait(d, 2)[1]
-	if !strings.Contains(m.text, one) || !strings.Contains(m.text, two) {
-		t.Errorf("not together: %s", m.text)
+	if !strings.Contains(m.Text, one) || !strings.Contains(m.Text, two) {
+		t.Errorf("not together: %s", m.Text)
 	}
 	list := deliveries(d, c.ID, "all are sent", are("sent sent sent"))
 	if list[1].Message == "" || list[1].Message != list[2].Message {
@@ -245,11 +191,11 @@ func TestN6EachChoosesHowTheyAreTold(t *testing.T) {
 	}
 	id := web.Ask("eve", "/usr/bin/id", "-u")
 	d.Admin.Does("deny", id, nil)
-	if m := box.wait(d, 1)[0]; !strings.Contains(m.text, id) {
+	if m := box.wait(d, 1)[0]; !strings.Contains(m.Text, id) {
 		t.Errorf("%+v", m)
 	}
-	if len(other.all()) != 1 || len(box.all()) != 1 {
-		t.Errorf("told %d and %d times", len(other.all()), len(box.all()))
+	if len(other.Mails()) != 1 || len(box.Mails()) != 1 {
+		t.Errorf("told %d and %d times", len(other.Mails()), len(box.Mails()))
 	}
 }
 
@@ -259,21 +205,8 @@ func TestN1RestartLosesNothing(t *testing.T) {
 	t.Parallel()
 	r, data := newReceiver(t), t.TempDir()
 	r.says(func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	open := func() (*client.Client, func()) {
-		c := Must(controller.New(t.Context(), controller.Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0", NotifyAllow: []string{"127.0.0.1"}}))(t)
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- c.Run(ctx) }()
-		raw := Must(os.ReadFile(filepath.Join(data, "admin.token")))(t)
-		return Must(client.New("http://"+c.Addr(), strings.TrimSpace(string(raw))))(t), func() {
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	d := &Desk{T: t}
-	admin, stop := open()
+	d, stop := Over(t, data, time.Now(), local)
+	admin := d.Admin.Client
 	c := Must(admin.AddChannel(t.Context(), client.NewChannel{Name: "Out", Kind: "webhook", Config: client.ChannelConfig{URL: &r.URL}}))(t)
 	Must(admin.AddAlert(t.Context(), client.NewAlert{Name: "People", Events: []string{"user.created"}, Channels: []string{c.ID}}))(t)
 	for _, login := range []string{"bo", "ada"} {
@@ -283,8 +216,8 @@ func TestN1RestartLosesNothing(t *testing.T) {
 	stop()
 	before := r.all()
 	r.says(nil)
-	admin, stop = open()
-	defer stop()
+	d, _ = Over(t, data, time.Now(), local)
+	admin = d.Admin.Client
 	var list []client.Delivery
 	looked := time.Time{}
 	d.Eventually("all is sent", func() bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/assent-epm/assent/e2e/machine"
 )
@@ -12,9 +13,10 @@ import (
 // Where the programs of an endpoint are put on a machine.
 const binOnMachine = "/usr/local/bin"
 
-// CopyPrograms puts the endpoint's programs and the sudo plugin onto a machine.
+// CopyPrograms puts the endpoint's programs, the sudo plugin and what asks PAM onto a
+// machine.
 func CopyPrograms(m *machine.Machine, bin string) error {
-	for _, name := range []string{"assent", "assent-agent", "assent_sudo.so"} {
+	for _, name := range []string{"assent", "assent-agent", "assent_sudo.so", "assent_pam"} {
 		raw, err := os.ReadFile(filepath.Join(bin, name))
 		if err != nil {
 			return fmt.Errorf("copy programs to %s, run make build first: %w", m.Name, err)
@@ -52,14 +54,15 @@ func InstallAgent(ctx context.Context, m *machine.Machine, c *Controller) error 
 	return AwaitConnected(ctx, m)
 }
 
-// AwaitConnected waits until the agent of a machine says that it is connected.
+// AwaitConnected waits until the agent of a machine says that it is connected, and
+// whether it holds sudo.
 func AwaitConnected(ctx context.Context, m *machine.Machine) error {
 	err := until(ctx, nil, func(ctx context.Context) error {
-		result, err := m.SSH(ctx, machine.Alice, "assent status", machine.Options{})
+		result, err := m.SSH(ctx, machine.Alice, "assent status --format json", machine.Options{})
 		if err != nil {
 			return err
 		}
-		if result.Code != 0 {
+		if result.Code != 0 || strings.Contains(result.Stdout, `"sudo": "starting"`) || strings.Contains(result.Stdout, `"sudo":"starting"`) {
 			return fmt.Errorf("assent status: %s", result)
 		}
 		return nil

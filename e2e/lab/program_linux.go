@@ -41,7 +41,7 @@ func Bin() (string, error) {
 }
 
 // BuildFailPoints builds the programs once more into dir, with the fail points
-// of crash tests, and takes the plugin from Bin.
+// of crash tests, and takes what is C from Bin.
 func BuildFailPoints(ctx context.Context, dir string) error {
 	root, err := Root()
 	if err != nil {
@@ -52,11 +52,16 @@ func BuildFailPoints(ctx context.Context, dir string) error {
 	if result, err := finish(ctx, cmd); err != nil || result.Code != 0 {
 		return errors.Join(err, fmt.Errorf("build with fail points: %s", result))
 	}
-	plugin, err := os.ReadFile(filepath.Join(root, "bin", "assent_sudo.so"))
-	if err != nil {
-		return fmt.Errorf("find the plugin, run make build first: %w", err)
+	for _, name := range []string{"assent_sudo.so", "assent_pam"} {
+		raw, err := os.ReadFile(filepath.Join(root, "bin", name))
+		if err != nil {
+			return fmt.Errorf("find %s, run make build first: %w", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o755); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(dir, "assent_sudo.so"), plugin, 0o755)
+	return nil
 }
 
 func program(bin, name string, args ...string) *exec.Cmd {

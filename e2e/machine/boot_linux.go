@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -107,12 +108,30 @@ func pemOf(key any) ([]byte, error) {
 // Boot starts a halted machine and returns when its systemd says that booting
 // is finished. The disk is as it was when the machine stopped.
 func (m *Machine) Boot(ctx context.Context) error {
-	if err := m.boot(ctx); err != nil {
+	for try := 1; ; try++ {
+		err := m.boot(ctx)
+		if err == nil {
+			return nil
+		}
 		console, _ := os.ReadFile(m.console())
-		return errors.Join(fmt.Errorf("boot machine %s: %w\n%s", m.Name, err, tail(console)), m.PowerCut())
+		failure := errors.Join(fmt.Errorf("boot machine %s: %w\n%s", m.Name, err, tail(console)), m.PowerCut())
+		if !errors.Is(err, errStopped) || try == bootTries {
+			return failure
+		}
+		select {
+		case <-ctx.Done():
+			return failure
+		case <-time.After(time.Duration(try) * 5 * time.Second):
+		}
 	}
-	return nil
 }
+
+// A systemd that finds no place left to watch files stops while it boots: the
+// kernel has 128 for all machines of this host together. Places come back when
+// other machines end.
+const bootTries = 4
+
+var errStopped = errors.New("it stopped while booting")
 
 func (m *Machine) boot(ctx context.Context) error {
 	notify := filepath.Join(m.dir, "notify")
@@ -199,7 +218,7 @@ func awaitReady(ctx context.Context, ready *net.UnixConn, gone <-chan struct{}) 
 	case err := <-said:
 		return err
 	case <-gone:
-		return errors.New("it stopped while booting")
+		return errStopped
 	case <-ctx.Done():
 		return fmt.Errorf("wait for it: %w", ctx.Err())
 	}

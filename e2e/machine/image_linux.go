@@ -19,7 +19,7 @@ import (
 const (
 	suite    = "bookworm"
 	recipe   = "2" // raised when prepareImage does something else
-	packages = "systemd,systemd-sysv,dbus,sudo,openssh-server,libpam-systemd,iproute2,procps,passwd,login,ca-certificates,vim-tiny,less"
+	packages = "systemd,systemd-sysv,dbus,sudo,openssh-server,libpam-systemd,iproute2,procps,passwd,login,ca-certificates,vim-tiny,less,polkitd,pkexec,libnss-extrausers"
 	firstUID = 1001
 )
 
@@ -55,6 +55,9 @@ func prepareImage(ctx context.Context, cache string) (string, error) {
 	old, err := filepath.Glob(filepath.Join(cache, "debian12-*"))
 	if err != nil {
 		return "", err
+	}
+	if labs, err := os.ReadDir(filepath.Join(cache, "run")); err != nil || len(labs) > 0 {
+		old = nil // machines of another run stand on it
 	}
 	building := dir + ".new"
 	for _, stale := range append(old, building) {

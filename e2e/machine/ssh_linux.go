@@ -119,9 +119,6 @@ func start(client *ssh.Client, command string, o Options) (*Session, error) {
 // Expect matched. It is an error when the command ends or ctx is done first.
 func (s *Session) Expect(ctx context.Context, text string) error { return s.out.expect(ctx, text) }
 
-// ExpectErr is Expect for stderr.
-func (s *Session) ExpectErr(ctx context.Context, text string) error { return s.errs.expect(ctx, text) }
-
 // Text is everything that came on stdout so far.
 func (s *Session) Text() string { return s.out.text() }
 

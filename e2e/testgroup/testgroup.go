@@ -39,12 +39,24 @@ func groups() []group {
 			return first(root, program("systemd-nspawn"), program("mmdebstrap"), program("ip"), program("ssh"),
 				program("ssh-keygen"), program("nsenter"), program("unshare"), program("mount"))
 		}},
+		{"wine", func() string {
+			return first(root, amd64, program("mmdebstrap"), program("nsenter"), program("mount"), program("chroot"))
+		}},
+		{"container", func() string { return first(root, program("podman"), program("runc")) }},
 		{"chromium", chromium},
 		{"npm", func() string { return first(program("node"), program("npm")) }},
 		{"python", func() string { return first(program("python3"), modules) }},
+		{"osslsigncode", program("osslsigncode")},
 		{"tmux", program("tmux")},
 		{"zsh", program("zsh")},
 		{"fish", program("fish")},
+		{"desktop", func() string {
+			return first(linux, program("dbus-daemon"), program("Xvfb"), program("zenity"), program("xdotool"))
+		}},
+		{"tray", func() string {
+			return first(root, compiler, library("ayatana-appindicator3-0.1"), library("gtk+-3.0"), program("dbus-daemon"), program("Xvfb"), program("xdotool"),
+				program("openbox"), program("xfce4-panel"), program("/usr/lib/notification-daemon/notification-daemon"), program("import"))
+		}},
 	}
 }
 
@@ -108,6 +120,13 @@ func linux() string {
 	return ""
 }
 
+func amd64() string {
+	if runtime.GOARCH != "amd64" {
+		return "needs a processor of the kind amd64"
+	}
+	return ""
+}
+
 func root() string {
 	if reason := linux(); reason != "" {
 		return reason
@@ -122,6 +141,16 @@ func program(name string) func() string {
 	return func() string {
 		if _, err := exec.LookPath(name); err != nil {
 			return "needs the program " + name
+		}
+		return ""
+	}
+}
+
+// library looks for what a program is built with.
+func library(name string) func() string {
+	return func() string {
+		if err := exec.Command("pkg-config", "--exists", name).Run(); err != nil {
+			return "needs pkg-config and the library " + name + " (Debian/Ubuntu: pkg-config libayatana-appindicator3-dev libgtk-3-dev)"
 		}
 		return ""
 	}

@@ -32,7 +32,7 @@ func TestReplace(t *testing.T) {
 
 func TestModeIsExact(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no modes there")
+		t.Skip("Windows has no modes")
 	}
 	path := filepath.Join(t.TempDir(), "rule")
 	if err := Create(path, nil, 0o666); err != nil { // whatever the umask is
@@ -48,7 +48,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	dir := t.TempDir()
 	path, other := filepath.Join(dir, "key"), filepath.Join(t.TempDir(), "other")
 	if err := os.Symlink(other, path+Unfinished); err != nil {
-		t.Skip(err)
+		t.Skip("no link can be made here: ", err)
 	}
 	if err := Replace(path, []byte("secret")); err != nil {
 		t.Fatal(err)

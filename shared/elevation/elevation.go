@@ -36,6 +36,15 @@ type User struct {
 	Groups  []string `cbor:"groups" json:"groups"`
 }
 
+// ElevatedOn is how it is called whom something runs as where nobody is named, on an
+// operating system by its name in Go: on Windows it is who asks, with more rights.
+func ElevatedOn(system string) string {
+	if system == "windows" {
+		return "administrator"
+	}
+	return "root"
+}
+
 // Publisher is who signed a program, as the operating system verified it.
 type Publisher struct {
 	Name       string `cbor:"name" json:"name"`
@@ -60,7 +69,7 @@ type Subject struct {
 	Product    string    `cbor:"product" json:"product"`
 	Version    string    `cbor:"version" json:"version"`
 	// Marks are facts that call for caution, found by the endpoint:
-	// "user_writable", "unbounded", "script", "shell", "called_as:NAME".
+	// "user_writable", "unbounded", "script", "shell", "dialogs", "called_as:NAME".
 	Marks []string `cbor:"marks" json:"-"`
 }
 
@@ -71,6 +80,11 @@ const (
 	MarkScript       = "script"        // text file with an interpreter line
 	MarkShell        = "shell"         // asked for as an interactive shell: full root
 	MarkCalledAs     = "called_as:"    // begins the mark with the name that is not the file's: a link's
+	MarkEdit         = "edit"          // the arguments are files that the person changes with an editor of their own
+	MarkProtected    = "protected"     // one of those files says who may do what: only people approve that
+	MarkAnyArguments = "any_arguments" // nobody could see the arguments: it may have any
+	MarkDialogs      = "dialogs"       // a program of Windows with windows: its file dialogs start and change files with its rights
+	MarkSets         = "sets:"         // begins the mark with a variable that the program is given, NAME=VALUE
 )
 
 // Masked stands in arguments for a secret that stays on the endpoint.
@@ -117,7 +131,8 @@ type Attempt struct {
 func (a Attempt) Same(b Attempt) bool {
 	x, y := a.Subject, b.Subject
 	if a.AccessType == Session || a.AccessType == Admin {
-		return a.AccessType == b.AccessType && a.User.UID == b.User.UID && x.RunAs == y.RunAs && x.Path == "" && y.Path == ""
+		return a.AccessType == b.AccessType && a.User.UID == b.User.UID && x.RunAs == y.RunAs && x.Path == "" && y.Path == "" &&
+			x.Cwd == y.Cwd && string(x.ArgsDigest) == string(y.ArgsDigest)
 	}
 	return a.AccessType == b.AccessType && a.User.UID == b.User.UID &&
 		x.Path == y.Path && x.SHA256 == y.SHA256 && x.Cwd == y.Cwd && x.RunAs == y.RunAs &&

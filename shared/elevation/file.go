@@ -46,7 +46,9 @@ func (t Times) Period(a AccessType, w Window, now time.Time) error {
 }
 
 // access checks what the parts of an attempt must be for its access type: a run
-// names one observed program, a session and administrator rights name none.
+// names one observed program, a session and administrator rights name none. A
+// session for one job has the job's command line as arguments, from the name on:
+// it is started by the person themself, so it is no program of the request.
 func (a Attempt) access() string {
 	s := a.Subject
 	switch a.AccessType {
@@ -61,8 +63,12 @@ func (a Attempt) access() string {
 		}
 		return ""
 	case Session, Admin:
-		if s.Path != "" || s.SHA256 != "" || len(s.Args) > 0 || len(s.ArgsDigest) > 0 {
+		job := a.AccessType == Session && len(s.Args) > 0
+		switch {
+		case s.Path != "" || s.SHA256 != "" || len(s.Args) > 0 && !job:
 			return "a session or administrator rights are for no one program"
+		case job && len(s.ArgsDigest) != 32 || !job && len(s.ArgsDigest) > 0:
+			return "the digest of a job's command line is not 32 bytes"
 		}
 		return ""
 	}

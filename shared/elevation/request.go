@@ -29,6 +29,7 @@ const (
 	FromPortal   Origin = "portal"
 	FromResubmit Origin = "resubmit"
 	FromBehalf   Origin = "behalf"
+	FromOffline  Origin = "offline" // it was allowed, or described to an approver, while its endpoint was out of reach
 )
 
 // Window is when access is wanted or given. A zero Start means now.
@@ -66,6 +67,10 @@ type Need struct {
 	Sentence string `cbor:"sentence,omitempty"`
 	// Observed is what rules that only observe would have answered.
 	Observed []WouldBe `cbor:"observed,omitempty"`
+	// Children is what the grant says of child programs; "" = [ChildrenAllow].
+	Children Children `cbor:"children,omitempty"`
+	// Confirm is what the user must show before the grant is applied.
+	Confirm Confirm `cbor:"confirm,omitempty"`
 }
 
 // WouldBe is the answer of one rule that observes.
@@ -153,6 +158,27 @@ type Decision struct {
 	Access AccessID `cbor:"access,omitempty"`
 }
 
+// ConfirmTime is how long a person may take to confirm with their passkey.
+const ConfirmTime = 5 * time.Minute
+
+// ConfirmNonce is how many bytes a question for a passkey is made of.
+const ConfirmNonce = 32
+
+// Confirming is one question of an endpoint for its person's passkey, before it
+// applies a grant. Only the newest one counts, once.
+type Confirming struct {
+	Nonce []byte    `cbor:"nonce"` // of the endpoint
+	At    time.Time `cbor:"at"`
+	Until time.Time `cbor:"until"`
+	By    Actor     `cbor:"by,omitzero"` // who confirmed
+	Done  time.Time `cbor:"done,omitzero"`
+}
+
+// Open reports whether the passkey can still be shown.
+func (c *Confirming) Open(now time.Time) bool {
+	return c != nil && c.Done.IsZero() && now.Before(c.Until)
+}
+
 // GrantFacts are what is known of the grant of a request.
 type GrantFacts struct {
 	ID          GrantID   `cbor:"id"`
@@ -187,6 +213,8 @@ type Request struct {
 	Decision  *Decision  `cbor:"decision"`
 	Granted   Window     `cbor:"granted"`
 	Grant     GrantFacts `cbor:"grant"`
+	// Confirming is the newest question for the requester's passkey; nil = none.
+	Confirming *Confirming `cbor:"confirming,omitempty"`
 
 	DraftedAt       time.Time `cbor:"drafted_at"`
 	SubmittedAt     time.Time `cbor:"submitted_at"`
@@ -237,6 +265,10 @@ type Grant struct {
 	Rule          string        `cbor:"rule"`
 	Nonce         []byte        `cbor:"nonce"`
 	KeyEpoch      uint64        `cbor:"key_epoch"`
+	// Children says what programs that the granted one starts may do.
+	Children Children `cbor:"children,omitempty"`
+	// Confirm is what the person must show before the grant is applied.
+	Confirm Confirm `cbor:"confirm,omitempty"`
 }
 
 // Revocation is the signed order to end a grant.
@@ -253,6 +285,19 @@ type Revocation struct {
 	KeyEpoch uint64     `cbor:"key_epoch"`
 }
 
+// Confirmation is the signed word that the requester has shown their passkey for
+// a grant, when the endpoint asked with that nonce.
+type Confirmation struct {
+	Cluster  string     `cbor:"cluster"`
+	Endpoint EndpointID `cbor:"endpoint"`
+	Grant    GrantID    `cbor:"grant"`
+	Request  RequestID  `cbor:"request"`
+	Nonce    []byte     `cbor:"nonce"`
+	By       Actor      `cbor:"by"`
+	At       time.Time  `cbor:"at"`
+	KeyEpoch uint64     `cbor:"key_epoch"`
+}
+
 // Amendment is the signed order to give a grant that is in force more time. It
 // never gives less than was given before and never another thing.
 type Amendment struct {
@@ -266,32 +311,4 @@ type Amendment struct {
 	At       time.Time     `cbor:"at"`
 	Nonce    []byte        `cbor:"nonce"`
 	KeyEpoch uint64        `cbor:"key_epoch"`
-}
-
-// Mode says what an endpoint does with attempts to elevate. The zero value asks.
-type Mode string
-
-// The modes.
-const (
-	ModeOff     Mode = "off"     // not intercepted
-	ModeObserve Mode = "observe" // seen and told, never held
-	ModeAsk     Mode = "ask"
-)
-
-// Policy is the signed set of settings that an endpoint obeys. The first entry
-// of the controller's ordered list whose labels the endpoint has makes it.
-type Policy struct {
-	Cluster    string            `cbor:"cluster"`
-	Endpoint   EndpointID        `cbor:"endpoint"`
-	Name       string            `cbor:"name"`
-	Version    uint64            `cbor:"version"` // grows; an older one is refused
-	Mode       Mode              `cbor:"mode"`
-	Mechanisms map[string]string `cbor:"mechanisms"` // mechanism → ask, allow, deny or off
-	Mask       []string          `cbor:"mask"`       // patterns of secrets in arguments, beside the built-in ones
-	Presets    []string          `cbor:"presets"`    // reasons to choose from
-	ReasonMin  int               `cbor:"reason_min"` // characters, 0 = the default
-	BreakGlass string            `cbor:"break_glass"`
-	Confirm    string            `cbor:"confirm"` // none, password or passkey
-	At         time.Time         `cbor:"at"`
-	KeyEpoch   uint64            `cbor:"key_epoch"`
 }

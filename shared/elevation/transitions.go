@@ -3,6 +3,7 @@ package elevation
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -30,7 +31,8 @@ const (
 	MaxPath          = 4096
 )
 
-// Times are the periods that a controller applies; see CONTRACT "Defaults".
+// Times are the periods that a controller applies: its settings, or what it takes
+// without any.
 type Times struct {
 	PendingTTL  time.Duration // unanswered requests expire
 	UseWithin   time.Duration // first use after a decision
@@ -109,6 +111,26 @@ func CheckText(what, s string, limit int) error {
 		}
 	}
 	return nil
+}
+
+// CheckLine refuses a text of one line, such as a name, that has more bytes than
+// limit, is not UTF-8, or has characters that change how text around them looks.
+func CheckLine(what, s string, limit int) error {
+	switch {
+	case len(s) > limit:
+		return fmt.Errorf("%w: the %s is longer than %d bytes", ErrInvalid, what, limit)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%w: the %s is not UTF-8 text", ErrInvalid, what)
+	case strings.ContainsFunc(s, unprintable):
+		return fmt.Errorf("%w: the %s has a control character", ErrInvalid, what)
+	}
+	return nil
+}
+
+// unprintable is true for control characters, those of no width and those that
+// turn the direction of text.
+func unprintable(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f || r == 0xfeff
 }
 
 func isHex(s string) bool {

@@ -14,7 +14,7 @@ func Unbounded(path string) bool {
 		return true
 	}
 	base := unversioned(name)
-	for _, table := range [...]string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners, unboundedWriters} {
+	for _, table := range [...]string{unboundedShells, unboundedInterpreters, unboundedEditors, unboundedRunners, unboundedWriters, unboundedWindows} {
 		if listed(table, name, base) {
 			return true
 		}
@@ -58,7 +58,13 @@ const (
 		docker podman nerdctl ctr crictl runc lxc virsh kubectl at batch crontab start-stop-daemon run-parts ssh-agent dbus-run-session
 		xvfb-run fakeroot proot unbuffer capsh newgrp sg socat nc ncat nmap tcpdump`
 	unboundedWriters = `cp mv dd tee install ln chmod chown chgrp chattr setfacl setcap sed tar zip unzip cpio ar patch truncate shred sponge 7z
-		curl wget split csplit mount insmod modprobe usermod useradd passwd chpasswd visudo vipw vigr`
+		curl wget split csplit mount insmod modprobe usermod useradd passwd chpasswd visudo vipw vigr sudoedit`
+	// Of Windows: what starts other programs, changes the registry, services or tasks,
+	// or has a dialog for files, in which any program can be started.
+	unboundedWindows = `powershell_ise wsl wslhost conhost mmc regedit regedt32 reg regini explorer control taskmgr eventvwr perfmon resmon msconfig
+		wordpad write mspaint charmap iexplore msedge hh winword excel powerpnt notepad++ schtasks sc wmic forfiles pcalua runas psexec psexec64
+		installutil msbuild regasm regsvcs csc vbc dnx certutil bitsadmin net net1 netsh bcdedit takeown icacls robocopy xcopy diskpart vssadmin
+		winget choco scoop devenv procexp procexp64 sysprep pkgmgr dism odbcconf xwizard presentationhost`
 )
 
 // Interpreter reports whether the program at path, by its name, is a shell or

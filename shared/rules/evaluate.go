@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -83,7 +84,7 @@ func (v *verdict) hear(r *rule, a answer) {
 
 func (v *verdict) outcome() Outcome {
 	o := Outcome{Children: ChildrenAllow, Trace: v.cutTrace(), cost: v.cost}
-	o.Need.Caution = cautions(v.in.Attempt.Subject)
+	o.Need.Caution = cautions(v.in.Attempt)
 	o.Need.Observed = v.observed[:min(len(v.observed), maxTrace)]
 	for _, r := range v.requires {
 		if r.warns {
@@ -140,7 +141,24 @@ func (v *verdict) limit(o *Outcome) {
 		o.Need.Rules = append(o.Need.Rules, v.refs[r.rank])
 	}
 	o.Need.MaxDuration = o.Limits.Duration
+	if o.Children != ChildrenAllow && v.can(CanChildren) {
+		o.Need.Children = o.Children
+	}
+	if v.can(CanConfirm) && v.wants("password") {
+		o.Need.Confirm = elevation.ConfirmPassword
+	}
+	if v.can(CanPasskey) && v.wants("passkey") {
+		o.Need.Confirm = elevation.ConfirmPasskey
+	}
 }
+
+// wants reports whether a rule that counts wants the user to confirm like that.
+func (v *verdict) wants(confirm string) bool {
+	return slices.ContainsFunc(v.speaking(), func(r *rule) bool { return r.Require.Confirm == confirm })
+}
+
+// can reports whether the endpoint has a capability.
+func (v *verdict) can(c string) bool { return slices.Contains(v.in.Endpoint.Can, c) }
 
 // demand collects what the rules want. Of several ticket patterns the first one
 // that the ticket does not match yet is named, so that all must match in turn.
@@ -165,14 +183,15 @@ func (v *verdict) demand(o *Outcome) {
 
 // needsPerson says what no rule can give by itself; "" if there is nothing.
 func (v *verdict) needsPerson(o *Outcome) string {
-	confirm := slices.ContainsFunc(v.approve, func(r *rule) bool { return r.Require.Confirm != "" && r.Require.Confirm != "none" })
 	switch {
 	case o.Need.StepUp:
 		return "it wants an approver who proves to be there"
-	case confirm:
-		return "it wants the user to confirm, which endpoints do not do yet"
-	case o.Children == ChildrenDeny:
-		return "it allows no child programs, which endpoints do not enforce yet"
+	case v.wants("passkey") && !v.can(CanPasskey):
+		return "it wants the user's passkey, which this endpoint can not ask for"
+	case v.wants("password") && !v.can(CanConfirm):
+		return "it wants the user's password, which this endpoint can not ask for"
+	case o.Children != ChildrenAllow && !v.can(CanChildren):
+		return "it holds back child programs, which this endpoint can not do"
 	}
 	return ""
 }
@@ -213,17 +232,42 @@ func childrenRank(c Children) int {
 	return 3
 }
 
-// cautions are facts of the subject that call for care, with plain words.
-func cautions(s elevation.Subject) []elevation.Caution {
+// fullRoot is the reason for care about what is for no one program.
+const fullRoot = "full_root"
+
+// cautions are facts of the attempt that call for care, with plain words.
+func cautions(a elevation.Attempt) []elevation.Caution {
 	var out []elevation.Caution
+	s := a.Subject
+	switch {
+	case a.AccessType == elevation.Admin:
+		out = append(out, elevation.Caution{Reason: fullRoot, Fact: "administrator of the machine for the whole time: full root"})
+	case a.AccessType == elevation.Session && len(s.Args) > 0:
+		out = append(out, elevation.Caution{Reason: fullRoot, Fact: "sudo for everything that this job does: full root"})
+	case a.AccessType == elevation.Session:
+		out = append(out, elevation.Caution{Reason: fullRoot, Fact: "sudo for everything in one terminal: full root"})
+	}
 	for _, c := range []elevation.Caution{
 		{Reason: elevation.MarkUserWritable, Fact: "ordinary users can change this program"},
 		{Reason: elevation.MarkShell, Fact: "an interactive shell: full control of the machine"},
 		{Reason: elevation.MarkUnbounded, Fact: "this program can start any other program"},
 		{Reason: elevation.MarkScript, Fact: "a script, run by another program"},
+		{Reason: elevation.MarkDialogs, Fact: "a program with windows: its file dialogs can start and change whatever it may"},
+		{Reason: elevation.MarkAnyArguments, Fact: "its arguments can not be seen: it may be started with any"},
 	} {
 		if s.HasMark(c.Reason) {
 			out = append(out, c)
+		}
+	}
+	if s.HasMark(elevation.MarkEdit) {
+		out = append(out, elevation.Caution{Reason: elevation.MarkEdit, Fact: "edit " + strings.Join(s.Args, " ") + ": the editor itself runs without rights, and only what is saved counts"})
+	}
+	if s.HasMark(elevation.MarkProtected) {
+		out = append(out, elevation.Caution{Reason: elevation.MarkProtected, Fact: "this file says who may do what on the machine"})
+	}
+	for _, m := range s.Marks {
+		if set, ok := strings.CutPrefix(m, elevation.MarkSets); ok {
+			out = append(out, elevation.Caution{Reason: "sets", Fact: "it is given the variable " + set})
 		}
 	}
 	if name := s.CalledAs(); name != "" {

@@ -38,7 +38,9 @@ func (s *Set) Test() []Fault {
 			return append(out, Fault{Line: f.Line, Col: f.Col, Severity: Error, Code: "too_large",
 				Text: "the tests up to here took too long: make their attempts smaller, or the conditions of the rules simpler"})
 		}
-		o := s.Evaluate(f.Input, f.At)
+		in := f.Input
+		in.Endpoint.Can = Current()
+		o := s.Evaluate(in, f.At)
 		spent += o.cost
 		got := o.Kind.String()
 		if f.Expect == "require" && o.Kind == Ask && len(o.Need.Rules) > 0 {

@@ -48,11 +48,17 @@ func (l *loader) lintParts(d draft) {
 	if d.Then == ThenDeny && d.Limits.Duration > 0 {
 		l.fault(d.node, Warning, "unused", "a duration changes nothing in a rule that denies: remove it")
 	}
-	if q.Confirm == "password" || q.Confirm == "passkey" {
-		l.fault(d.require, Warning, "not_enforced", "endpoints do not ask for a confirmation yet: until they do, this rule asks a person instead of approving")
+	if d.Then != ThenApprove && d.dialogs != nil {
+		l.fault(d.dialogs, Warning, "unused", "dialogs changes nothing in a rule that does not approve: remove it")
 	}
-	if d.Children == ChildrenDeny {
-		l.fault(d.node, Warning, "not_enforced", "endpoints do not forbid child programs yet: until they do, this rule asks a person instead of approving")
+	switch path := d.Match.Path.Literal; {
+	case d.Children == ChildrenAllow:
+	case d.Then == ThenDeny:
+		l.fault(d.node, Warning, "unused", "children changes nothing in a rule that denies: remove it")
+	case d.Children == ChildrenDeny && elevation.Interpreter(path):
+		l.fault(d.node, Warning, "children", "%s can hardly do anything without starting programs: write `children: contain`, or name the program that does the task", printable(path))
+	case d.Children == ChildrenContain && d.Then == ThenApprove && elevation.Unbounded(path):
+		l.fault(d.node, Warning, "children", "each program that %s starts needs an approving rule of its own, else it is refused", printable(path))
 	}
 	if p := d.Match.Path.Literal; strings.HasPrefix(p, "/bin/") || strings.HasPrefix(p, "/sbin/") || strings.HasPrefix(p, "/lib/") {
 		l.fault(d.path, Warning, "merged_usr", "paths are resolved, and on most systems %s is really /usr%s: write that, or both in two rules", p, p)
@@ -85,6 +91,9 @@ func (l *loader) lintApprove(d draft) {
 	}
 	if !hashed && userWritable(m.Path.Literal) {
 		refuse(d.path, "user_writable", "ordinary users can change files in the folder of %s: add sha256, or move the program to a folder of root", printable(m.Path.Literal))
+	}
+	if m.Dialogs {
+		l.fault(d.dialogs, Warning, "dialogs", "a dialog for files of such a program starts and changes whatever administrators may: approve by rule only programs that you would approve a shell for")
 	}
 	l.lintArgs(d, refuse)
 }
@@ -124,6 +133,7 @@ func (l *loader) lintFixed(d draft, refuse func(n *yaml.Node, code, format strin
 		l.fault(d.args, Warning, "unbounded", "%s can do more than its arguments say: prefer a program that only does the task", printable(program))
 		return
 	}
+	l.lintProfile(d)
 	inline := slices.ContainsFunc(d.Match.Args, func(a Arg) bool { return slices.Contains([]string{"-c", "-e", "-m", "-E", "-r"}, a.Literal) })
 	open := slices.ContainsFunc(d.Match.Args, func(a Arg) bool { return slices.Contains([]string{"-i", "-s", "-", "--interactive"}, a.Literal) })
 	switch {

@@ -105,6 +105,38 @@ func (l *loader) lintFiles(d draft, refuse func(n *yaml.Node, code, format strin
 	}
 }
 
+// lintProfile warns where a shell of Windows first runs what the user has written:
+// cmd the AutoRun of their part of the registry, PowerShell the profile in their
+// folder. Both do so before what the arguments say.
+func (l *loader) lintProfile(d draft) {
+	switch strings.TrimSuffix(strings.ToLower(nameKey(d.Match.Path.Literal)), ".exe") {
+	case "cmd":
+		if !d.saysFirst(`^/([aeqstuv:onf]*/)*d(/|$)`, `/[ckr]`) {
+			l.fault(d.args, Warning, "user_startup", "cmd first runs what the user has set as AutoRun in the registry: write /d as the first argument")
+		}
+	case "powershell", "pwsh":
+		if !d.saysFirst(`^[-/]{1,2}nop(r(o(f(i(l(e)?)?)?)?)?)?$`, `^[-/]{1,2}(c|command|f|fi|fil|file|e|ec|en[a-z]*|cwa|commandwithargs)$|^[^-/]`) {
+			l.fault(d.args, Warning, "user_startup", "PowerShell first runs the user's own profile: write -NoProfile before the script")
+		}
+	}
+}
+
+// saysFirst reports whether an argument is written that matches want, before any
+// that matches end.
+func (d draft) saysFirst(want, end string) bool {
+	is, over := regexp.MustCompile(want), regexp.MustCompile(end)
+	for _, a := range d.Match.Args {
+		text := strings.ToLower(a.Literal)
+		if is.MatchString(text) {
+			return true
+		}
+		if over.MatchString(text) {
+			return false
+		}
+	}
+	return false
+}
+
 // takes reports whether element i of args takes a text that it does not name.
 func (d draft) takes(i int, text string) bool {
 	a := d.Match.Args[i]

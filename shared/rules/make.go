@@ -66,6 +66,8 @@ func cannotMake(a elevation.Attempt) string {
 		return "the program is called by another name, and may be another program by that"
 	case s.HasMark(elevation.MarkUserWritable) && !lowerHex(s.SHA256, 64):
 		return "ordinary users can change the program, and its SHA-256 is not known"
+	case s.HasMark(elevation.MarkDialogs):
+		return "its file dialogs can start and change whatever it may: a person answers, or a rule written by hand whose match says dialogs: true"
 	case unbounded && len(s.Args) == 0:
 		return "the program can do anything and has no arguments that would hold it"
 	case unbounded && hidden:

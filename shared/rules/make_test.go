@@ -84,6 +84,7 @@ func TestMakeRefuses(t *testing.T) {
 	for name, in := range map[string]rules.Input{
 		"a session":               session,
 		"a shell":                 marked(asked("/usr/bin/bash", "-i"), elevation.MarkShell),
+		"dialogs for files":       marked(asked(`C:\Tools\edit.exe`, "x"), elevation.MarkDialogs),
 		"another name":            marked(asked("/usr/bin/systemctl"), "called_as:reboot"),
 		"unbounded":               asked("/usr/bin/vim"),
 		"unbounded with a secret": asked("/usr/bin/env", "X=***", "id"),

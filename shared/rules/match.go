@@ -286,12 +286,16 @@ func (r *rule) mayNotApprove(s *elevation.Subject) string {
 	switch {
 	case s.HasMark(elevation.MarkShell):
 		return "an interactive shell is answered by a person"
+	case s.HasMark(elevation.MarkProtected):
+		return "it changes a file that says who may do what, which a person answers"
 	case s.CalledAs() != "":
 		return "it is called by another name, " + strconv.Quote(s.CalledAs()) + ", and may be another program by that"
 	case r.matchesHidden(s.Args):
 		return "what its pattern is compared with is partly hidden, as it looks like a secret: only {any: true} approves that"
 	case s.HasMark(elevation.MarkUserWritable) && !slices.Contains(r.Match.SHA256, s.SHA256):
 		return "ordinary users can change this program: only a rule with its sha256 may approve it"
+	case s.HasMark(elevation.MarkDialogs) && !r.Match.Dialogs:
+		return "its file dialogs start and change files with its rights: a person answers, or a rule whose match says dialogs: true"
 	case !r.pinned && (s.HasMark(elevation.MarkUnbounded) || r.unbounded(s.Path)):
 		return "this program can do anything: only a rule with fixed arguments may approve it"
 	}

@@ -108,7 +108,7 @@ type compiled struct {
 // draft is a rule with the places of its parts, for the linter.
 type draft struct {
 	*rule
-	node, match, path, args, when, then, require *yaml.Node // nil = absent; node never is
+	node, match, path, args, dialogs, when, then, require *yaml.Node // nil = absent; node never is
 
 	broken bool // its match has faults, so what is missing in it says nothing
 }

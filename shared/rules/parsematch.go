@@ -25,6 +25,7 @@ func (l *loader) match(n *yaml.Node, d *draft) {
 		"user":        func(n *yaml.Node) { m.Users = l.strs(n, "user") },
 		"group":       func(n *yaml.Node) { m.Groups = l.strs(n, "group") },
 		"access_type": func(n *yaml.Node) { m.AccessTypes = l.accessTypes(n) },
+		"dialogs":     func(n *yaml.Node) { d.dialogs = n; m.Dialogs = l.boolean(n, "dialogs") },
 		"endpoint": func(n *yaml.Node) {
 			l.mapping(n, "endpoint", fields{"labels": func(n *yaml.Node) { m.Labels = l.labels(n) }}, "labels")
 		},
@@ -235,7 +236,7 @@ func (l *loader) fixtureAttempt(n *yaml.Node, in *Input) {
 func (l *loader) marks(n *yaml.Node) []string {
 	var out []string
 	l.list(n, "marks", 16, func(n *yaml.Node) {
-		out = append(out, word(l, n, "a mark", elevation.MarkUserWritable, elevation.MarkUnbounded, elevation.MarkScript, elevation.MarkShell))
+		out = append(out, word(l, n, "a mark", elevation.MarkUserWritable, elevation.MarkUnbounded, elevation.MarkScript, elevation.MarkShell, elevation.MarkDialogs))
 	})
 	return out
 }

@@ -56,14 +56,26 @@ const (
 )
 
 // Children says what happens to programs that the approved one starts.
-type Children string
+type Children = elevation.Children
 
 // From the mildest to the strictest.
 const (
-	ChildrenAllow   Children = "allow"
-	ChildrenContain Children = "contain" // ended together with it
-	ChildrenDeny    Children = "deny"
+	ChildrenAllow   = elevation.ChildrenAllow
+	ChildrenContain = elevation.ChildrenContain
+	ChildrenDeny    = elevation.ChildrenDeny
 )
+
+// CanChildren is the capability of endpoints that hold child programs to what a
+// rule says of them.
+const CanChildren = "children"
+
+// CanConfirm is the capability of endpoints that ask users for their own password
+// before a grant is applied.
+const CanConfirm = "confirm"
+
+// CanPasskey is the capability of endpoints that wait for their users' passkeys
+// before a grant is applied.
+const CanPasskey = "passkey"
 
 // Rule is one rule as it was written.
 type Rule struct {
@@ -97,6 +109,7 @@ type Match struct {
 	Groups      []string // any of them
 	Labels      map[string]string
 	AccessTypes []elevation.AccessType // any of them
+	Dialogs     bool                   // an approval is also for programs with [elevation.MarkDialogs]; it selects nothing
 }
 
 // Text matches one text: the same, or all of it by a regular expression. The
@@ -144,7 +157,14 @@ type Endpoint struct {
 	Labels map[string]string
 	// Reported is what the endpoint says of itself. No approving rule sees it.
 	Reported map[string]string
+	// Can are its capabilities. A rule that wants what is not among them asks a
+	// person in place of approving.
+	Can []string
 }
+
+// Current are the capabilities that endpoints of this version have as far as
+// rules look at them, for questions that name no endpoint.
+func Current() []string { return []string{CanChildren, CanConfirm, CanPasskey} }
 
 // Labels are the labels that rules and scopes may trust: what the endpoint was
 // given, and of what it reports only the accepted keys that it was not given.

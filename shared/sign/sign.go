@@ -37,6 +37,9 @@ const (
 	Bundle     Kind = "bundle"
 	Policy     Kind = "policy"
 	Keys       Kind = "keyset"
+	Rights     Kind = "rights"
+
+	Confirmation Kind = "confirmation"
 )
 
 // MaxSize is the largest signed message that is looked at, in bytes.

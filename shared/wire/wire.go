@@ -26,6 +26,10 @@ import (
 //	1  2026-11-22  resubmit and remove from the agent; progress says from when somebody can answer
 //	1  2026-11-22  welcome names the console; progress says whether emergency access is possible
 //	1  2026-11-22  progress has the code for somebody beside, and who looks at the request
+//	1  2026-11-22  standing rights, what was only seen, what was used offline; reports say what ran and what changed;
+//	               order and secret go only to endpoints with the capabilities "rights" and "codes", bundles to "bundle"
+//	1  2026-11-22  confirm and confirming, of endpoints with the capability "passkey"; confirmed goes only to who asked
+//	1  2026-11-22  portal_link is served: it has a number, and portal answers it
 const Version = 1
 
 // MaxFrame is the largest frame either side reads, in bytes.
@@ -52,6 +56,11 @@ const (
 	TResubmit   Type = "resubmit"
 	TRemove     Type = "remove"
 	TPing       Type = "ping"
+	TRights     Type = "rights"
+	TOrdered    Type = "ordered"
+	TSeen       Type = "seen"
+	TUsed       Type = "used"
+	TConfirm    Type = "confirm"
 )
 
 // From the controller, durable and in sequence.
@@ -65,6 +74,10 @@ const (
 	TBundle   Type = "bundle"
 	TKeySet   Type = "keyset"
 	TLock     Type = "lock"
+	TOrder    Type = "order"
+	TSecret   Type = "secret"
+
+	TConfirmed Type = "confirmed"
 )
 
 // From the controller, only for the live session.
@@ -77,6 +90,9 @@ const (
 	TError    Type = "error"
 	TDrain    Type = "drain"
 	TPong     Type = "pong"
+
+	TConfirming Type = "confirming"
+	TPortal     Type = "portal"
 )
 
 // Frame is the envelope of every message.
@@ -153,6 +169,8 @@ func (f Frame) About() elevation.RequestID {
 		return about(f, func(m Progress) elevation.RequestID { return m.Request })
 	case TAccepted:
 		return about(f, func(m Accepted) elevation.RequestID { return m.Request })
+	case TConfirming:
+		return about(f, func(m Confirming) elevation.RequestID { return m.Request })
 	case TError:
 		return about(f, func(m Error) elevation.RequestID { return m.Request })
 	}
@@ -171,7 +189,7 @@ func about[M any](f Frame, request func(M) elevation.RequestID) elevation.Reques
 // endpoint has acknowledged them.
 func (t Type) Durable() bool {
 	switch t {
-	case TDecision, TClosed, TQuestion, TRevoke, TAmend, TPolicy, TBundle, TKeySet, TLock:
+	case TDecision, TClosed, TQuestion, TRevoke, TAmend, TPolicy, TBundle, TKeySet, TLock, TOrder, TSecret, TConfirmed:
 		return true
 	}
 	return false
@@ -225,6 +243,9 @@ type Attempt struct {
 	// RulesOnly wants an answer only if a rule gives one at once; otherwise
 	// closed{needs_person} comes and nothing is stored.
 	RulesOnly bool `cbor:"rules_only"`
+	// Inside is the session, approved and in use, in which this is one command: it
+	// is only wanted whether a rule denies it. Everything else is closed{needs_person}.
+	Inside elevation.GrantID `cbor:"inside,omitempty"`
 }
 
 // Need says what the person must give before the draft is queued.
@@ -292,19 +313,6 @@ type Answer struct {
 	Text    string              `cbor:"text"`
 }
 
-// Report says what became of a grant. The agent keeps it until accepted.
-type Report struct {
-	Seq     uint64               `cbor:"report_seq"`
-	Request elevation.RequestID  `cbor:"request"`
-	Grant   elevation.GrantID    `cbor:"grant"`
-	Kind    elevation.ReportKind `cbor:"kind"`
-	Reason  elevation.EndReason  `cbor:"reason"`
-	Failed  bool                 `cbor:"failed"` // the take-back could not be confirmed: alarm
-	Exit    *int                 `cbor:"exit"`
-	Text    string               `cbor:"text"`
-	At      time.Time            `cbor:"at"`
-}
-
 // Ack says that every durable message up to Seq is stored and applied.
 type Ack struct {
 	Seq uint64 `cbor:"seq"`
@@ -320,9 +328,21 @@ type Renewed struct {
 	Chain [][]byte `cbor:"chain"` // DER, leaf first
 }
 
-// PortalLink asks for a one-time link to a person's own requests.
+// PortalLink asks for a one-time link to a person's own requests. It is answered
+// by [Portal] with the same number, or never.
 type PortalLink struct {
-	User elevation.User `cbor:"user"`
+	N    uint64         `cbor:"n"`
+	User elevation.User `cbor:"user"` // name and uid, as the kernel tells
+}
+
+// Portal answers [PortalLink]: a link that whoever has it can use once, or why
+// there is none.
+type Portal struct {
+	N       uint64    `cbor:"n"`
+	URL     string    `cbor:"url"` // "" = there is none
+	Expires time.Time `cbor:"expires_at"`
+	Code    ErrorCode `cbor:"code"` // without a link
+	Text    string    `cbor:"text"`
 }
 
 // Extend asks for more time; it becomes a linked request.
@@ -394,7 +414,32 @@ type Revoke struct {
 	Signed  []byte              `cbor:"signed"` // elevation.Revocation
 }
 
-// Signed carries a signed body: amend, policy, bundle and keyset.
+// Confirm asks for the passkey of the requester before a grant is applied.
+type Confirm struct {
+	Request elevation.RequestID `cbor:"request"`
+	Grant   elevation.GrantID   `cbor:"grant"`
+	Nonce   []byte              `cbor:"nonce"` // 32 bytes, new for each question
+}
+
+// Confirming answers [Confirm]: where the passkey is shown, or why it can not be.
+type Confirming struct {
+	Request elevation.RequestID `cbor:"request"`
+	Grant   elevation.GrantID   `cbor:"grant"`
+	Code    string              `cbor:"code"` // leads to the request
+	Why     ConfirmWhy          `cbor:"why"`
+}
+
+// ConfirmWhy says why a passkey can not be shown.
+type ConfirmWhy string
+
+// The reasons.
+const (
+	ConfirmPossible  ConfirmWhy = ""
+	ConfirmUnlinked  ConfirmWhy = "unlinked"   // no account is the requester's by a strong link
+	ConfirmNoPasskey ConfirmWhy = "no_passkey" // it has none
+)
+
+// Signed carries a signed body: amend, policy, bundle, keyset, order and confirmed.
 type Signed struct {
 	Raw []byte `cbor:"raw"`
 }
@@ -403,6 +448,12 @@ type Signed struct {
 type Lock struct {
 	Locked bool   `cbor:"locked"`
 	Text   string `cbor:"text"`
+}
+
+// Secret gives an endpoint the key for offline codes; it replaces the one before.
+type Secret struct {
+	Key   []byte `cbor:"key"` // 32 bytes; empty: no codes any more
+	Epoch uint64 `cbor:"epoch"`
 }
 
 // Accepted says that something from the agent is stored: a request (its id) or

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/agent/sim"
+	"github.com/assent-epm/assent/shared/complete"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
@@ -60,6 +62,7 @@ type flags struct {
 	seed                                     uint64
 	json, verbose, extend                    bool
 	capabilities, access, answer             string
+	terminal                                 string
 }
 
 func command(stdout, stderr io.Writer) *cobra.Command {
@@ -85,13 +88,13 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	s := c.Flags()
 	s.StringVar(&f.controller, "controller", "", "agents' address of the controller, https://HOST:PORT")
-	s.StringVar(&f.token, "token", "", "enrolment token with enough uses")
+	s.StringVar(&f.token, "token", "", "enrolment token with enough uses (or ASSENT_ENROLL_TOKEN)")
 	s.IntVar(&f.endpoints, "endpoints", 1, "number of endpoints, sim-0001 and on")
 	s.IntVar(&f.users, "users", 10, "users on each endpoint, user-01 and on")
 	s.IntVar(&f.requests, "requests", 0, "stop after this many requests and their answers (0: no limit)")
 	s.StringVar(&f.rate, "rate", "1/s", "requests a second of the whole fleet")
 	s.StringVar(&f.duration, "duration", "", "stop after this time, such as 90s or 15m")
-	s.StringVar(&f.scenario, "scenario", "mix", "mix, queue, storm or idle")
+	s.StringVar(&f.scenario, "scenario", "mix", "mix, queue, storm, idle or demo")
 	s.StringVar(&f.line, "command", "", "ask for this command in place of the scenario's, words parted by spaces")
 	s.StringVar(&f.priority, "priority", "", "ask for this priority: low, normal, high or urgent")
 	s.Uint64Var(&f.seed, "seed", 1, "seed of arrivals, users and programs")
@@ -102,10 +105,11 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	s.StringVar(&f.capabilities, "capabilities", "", "what every endpoint says it can do, such as run,sudo,session,admin (default as on Linux)")
 	s.StringVar(&f.access, "access-type", "run", "what is asked for: run, session or admin")
 	s.StringVar(&f.answer, "answer", "", "text with which questions of approvers are answered")
+	s.StringVar(&f.terminal, "terminal", "", "address on loopback for a page with a simulated terminal of the first endpoint, such as 127.0.0.1:0")
 	s.BoolVar(&f.extend, "extend", false, "ask for more time in the middle of every use")
 	s.BoolVar(&f.json, "json", false, "print JSON: the summary, and without --out every line")
 	s.BoolVar(&f.verbose, "verbose", false, "log connections to stderr")
-	c.AddCommand(versionCommand())
+	c.AddCommand(versionCommand(), complete.Command("agentsim"))
 	return c
 }
 
@@ -139,6 +143,13 @@ func simulate(ctx context.Context, f flags, stdout, stderr io.Writer) (err error
 		defer file.Close()
 		*out.to = file
 	}
+	if f.terminal != "" {
+		if cfg.Terminal, err = listenOnLoopback(f.terminal); err != nil {
+			return err
+		}
+		defer cfg.Terminal.Close()
+		fmt.Fprintf(stderr, "terminal http://%s\n", cfg.Terminal.Addr())
+	}
 	if f.json && cfg.Lines == nil {
 		cfg.Lines = stdout
 	}
@@ -158,6 +169,20 @@ func simulate(ctx context.Context, f flags, stdout, stderr io.Writer) (err error
 	return nil
 }
 
+// listenOnLoopback refuses any other address: who reaches the terminal raises
+// requests.
+func listenOnLoopback(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("%w: --terminal %q: want an address on loopback, such as 127.0.0.1:0", errUsage, address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the terminal: %w", err)
+	}
+	return l, nil
+}
+
 func show(f flags, sum sim.Summary, stdout io.Writer) error {
 	switch {
 	case !f.json:
@@ -175,7 +200,10 @@ func (f flags) config() (sim.Config, error) {
 	if f.controller == "" {
 		return cfg, errors.New("--controller is missing")
 	}
-	if f.token == "" && f.data == "" {
+	if cfg.Token == "" {
+		cfg.Token = os.Getenv("ASSENT_ENROLL_TOKEN")
+	}
+	if cfg.Token == "" && f.data == "" {
 		return cfg, errors.New("--token is missing")
 	}
 	var err error

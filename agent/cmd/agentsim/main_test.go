@@ -28,6 +28,7 @@ func TestUsage(t *testing.T) {
 		"unknown priority":  {append([]string{"--priority", "sky"}, good...), 2, "--priority"},
 		"unknown scenario":  {append([]string{"--scenario", "party"}, good...), 2, "no scenario"},
 		"no endpoints":      {append([]string{"--endpoints", "0"}, good...), 2, "endpoints"},
+		"open terminal":     {append([]string{"--terminal", "0.0.0.0:0"}, good...), 2, "loopback"},
 		"token of nonsense": {good, 1, "not a valid enrolment token"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func enrollCommand(set *settings) *cobra.Command {
 				return hinted{fmt.Errorf("%w: the controller's address and an enrolment token are needed", errUsage),
 					"give --controller and --token (`-` reads it from standard input), or ASSENT_CONTROLLER_URL and ASSENT_ENROLL_TOKEN"}
 			}
-			id, err := link.Enroll(c.Context(), link.EnrollConfig{URL: controller, Token: token, Dir: set.data, Facts: facts(), Force: force})
+			id, err := link.Enroll(c.Context(), link.EnrollConfig{URL: controller, Token: token, Dir: set.data, Facts: facts(), Force: force, Proxies: f.proxies(set)})
 			if err != nil {
 				return hinted{err, enrollHint(err)}
 			}

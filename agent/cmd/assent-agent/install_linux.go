@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
 	"github.com/kardianos/service"
 
 	"github.com/assent-epm/assent/agent/privilege"
@@ -25,6 +26,22 @@ const unitDir = "/etc/systemd/system"
 
 // started and stopped with the machine, in this order.
 var enabledUnits = []string{"assent-reap.service", "assent-reap-due.timer", "assent-agent.service"}
+
+// startedUnits are started by hand and by packages: the reaper of the machine's
+// start would end what is in force.
+var startedUnits = []string{"assent-reap-due.timer", "assent-agent.service"}
+
+// Where packages put the program and its units.
+const (
+	packagedProgram = "/usr/bin/assent-agent"
+	packagedUnit    = "/usr/lib/systemd/system/assent-agent.service"
+)
+
+// packaged reports whether a package brought this program and its units.
+func packaged(exe string) bool {
+	_, err := os.Lstat(packagedUnit)
+	return err == nil && exe == packagedProgram
+}
 
 func onSystemd() bool {
 	_, err := os.Stat("/run/systemd/system")
@@ -42,8 +59,16 @@ func install(ctx context.Context, set *settings) error {
 	if err := fitToInstall(exe); err != nil {
 		return err
 	}
+	if !packaged(exe) {
+		if err := installAutostart(autostartDir, exe); err != nil {
+			return err
+		}
+	}
 	if !onSystemd() {
 		return control(ctx, set, "install")
+	}
+	if packaged(exe) {
+		return enable(ctx, startedUnits)
 	}
 	names, err := fs.Glob(units, "units/*")
 	if err != nil {
@@ -59,6 +84,11 @@ func install(ctx context.Context, set *settings) error {
 			return hinted{fmt.Errorf("write the unit: %w", err), "run it as root"}
 		}
 	}
+	return enable(ctx, enabledUnits)
+}
+
+// enable has all units start with the machine, and starts some now.
+func enable(ctx context.Context, now []string) error {
 	return withSystemd(ctx, func(conn *sd.Conn) error {
 		if err := conn.ReloadContext(ctx); err != nil {
 			return fmt.Errorf("reload systemd: %w", err)
@@ -66,7 +96,7 @@ func install(ctx context.Context, set *settings) error {
 		if _, _, err := conn.EnableUnitFilesContext(ctx, enabledUnits, false, true); err != nil {
 			return fmt.Errorf("enable the units: %w", err)
 		}
-		return each(enabledUnits, func(unit string) error { return job(ctx, unit, conn.StartUnitContext) })
+		return each(now, func(unit string) error { return job(ctx, unit, conn.StartUnitContext) })
 	})
 }
 
@@ -87,6 +117,7 @@ func fitToInstall(exe string) error {
 // uninstall leaves nothing behind: grants end first, then sudo is as it was,
 // then the units go. The data folder stays, it holds the identity.
 func uninstall(ctx context.Context, set *settings) error {
+	defer markRemoval(set)()
 	var errs []error
 	if onSystemd() {
 		errs = append(errs, withSystemd(ctx, func(conn *sd.Conn) error {
@@ -96,11 +127,14 @@ func uninstall(ctx context.Context, set *settings) error {
 		_ = service.Control(s, "stop")
 	}
 	errs = append(errs, undoAll(ctx, set))
+	if exe, err := os.Executable(); err == nil && !packaged(exe) {
+		errs = append(errs, removeAutostart(autostartDir))
+	}
 	if !onSystemd() {
-		return errors.Join(append(errs, control(ctx, set, "uninstall"))...)
+		return errors.Join(append(errs, removeService(ctx, set))...)
 	}
 	errs = append(errs, withSystemd(ctx, func(conn *sd.Conn) error {
-		if _, err := conn.DisableUnitFilesContext(ctx, enabledUnits, false); err != nil {
+		if err := each(enabledUnits, func(unit string) error { return disable(ctx, conn, unit) }); err != nil {
 			return fmt.Errorf("disable the units: %w", err)
 		}
 		names, err := fs.Glob(units, "units/*")
@@ -117,6 +151,30 @@ func uninstall(ctx context.Context, set *settings) error {
 		return errors.Join(err, conn.ReloadContext(ctx))
 	}))
 	return errors.Join(errs...)
+}
+
+// disable keeps a unit from starting with the machine. One that was never
+// installed does not.
+func disable(ctx context.Context, conn *sd.Conn, unit string) error {
+	_, err := conn.DisableUnitFilesContext(ctx, []string{unit}, false)
+	var refused dbus.Error
+	if errors.As(err, &refused) && refused.Name == "org.freedesktop.systemd1.NoSuchUnit" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// removeService takes the service out where there is no systemd. What a run from
+// a checkout left is healed without there being any service.
+func removeService(ctx context.Context, set *settings) error {
+	s, err := newService(ctx, set)
+	if err == nil {
+		err = s.Uninstall()
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, service.ErrNotInstalled) {
+		return nil
+	}
+	return hinted{fmt.Errorf("uninstall the service: %w", err), "run it as root"}
 }
 
 func withSystemd(ctx context.Context, act func(*sd.Conn) error) error {

@@ -19,7 +19,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assent-epm/assent/agent/harden"
+	"github.com/assent-epm/assent/agent/intercept/polkit"
+	"github.com/assent-epm/assent/agent/intercept/sudo"
 	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/shared/complete"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -37,8 +41,18 @@ func (h hinted) Unwrap() error { return h.err }
 var errUsage = errors.New("usage")
 
 func main() {
+	if err := harden.Process(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
 	if privilege.IsGate(os.Args) { // this process is to become a program that was approved
 		os.Exit(privilege.Gate())
+	}
+	if sudo.IsErrand(os.Args) { // sudo has started it by a rule of a moment, to become what was approved
+		os.Exit(sudo.RunErrand(os.Args, os.Stderr))
+	}
+	if polkit.IsHelper(os.Args) { // polkit asks, and it waits for nothing else meanwhile
+		os.Exit(polkit.Help(os.Args, os.Stdout))
 	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -49,8 +63,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root := command(stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
+	case errors.Is(err, errNotEnrolled): // what to do was said
+		return exitNotEnrolled
+	case errors.Is(err, errAsItWas):
+		return exitAsItWas
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") { // cobra's own
 		err = hinted{fmt.Errorf("%w: %w", errUsage, err), "see assent-agent --help"}
@@ -82,7 +101,7 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		return hinted{fmt.Errorf("%w: %w", errUsage, err), "see assent-agent --help"}
 	})
 	set.flags(root.PersistentFlags())
-	root.AddCommand(enrollCommand(&set), runCommand(&set), reapCommand(&set), versionCommand())
+	root.AddCommand(enrollCommand(&set), runCommand(&set), reapCommand(&set), giveBackCommand(&set), proxyLoginCommand(&set), doctorCommand(&set), versionCommand(), complete.Command("assent-agent"))
 	root.AddCommand(serviceCommands(&set)...)
 	return root
 }

@@ -1,9 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/assent-epm/assent/agent/grants"
 )
 
 func reapCommand(set *settings) *cobra.Command {
@@ -25,4 +32,58 @@ func reapCommand(set *settings) *cobra.Command {
 	c.Flags().BoolVar(&boot, "boot", false, "the machine has just started: end everything")
 	c.Flags().BoolVar(&watch, "watch", false, "go on looking until it is stopped")
 	return c
+}
+
+// reap ends what is due once, or until it is stopped. It works with the agent
+// alive, stopped or dead.
+func reap(ctx context.Context, set *settings, boot, watch bool) error {
+	if err := mayReap(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	r, err := newReaper(set, log, boot)
+	if err != nil {
+		return err
+	}
+	defer r.Trees.Close()
+	if watch {
+		return watchAlone(ctx, set, r)
+	}
+	ended, _, err := r.Reap(ctx)
+	if ended > 0 {
+		log.Info("taken back", "grants", ended)
+	}
+	return err
+}
+
+// watchAlone lets one watcher per data folder work: a second one waits for the
+// first. A watcher goes away when the agent that started it is gone and nothing
+// is in force.
+func watchAlone(ctx context.Context, set *settings, r *grants.Reaper) error {
+	alive := parentAlive()
+	r.Until = func() bool { return !alive() }
+	for {
+		lock, err := openAlone(filepath.Join(set.data, "reap.lock"))
+		if err == nil {
+			defer lock.Close()
+			return r.Watch(ctx)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+		if r.Until() {
+			return nil
+		}
+	}
+}
+
+// lockFolder makes sure that one agent alone uses the data folder.
+func lockFolder(set *settings) (release func(), err error) {
+	lock, err := openAlone(filepath.Join(set.data, "agent.lock"))
+	if err != nil {
+		return nil, hinted{fmt.Errorf("another agent uses %s: %w", set.data, err), "stop it, or give --data"}
+	}
+	return func() { lock.Close() }, nil
 }

@@ -23,7 +23,7 @@ func runCommand(set *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.Run()
+			return runService(c.Context(), set, s)
 		},
 	}
 }

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -18,16 +16,19 @@ import (
 
 	"github.com/assent-epm/assent/agent"
 	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/link"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/privilege"
-	"github.com/assent-epm/assent/shared/durable"
+	"github.com/assent-epm/assent/agent/words"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
-// serve is the daemon: it builds the parts in one straight line, runs them until
-// ctx ends, and leaves the machine's sudo as it was.
+// serve is the daemon. It is long because it builds the parts in one straight line;
+// it runs them until ctx ends, and leaves the machine's sudo as it was.
 func serve(ctx context.Context, set *settings) error {
 	f, err := set.load()
 	if err != nil {
@@ -65,19 +66,23 @@ func serve(ctx context.Context, set *settings) error {
 		return err
 	}
 	defer func() { stopReaper(inForce(ledger)) }()
-	parts := &parts{}
-	conn, err := link.New(link.Config{Dir: set.data, Identity: id, Facts: facts, BootID: grants.SystemClock().BootID, Log: log,
+	parts := &parts{keeper: &keeper{log: log}}
+	conn, err := link.New(link.Config{Dir: set.data, Identity: id, Proxies: f.proxies(set), Facts: facts, BootID: grants.SystemClock().BootID, Log: log,
 		Capabilities: func() []string { return capabilities(f) },
 		OnFrame:      func(ctx context.Context, fr wire.Frame) error { return parts.agent.Receive(ctx, fr) },
 		OnState:      func(connected bool) { parts.agent.Online(connected) }})
 	if err != nil {
 		return err
 	}
-	parts.agent, err = agent.New(ctx, agent.Config{Data: set.data, Cluster: id.Cluster, Endpoint: id.Endpoint, Conn: conn, Ledger: ledger,
-		Trees: trees, Clock: grants.SystemClock, Log: log, Schedule: schedule, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint,
+	rights, err := openStanding(ctx, set, parts.breakGlass, parts.lent, log)
+	if err != nil {
+		return err
+	}
+	parts.agent, err = agent.New(ctx, agent.Config{Standing: rights, Data: set.data, Cluster: id.Cluster, Endpoint: id.Endpoint, Conn: conn, Ledger: ledger, Mode: elevation.Mode(id.Mode),
+		Trees: trees, Clock: grants.SystemClock, Log: log, Schedule: schedule, Password: passwords().Check, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint,
 		About: func() local.Status {
 			return local.Status{Controller: id.URL, Cluster: id.Cluster, Endpoint: string(id.Endpoint), Mode: id.Mode,
-				Version: version.Get(wire.Version).Version, Sudo: parts.sudo.get()}
+				Version: version.Get(wire.Version).Version, Sudo: parts.keeper.of("sudo"), Mechanisms: parts.keeper.all()}
 		}})
 	if err != nil {
 		return err
@@ -86,52 +91,58 @@ func serve(ctx context.Context, set *settings) error {
 	return parts.run(ctx, set, f, conn, salt, log)
 }
 
-// takeBack is one pass of the reaper before anything is served: it also ends
-// what a damaged ledger can not name. What can not be ended now is tried again
-// by the reaper, which runs beside the agent.
-func takeBack(ctx context.Context, set *settings, trees *privilege.Trees, log *slog.Logger) {
-	r := &grants.Reaper{Dir: ledgerDir(set), Trees: trees, Clock: grants.SystemClock, Sudoers: sudoersDir, Log: log}
-	if _, _, err := r.Reap(ctx); err != nil {
-		log.Error("take back what was left", "error", err)
-	}
-}
-
-func inForce(l *grants.Ledger) bool {
-	for _, e := range l.All() {
-		if e.State == grants.Armed || e.State == grants.Active {
-			return true
-		}
-	}
-	return false
-}
-
 // parts are what runs at the same time.
 type parts struct {
-	agent *agent.Agent
-	sudo  word
+	keeper  *keeper // of the mechanisms
+	agent   *agent.Agent
+	reasons words.Reasons // of everybody, for sudo and assent run alike
 }
 
-// word is a short text that one goroutine sets and others read.
-type word struct{ v atomic.Pointer[string] }
+// voice is how this endpoint speaks, for sudo and assent run alike.
+func (p *parts) voice() intercept.Voice {
+	return intercept.Voice{Words: p.agent.Words, Reasons: &p.reasons}
+}
 
-func (w *word) set(s string) { w.v.Store(&s) }
-
-func (w *word) get() string {
-	if s := w.v.Load(); s != nil {
-		return *s
+// breakGlass is the group that is never touched; before there is an agent nothing
+// is taken that it could keep.
+func (p *parts) breakGlass() string {
+	if p.agent == nil {
+		return ""
 	}
-	return "off"
+	return p.agent.Policy().BreakGlass
+}
+
+// lent reports whether somebody is in a group only for a while.
+func (p *parts) lent(user, group string) bool {
+	return p.agent != nil && p.agent.LentGroup(user, group)
+}
+
+// serve has one mechanism kept going beside the other parts.
+func (p *parts) serve(ctx context.Context, g *errgroup.Group, name string, serve func(ctx context.Context, on func()) error, tried func()) {
+	g.Go(func() error {
+		p.keeper.keep(ctx, mechanism{name, serve}, tried)
+		return nil
+	})
 }
 
 func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link, salt []byte, log *slog.Logger) error {
+	ctx, end := lasting(ctx, set, p.agent.Farewell)
+	defer end()
 	g, ctx := errgroup.WithContext(ctx)
+	ready := newReadiness("users", "sudo")
 	g.Go(func() error { return quiet(ctx, conn.Run(ctx)) })
 	g.Go(func() error { return p.agent.Expire(ctx) })
-	g.Go(func() error { return quiet(ctx, p.serveUsers(ctx, set, salt, log)) })
+	g.Go(func() error { return p.watchLogins(ctx, log) })
+	g.Go(func() error { return quiet(ctx, p.serveUsers(ctx, set, salt, log, ready)) })
+	sudoTried := func() { ready.reached("sudo") }
 	if f.sudo() {
-		g.Go(func() error { return quiet(ctx, p.serveSudo(ctx, set, f, salt, log)) })
+		p.serve(ctx, g, "sudo", func(ctx context.Context, on func()) error { return p.serveSudo(ctx, set, f, salt, log, on) }, sudoTried)
+	} else {
+		sudoTried()
 	}
-	g.Go(func() error { return watchdog(ctx) })
+	p.mechanisms(ctx, g, set, f, salt, log)
+	g.Go(func() error { return p.agent.WatchRights(ctx) })
+	g.Go(func() error { return watchdog(ctx, ready, func() string { return mechanismsText(p.keeper.all()) }) })
 	g.Go(func() error { return giveBack(ctx) })
 	err := g.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
@@ -139,36 +150,37 @@ func (p *parts) run(ctx context.Context, set *settings, f file, conn *link.Link,
 }
 
 // serveUsers answers the users of this machine.
-func (p *parts) serveUsers(ctx context.Context, set *settings, salt []byte, log *slog.Logger) error {
-	s, err := local.Listen(local.Config{Path: filepath.Join(set.runtime, "agent.sock"), Flow: p.agent, Elevator: p.agent, Runner: p.agent,
-		Salt: salt, Masks: p.agent.Masks, Log: log})
+func (p *parts) serveUsers(ctx context.Context, set *settings, salt []byte, log *slog.Logger, ready *readiness) error {
+	s, err := local.Listen(local.Config{Path: local.Address(set.runtime), Flow: p.agent, Elevator: p.agent, Runner: p.agent, Sessions: p.agent, Offline: p.agent, Portal: p.agent, Confirms: p.agent,
+		Salt: salt, Masks: p.agent.Masks, Log: log, Voice: p.voice()})
 	if err != nil {
 		return err
 	}
+	ready.reached("users")
 	return s.Serve(ctx)
 }
 
 // capabilities is what this endpoint can do. Sessions and being administrator for
 // a while are not among it: such requests are not made for it.
 func capabilities(f file) []string {
-	list := []string{"run", "question", "extend", "policy"}
+	list := []string{"run", "question", "extend", "policy", "observe", "rights", "bundle", "codes", "children", rules.CanPasskey}
 	if _, err := os.Stat(f.Plugin); err == nil && f.sudo() {
-		list = append(list, "sudo")
+		list = append(list, "sudo", "sudoedit", "session", "admin")
 	}
-	return list
+	if passwords().Possible() {
+		list = append(list, rules.CanConfirm)
+	}
+	return append(list, mechanismCapabilities(f)...)
 }
 
-// quiet makes the ordinary stop no error.
-func quiet(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// watchdog tells systemd that the service is ready, once it is, and that it lives.
+func watchdog(ctx context.Context, ready *readiness, status func() string) error {
+	select {
+	case <-ready.all:
+	case <-ctx.Done():
 		return nil
 	}
-	return err
-}
-
-// watchdog tells systemd that the service is ready and that it lives.
-func watchdog(ctx context.Context) error {
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+status())
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		<-ctx.Done()
@@ -186,13 +198,6 @@ func watchdog(ctx context.Context) error {
 	}
 }
 
-func level(verbose bool) slog.Level {
-	if verbose {
-		return slog.LevelDebug
-	}
-	return slog.LevelInfo
-}
-
 // prepareFolders makes the data and runtime folders, refuses ones that others
 // than root can write, and makes sure that one agent alone uses them.
 func prepareFolders(set *settings) (release func(), err error) {
@@ -202,15 +207,7 @@ func prepareFolders(set *settings) (release func(), err error) {
 	if err := rootFolder(set.runtime, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(set.data, "agent.lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock: %w", err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, hinted{fmt.Errorf("another agent uses %s", set.data), "stop it, or give --data"}
-	}
-	return func() { lock.Close() }, nil
+	return lockFolder(set)
 }
 
 func rootFolder(dir string, mode fs.FileMode) error {
@@ -231,21 +228,4 @@ func rootFolder(dir string, mode fs.FileMode) error {
 		return hinted{err, "give a folder with --data or --runtime that lies in folders of root"}
 	}
 	return nil
-}
-
-// loadSalt reads the salt of argument digests, or makes it once.
-func loadSalt(path string) ([]byte, error) {
-	salt, err := os.ReadFile(path)
-	if err == nil && len(salt) == 32 {
-		return salt, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the salt: %w", err)
-	}
-	salt = make([]byte, 32)
-	rand.Read(salt)
-	if err := durable.Replace(path, salt); err != nil {
-		return nil, fmt.Errorf("write the salt: %w", err)
-	}
-	return salt, nil
 }

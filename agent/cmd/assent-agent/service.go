@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/agent"
+	"github.com/assent-epm/assent/agent/link"
+	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/inert"
 )
 
@@ -55,7 +58,8 @@ func (p *program) Stop(service.Service) error {
 func newService(ctx context.Context, set *settings) (service.Service, error) {
 	p := &program{set: set, parent: ctx}
 	return service.New(p, &service.Config{Name: serviceName, DisplayName: "Assent agent",
-		Description: "Elevation on request", Arguments: []string{"run"}, Option: service.KeyValue{"RunWait": p.wait}})
+		Description: "Elevation on request", Arguments: append([]string{"run"}, set.ownFolders()...),
+		Option: service.KeyValue{"RunWait": p.wait, "OnFailure": "restart", "OnFailureDelayDuration": "5s", "OnFailureResetPeriod": 60}})
 }
 
 func serviceCommands(set *settings) []*cobra.Command {
@@ -68,8 +72,8 @@ func serviceCommands(set *settings) []*cobra.Command {
 		}}
 	}
 	return []*cobra.Command{
-		verb("install", "Install the service and start it with the machine", install),
-		verb("uninstall", "End every grant, take the plugin out of sudo and remove the service", uninstall),
+		packageVerb(set, "install", "Install the service and start it with the machine", install, installPackage),
+		packageVerb(set, "uninstall", "End every grant, take the plugin out of sudo and remove the service", uninstall, uninstallPackage),
 		verb("start", "Start the service", func(ctx context.Context, s *settings) error { return control(ctx, s, "start") }),
 		verb("stop", "Stop the service", func(ctx context.Context, s *settings) error { return control(ctx, s, "stop") }),
 		verb("status", "Say whether the service runs", status),
@@ -93,14 +97,18 @@ func showPolicy(set *settings) error {
 	p, err := agent.ReadPolicy(set.data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		fmt.Println("mode ask, no policy")
+		mode := string(elevation.ModeAsk)
+		if id, err := link.Load(set.data); err == nil && id.Mode != "" {
+			mode = id.Mode
+		}
+		fmt.Printf("mode %s, no policy\n", inert.Text(mode))
 		return nil
 	case errors.Is(err, fs.ErrPermission):
 		return nil
 	case err != nil:
 		return hinted{err, "the agent does not start like this; enrol the endpoint again if the file can not be restored"}
 	}
-	fmt.Printf("mode %s\npolicy %s, version %d\n", agent.ModeText(p), inert.Text(p.Name), p.Version)
+	fmt.Printf("mode %s\npolicy %s, version %d\n", inert.Text(agent.ModeText(p, time.Now())), inert.Text(p.Name), p.Version)
 	return nil
 }
 

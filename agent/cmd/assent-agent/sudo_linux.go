@@ -10,15 +10,21 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/assent-epm/assent/agent/intercept/sudo"
 )
 
+// errElsewhere: two agents that work on the same thing would undo each other.
+var errElsewhere = errors.New("another agent on this machine does it")
+
 // serveSudo makes sudo ask for as long as ctx lives. A machine where that can
-// not be done keeps its sudo as it is: everything else of the agent works.
-func (p *parts) serveSudo(ctx context.Context, set *settings, f file, salt []byte, log *slog.Logger) error {
+// not be done keeps its sudo as it is: everything else of the agent works. The
+// socket listens before sudo is told of it, and on is called after both.
+func (p *parts) serveSudo(ctx context.Context, set *settings, f file, salt []byte, log *slog.Logger, on func()) error {
 	lock, err := sudo.Lock(sudo.LockPath)
 	if errors.Is(err, sudo.ErrLocked) {
-		return p.without(ctx, log, "another agent on this machine does it")
+		return errElsewhere
 	}
 	if err != nil {
 		return fmt.Errorf("lock sudo: %w", err)
@@ -26,14 +32,24 @@ func (p *parts) serveSudo(ctx context.Context, set *settings, f file, salt []byt
 	defer lock.Close()
 	plugin := sudo.Plugin{Source: f.Plugin, Socket: filepath.Join(set.runtime, "plugin.sock")}
 	if _, err := os.Stat(plugin.Source); errors.Is(err, fs.ErrNotExist) {
-		return p.without(ctx, log, "there is no plugin at "+plugin.Source)
+		return fmt.Errorf("there is no plugin at %s", plugin.Source)
 	}
-	server, err := sudo.New(sudo.Config{Socket: plugin.Socket, Elevator: p.agent, Effects: p.agent, Salt: salt, Masks: p.agent.Masks, Log: log})
+	server, err := sudo.New(sudo.Config{Socket: plugin.Socket, Elevator: p.agent, Effects: p.agent, House: p.agent, Sessions: p.agent, Salt: salt, Masks: p.agent.Masks, Voice: p.voice(), Log: log})
 	if err != nil {
 		return err
 	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	g, serving := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(serving)
+	g.Go(func() error { return server.Serve(serving) })
+	defer func() {
+		stop()
+		_ = g.Wait()
+	}()
 	if err := sudo.InstallPlugin(ctx, plugin); err != nil {
-		return p.without(ctx, log, err.Error())
+		return err
 	}
 	defer func() {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -42,21 +58,14 @@ func (p *parts) serveSudo(ctx context.Context, set *settings, f file, salt []byt
 			log.Error("take the plugin out of sudo", "error", err)
 		}
 	}()
-	p.sudo.set("on")
+	on()
 	log.Info("sudo is intercepted", "socket", plugin.Socket)
-	return server.Serve(ctx)
+	return g.Wait()
 }
 
-// without keeps the agent running when sudo can not be intercepted.
-func (p *parts) without(ctx context.Context, log *slog.Logger, why string) error {
-	log.Warn("sudo is not intercepted", "reason", why)
-	p.sudo.set(why)
-	<-ctx.Done()
-	return nil
-}
-
-// removePlugin leaves sudo as it was, for removal.
-func removePlugin(ctx context.Context) error {
+// removePlugin leaves sudo as it was, for removal. source is the plugin that came
+// with this program; one that a package brought is left to the package.
+func removePlugin(ctx context.Context, source string) error {
 	lock, err := sudo.Lock(sudo.LockPath)
 	if err != nil {
 		return hinted{fmt.Errorf("take the plugin out of sudo: %w", err), "stop the agent first"}
@@ -65,5 +74,5 @@ func removePlugin(ctx context.Context) error {
 	if _, err := sudo.CleanDropins(sudoersDir); err != nil {
 		return err
 	}
-	return sudo.RemovePlugin(ctx, sudo.Plugin{})
+	return sudo.RemovePlugin(ctx, sudo.Plugin{Source: source})
 }

@@ -12,21 +12,26 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/assent-epm/assent/agent/harden"
 	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/shared/complete"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
 func main() {
+	if err := harden.Process(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
 	os.Exit(execute(os.Args[1:], local.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
-// failure is an error with the exit code of CONTRACT.md and what to do next.
+// failure is an error with the exit code that scripts rely on and what to do next.
 type failure struct {
 	code  int
 	text  string
@@ -56,7 +61,9 @@ func execute(args []string, std local.Streams) int {
 	var f *failure
 	if !errors.As(err, &f) { // cobra's own: an unknown verb, a bad flag, wrong arguments
 		f = &failure{code: exitUsage, text: err.Error(), hints: []string{verb.CommandPath() + " --help shows what there is"}}
-		if strings.Contains(f.text, " arg(s), ") {
+		if strings.Contains(f.text, " arg(s), ") && strings.HasSuffix(f.text, "received 0") && strings.Contains(verb.Use, " ID") {
+			f.text, f.hints = "say which request", []string{"assent list shows yours with their ids; the last 6 characters are enough", "usage: " + verb.UseLine()}
+		} else if strings.Contains(f.text, " arg(s), ") {
 			f.text, f.hints = "that is not the number of arguments it takes", append([]string{"usage: " + verb.UseLine()}, f.hints...)
 		}
 	}
@@ -65,9 +72,9 @@ func execute(args []string, std local.Streams) int {
 }
 
 func complain(w io.Writer, text string, hints []string) {
-	fmt.Fprintf(w, "error: %s\n", text)
+	fmt.Fprintln(w, local.Fitted(w, "error: "+text))
 	for _, h := range hints {
-		fmt.Fprintf(w, "hint: %s\n", h)
+		fmt.Fprintln(w, local.Fitted(w, "hint: "+h))
 	}
 }
 
@@ -85,12 +92,12 @@ func command(std local.Streams, code *int) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&runtime, "runtime", "", "folder of the agent's socket (ASSENT_RUNTIME, /run/assent)")
 	client := func() local.Client { return local.Client{Path: socket(runtime)} }
-	root.AddCommand(runCommand(std, client, code), listCommand(std, client), viewCommand(std, client),
+	root.AddCommand(runCommand(std, client, code), sessionCommand(std, client, code), adminCommand(std, client, code), listCommand(std, client), viewCommand(std, client),
 		actCommand(std, client, "cancel", "Take back a request that waits or was not used", local.Client.Cancel),
 		actCommand(std, client, "checkin", "Give back an approval that is in use", local.Client.CheckIn),
 		answerCommand(std, client), extendCommand(std, client), resubmitCommand(std, client),
 		actCommand(std, client, "remove", "Take a request that is over off your list", local.Client.Remove),
-		statusCommand(std, client, code), versionCommand(std))
+		offlineCommand(std, client), desktopCommand(std, client), portalCommand(std, client), statusCommand(std, client, code), doctorCommand(std, client, code), versionCommand(std), complete.Command("assent"))
 	return root
 }
 
@@ -102,9 +109,9 @@ func socket(flag string) string {
 		dir = os.Getenv("ASSENT_RUNTIME")
 	}
 	if dir == "" {
-		dir = "/run/assent"
+		dir = local.UsualRuntime()
 	}
-	return filepath.Join(dir, "agent.sock")
+	return local.Address(dir)
 }
 
 // explained turns errors of the client into failures.
@@ -120,6 +127,10 @@ func explained(err error) error {
 		return &failure{exitUsage, err.Error(), []string{"write more of the id"}}
 	case errors.Is(err, local.ErrInvalid):
 		return &failure{exitUsage, err.Error(), nil}
+	case errors.Is(err, local.ErrVersion):
+		return &failure{exitUsage, err.Error(), []string{"one was upgraded: restart the agent's service, and use the assent that came with it"}}
+	case errors.Is(err, local.ErrBusy):
+		return &failure{exitFailed, err.Error(), []string{"end an assent command that waits, or a program that asks all the time, and try again"}}
 	case errors.Is(err, local.ErrOffline):
 		return &failure{exitNoAgent, err.Error(), []string{"try again later; assent status shows the connection"}}
 	case errors.Is(err, local.ErrConflict):

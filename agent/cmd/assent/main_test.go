@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -76,11 +78,16 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		"status":                {[]string{"status"}, 69, "does not answer"},
 		"cancel":                {[]string{"cancel", "9fd3b7"}, 69, "does not answer"},
 		"answer":                {[]string{"answer", "9fd3b7", "because", "of", "it"}, 69, "does not answer"},
+		"view of nothing":       {[]string{"view"}, 2, "error: say which request\nhint: assent list shows yours with their ids; the last 6 characters are enough\nhint: usage: assent view ID [flags]\n"},
+		"cancel of nothing":     {[]string{"cancel"}, 2, "say which request"},
+		"an answer to nothing":  {[]string{"answer"}, 2, "say which request"},
+		"half of a code":        {[]string{"offline", "9fd3b7"}, 2, "the id and the code"},
 		"no answer":             {[]string{"answer", "9fd3b7"}, 2, "usage: assent answer ID TEXT"},
 		"more time":             {[]string{"extend", "9fd3b7", "--for", "30m"}, 69, "does not answer"},
 		"no time to extend by":  {[]string{"extend", "9fd3b7"}, 2, "--for 30m"},
 		"resubmit":              {[]string{"resubmit", "9fd3b7"}, 69, "does not answer"},
 		"remove":                {[]string{"remove", "9fd3b7"}, 69, "does not answer"},
+		"portal":                {[]string{"portal"}, 69, "does not answer"},
 		"a very long answer":    {[]string{"answer", "9fd3b7", strings.Repeat("x", 5000)}, 2, "at most"},
 		"another folder":        {[]string{"status", "--runtime", "/no/such/folder"}, 69, "/no/such/folder/agent.sock"},
 	} {
@@ -98,7 +105,7 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 
 func TestHelpIsGolden(t *testing.T) {
 	var all strings.Builder
-	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove", "status", "version"} {
+	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove", "portal", "status", "version"} {
 		args := []string{"--help"}
 		if verb != "" {
 			args = []string{verb, "--help"}
@@ -138,7 +145,8 @@ func TestFinish(t *testing.T) {
 	}{
 		"ran":         {out: local.Outcome{Kind: local.Ran, Exit: 5}},
 		"not waiting": {opt: local.RunOptions{NoWait: true}, out: local.Outcome{Kind: local.Kept, Request: id, Text: "kept"}, stdout: id + "\n"},
-		"kept":        {out: local.Outcome{Kind: local.Kept, Request: id, Text: "kept as x", Hints: []string{"again"}}, stderr: "error: kept as x\nhint: again\n"},
+		"kept":        {out: local.Outcome{Kind: local.Kept, Request: id, Text: "kept as x", Hints: []string{"again"}}, stderr: "kept as x\nhint: again\n"},
+		"withdrawn":   {out: local.Outcome{Kind: local.Withdrawn, Text: "withdrawn"}, stderr: "withdrawn\n"},
 		"denied":      {out: local.Outcome{Kind: local.Denied, Text: "denied by bo: no"}, stderr: "denied by bo: no\n"},
 		"unreachable": {out: local.Outcome{Kind: local.Unreachable, Text: "gone"}, stderr: "error: gone\n"},
 	} {
@@ -235,5 +243,46 @@ func TestListSaysWhatMoves(t *testing.T) {
 	want := "\n000001: bo\\x1b[2J is looking at it\n000003: approved by cy; run the same command before " + stamp(until) + "\n000004: it ends at " + stamp(until) + "\n"
 	if b.String() != want {
 		t.Errorf("got  %q\nwant %q", b.String(), want)
+	}
+}
+
+// TestCodesThatAreNot: who asks for codes where there are none reads of codes, and
+// of no request.
+func TestCodesThatAreNot(t *testing.T) {
+	for name, row := range map[string]struct {
+		err  error
+		code int
+		text string
+		hint string
+	}{
+		"not switched on": {fmt.Errorf("%w: %s", local.ErrConflict, local.CodesOff), exitState, "codes are not switched on for this machine",
+			"an administrator switches them on in its policy, with offline: {codes: true}, by assentctl policy set"},
+		"no key":      {fmt.Errorf("%w: there is no key for codes", local.ErrConflict), exitState, "there is no key for codes", "what to do"},
+		"for nothing": {local.ErrNotFound, exitMissing, "nothing of yours waits for a code under that id", "what to do"},
+		"no agent":    {local.ErrNoAgent, exitNoAgent, local.ErrNoAgent.Error(), "is assent-agent running? ASSENT_RUNTIME names its folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var f *failure
+			if !errors.As(withoutCode(row.err, "what to do"), &f) || f.code != row.code || f.text != row.text || strings.Join(f.hints, "\n") != row.hint {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// Who speaks with an agent of another version, or one that serves no more of
+// theirs, is told what to do.
+func TestAgentsThatDoNotServe(t *testing.T) {
+	for err, row := range map[error]struct {
+		code int
+		hint string
+	}{
+		local.ErrVersion: {exitUsage, "restart the agent's service"},
+		local.ErrBusy:    {exitFailed, "end an assent command that waits"},
+	} {
+		var f *failure
+		if !errors.As(explained(fmt.Errorf("%w: why", err)), &f) || f.code != row.code || !strings.HasPrefix(f.text, err.Error()) || !strings.Contains(strings.Join(f.hints, ""), row.hint) {
+			t.Errorf("%v: %+v", err, f)
+		}
 	}
 }

@@ -153,10 +153,23 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%dd", d/(24*time.Hour))
 }
 
+// whole is the program, or what is asked for in place of one.
+func whole(it local.Item) string {
+	switch {
+	case it.Path != "":
+		return it.Path
+	case it.Access == "admin":
+		return "administrator"
+	case len(it.Args) > 0:
+		return "session for:"
+	}
+	return "session"
+}
+
 // commandLine shows a command on one line. Arguments with anything but plain
 // characters are quoted, so that no two commands look alike.
 func commandLine(it local.Item) string {
-	parts := []string{inert.Text(it.Path)}
+	parts := []string{inert.Text(whole(it))}
 	for _, a := range it.Args {
 		shown := inert.Text(a)
 		if a == "" || strings.Trim(a, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+*") != "" {
@@ -293,6 +306,9 @@ func details(w io.Writer, it local.Item) error {
 	line("by means of", it.Mechanism)
 	line("reason", it.Justification)
 	line("ticket", it.Ticket)
+	if it.Wants != nil && it.Wants.Password != "" {
+		line("password", "it is asked for in a dialog on your desktop")
+	}
 	if it.Question != "" {
 		line("question", it.Asker+" asks: "+it.Question)
 		line("", "answer it with: assent answer "+elevation.ShortID(string(it.ID))+" TEXT")
@@ -379,8 +395,18 @@ func showStatus(w io.Writer, st local.Status) error {
 	line("controller", strings.TrimSpace(st.Controller+" "+connection))
 	line("endpoint", st.Endpoint)
 	line("mode", st.Mode)
+	line("pause", paused(st))
 	line("policy", st.Policy)
 	line("sudo", st.Sudo)
+	for _, m := range st.Mechanisms {
+		switch {
+		case m.Text == "on", m.Name == "sudo" && m.Again.IsZero():
+		case m.Again.IsZero():
+			line(m.Name, m.Text)
+		default:
+			line(m.Name, "not intercepted, tried again at "+m.Again.Local().Format(time.TimeOnly)+": "+inert.Text(m.Text))
+		}
+	}
 	line("locked", st.Locked)
 	line("containment", st.Containment)
 	line("waiting", fmt.Sprint(st.Waiting))
@@ -388,8 +414,39 @@ func showStatus(w io.Writer, st local.Status) error {
 		line("questions", fmt.Sprintf("%d to answer; assent list shows them", st.Questions))
 	}
 	line("in force", fmt.Sprint(st.InForce))
+	line("today", budget(st.Budget))
 	line("agent", st.Version)
 	return tw.Flush()
+}
+
+// budget says how long somebody may still be elevated today.
+func budget(b *local.Budget) string {
+	switch {
+	case b == nil:
+		return ""
+	case b.Text != "":
+		return b.Text
+	}
+	var parts []string
+	if b.PerDay > 0 {
+		parts = append(parts, fmt.Sprintf("%v left of %v", time.Duration(b.Left)*time.Second, time.Duration(b.PerDay)*time.Second))
+	}
+	if b.Renewals > 0 {
+		parts = append(parts, fmt.Sprintf("used %d of %d times", b.Times, b.Renewals+1))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// paused says how long the machine only observes, and by whose word.
+func paused(st local.Status) string {
+	if st.PausedUntil.IsZero() {
+		return ""
+	}
+	text := "until " + stamp(st.PausedUntil) + " by " + st.PausedBy
+	if st.PausedWhy != "" {
+		text += ": " + st.PausedWhy
+	}
+	return text
 }
 
 func printJSON(w io.Writer, v any) error {

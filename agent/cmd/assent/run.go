@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -24,11 +25,11 @@ type runFlags struct {
 }
 
 func runCommand(std local.Streams, client func() local.Client, code *int) *cobra.Command {
-	var f runFlags
+	f, say := runFlags{}, textsOf(runtime.GOOS)
 	c := &cobra.Command{
 		Use:   "run [flags] [--] COMMAND [ARG...]",
 		Short: "Run a command elevated",
-		Long: "Run COMMAND as root or as another user, once somebody or a rule says yes.\n\n" +
+		Long: say.runLong + "\n\n" +
 			"Exit: the command's own code; 77 denied, 75 kept without waiting, 124 nobody answered\n" +
 			"in time, 130 taken back, 69 agent or controller not reached, 2 wrong usage.",
 		Example: "  assent run -- id\n  assent run --reason \"rotate logs\" -- logrotate -f /etc/logrotate.conf",
@@ -58,7 +59,7 @@ func runCommand(std local.Streams, client func() local.Client, code *int) *cobra
 	fl.BoolVar(&f.emergency, "emergency", false, "say how to take it as emergency access, at the console")
 	fl.BoolVar(&f.qr, "qr", false, "draw a QR code for somebody beside you who can answer (ASSENT_QR=1)")
 	fl.StringVar(&f.wait, "wait", "", "give up waiting after this, like 5m; 0 asks and does not wait")
-	fl.StringVar(&f.as, "as", "", "user to run as (root)")
+	fl.StringVar(&f.as, "as", "", say.as)
 	fl.IntVar(&f.statusFD, "status-fd", -1, "descriptor to write our own outcome to, as a line of JSON")
 	return c
 }
@@ -107,8 +108,8 @@ func finish(std local.Streams, opt local.RunOptions, out local.Outcome, statusFD
 	case out.Kind == local.Ran:
 	case out.Kind == local.Kept && opt.NoWait && out.Request != "":
 		fmt.Fprintln(std.Out, out.Request)
-	case out.Kind == local.Denied:
-		fmt.Fprintln(std.Err, out.Text)
+	case out.Kind == local.Denied, out.Kind == local.Kept, out.Kind == local.Withdrawn: // an answer, or a choice: no errors
+		fmt.Fprintln(std.Err, local.Fitted(std.Err, out.Text))
 		hints(std, out.Hints)
 	default:
 		complain(std.Err, out.Text, out.Hints)
@@ -123,7 +124,7 @@ func finish(std local.Streams, opt local.RunOptions, out local.Outcome, statusFD
 
 func hints(std local.Streams, list []string) {
 	for _, h := range list {
-		fmt.Fprintf(std.Err, "hint: %s\n", h)
+		fmt.Fprintln(std.Err, local.Fitted(std.Err, "hint: "+h))
 	}
 }
 

@@ -17,13 +17,14 @@ import (
 
 // armed is a permit in force for one sudo: its rule is in sudoers.d.
 type armed struct {
-	held   *held
-	grant  elevation.GrantID
-	path   string
-	peer   *peer
-	user   *user
-	used   chan struct{} // closed when the check has taken it
-	frozen bool          // guarded by Server.mu: the check or the watcher has it
+	held     *held
+	grant    elevation.GrantID
+	children elevation.Children
+	path     string
+	peer     *peer
+	user     *user
+	used     chan struct{} // closed when the check has taken it
+	frozen   bool          // guarded by Server.mu: the check or the watcher has it
 }
 
 // Why an approved sudo did not run.
@@ -35,7 +36,7 @@ var (
 
 // arm puts a permit into force for exactly this sudo.
 func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit) verdict {
-	a := &armed{held: h, grant: permit.Grant.ID, peer: p, user: u, used: make(chan struct{})}
+	a := &armed{held: h, grant: permit.Grant.ID, children: permit.Grant.Children, peer: p, user: u, used: make(chan struct{})}
 	back := func(text string, why error) verdict {
 		s.cfg.Log.Warn("a permit was not used", "grant", a.grant, "path", h.real.Path, "error", why)
 		s.cfg.Effects.Release(a.grant)
@@ -44,12 +45,19 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 	if err := s.fits(h, permit.Grant); err != nil {
 		return back(fault("the approval is not for this command", "run it again to ask anew"), err)
 	}
-	if err := unchanged(h.real); err != nil { // what was approved is gone: the approver learns why it never ran
+	if err := h.unchanged(); err != nil { // what was approved is gone: the approver learns why it never ran
 		v := refuse(fault("the program has changed since it was asked for", "run it again to ask anew"))
 		v.after = func() { s.takeBack(a, fmt.Errorf("the program has changed since it was asked for: %w", err)) }
 		return v
 	}
-	line, err := ruleFor(h.wanted, h.real, s.cfg.Now())
+	if h.typed.edit { // what the editor starts has no rights either
+		permit.Grant.Children, a.children = "", ""
+	}
+	err := s.canHold(k.ctx, permit.Grant.Children)
+	if err != nil {
+		return back(fault(err.Error(), useRun), err)
+	}
+	text, err := ruleFor(h.wanted, h.real, permit.Grant, s.cfg.Now())
 	if err == nil {
 		a.path, err = dropinPath(s.dir, h.who.UID, a.grant)
 	}
@@ -73,7 +81,7 @@ func (s *Server) arm(k *conn, p *peer, u *user, h *held, permit intercept.Permit
 		u.give()
 		return refuse(explain(err, false))
 	}
-	if err := s.putIntoForce(ctx, k, a, line); err != nil {
+	if err := s.putIntoForce(ctx, k, a, text); err != nil {
 		u.give()
 		v := s.failed(a, err)
 		if errors.Is(err, intercept.ErrWithdrawn) || errors.Is(err, errGone) {
@@ -140,21 +148,27 @@ func (s *Server) fits(h *held, g elevation.Grant) error {
 	return nil
 }
 
-// unchanged looks again whether the program is the file that was observed.
+// unchanged looks again whether the program is the file that was observed, and
+// that root alone can change it.
 func unchanged(real intercept.Real) error {
-	path, _, err := privilege.Resolve(real.Found)
-	if err != nil {
-		return err
-	}
-	if path != real.Path {
-		return errors.New("the path leads to another program")
-	}
 	only, err := privilege.RootOnly(real.Found)
 	if err != nil {
 		return err
 	}
 	if !only {
 		return errors.New("others than root can change it")
+	}
+	return same(real)
+}
+
+// same is unchanged for whoever may run anything, also what they can change.
+func same(real intercept.Real) error {
+	path, _, err := privilege.Resolve(real.Found)
+	if err != nil {
+		return err
+	}
+	if path != real.Path {
+		return errors.New("the path leads to another program")
 	}
 	id, err := intercept.Identify(path)
 	if err != nil {
@@ -167,8 +181,8 @@ func unchanged(real intercept.Real) error {
 }
 
 // putIntoForce lets sudoers see the rule. On error it is gone again.
-func (s *Server) putIntoForce(ctx context.Context, k *conn, a *armed, line string) error {
-	err := writeDropin(ctx, a.path, line)
+func (s *Server) putIntoForce(ctx context.Context, k *conn, a *armed, text string) error {
+	err := writeDropin(ctx, a.path, text)
 	if err == nil && !a.peer.alive() {
 		err = errGone
 	}
@@ -194,6 +208,7 @@ func (s *Server) watch(k *conn, a *armed) {
 	for time.Now().Before(until) {
 		select {
 		case <-a.used:
+			s.guard(serving, a)
 			return
 		default:
 		}
@@ -208,7 +223,10 @@ func (s *Server) watch(k *conn, a *armed) {
 	}
 	if s.claim(a) {
 		s.takeBack(a, errors.Join(why, s.disarm(a)))
+		return
 	}
+	<-a.used // the check has it at this very moment
+	s.guard(serving, a)
 }
 
 // claim gives an armed rule to the first who asks: the check or the watcher.
@@ -255,6 +273,9 @@ func (s *Server) check(k *conn, p *peer, q call) verdict {
 		}
 		return s.start(a, q)
 	}
+	if i := s.around(p, uid); i != nil {
+		return s.nested(k, p, i, q)
+	}
 	u := s.of(uid)
 	if s.unaided(u, uid, p) {
 		return pass() // no rule of ours was in force since this sudo started
@@ -273,6 +294,7 @@ func (s *Server) start(a *armed, q call) verdict {
 		return v
 	}
 	// From here on a lost agent means no: the plugin knows that it must be checked.
+	s.holdInside(a) // before the watcher, which forgets it in the end, is told
 	if err := s.disarm(a); err != nil {
 		return s.failed(a, err)
 	}
@@ -287,6 +309,9 @@ func (s *Server) start(a *armed, q call) verdict {
 
 // matches compares what sudoers has made of the call with what was approved.
 func (h *held) matches(q call) error {
+	if h.typed.edit {
+		return h.matchesEdit(q)
+	}
 	command := value(q.info, "command")
 	path, _, err := privilege.Resolve(command)
 	switch {
@@ -294,7 +319,7 @@ func (h *held) matches(q call) error {
 		return errors.New("the program is gone")
 	case path != h.real.Path || filepath.Base(command) != h.real.Called:
 		return errors.New("another program")
-	case unchanged(h.real) != nil:
+	case h.unchanged() != nil:
 		return errors.New("the program has changed")
 	case value(q.info, "runas_uid") != strconv.FormatUint(uint64(h.runAs.UID), 10):
 		return errors.New("another user to run as")
@@ -313,19 +338,26 @@ func (h *held) matches(q call) error {
 	if !slices.Equal(args, h.args) {
 		return errors.New("other arguments")
 	}
-	return h.environment(q.runEnv)
+	return errors.Join(h.environment(q.runEnv), given(h.typed.sets, q.runEnv))
 }
 
 // environment refuses what would let the person's own files into the program:
 // sudoers normally removes all of this, unless env_reset was switched off.
 func (h *held) environment(env []string) error {
 	for _, e := range env {
-		name, v, _ := strings.Cut(e, "=")
-		switch {
-		case strings.HasPrefix(name, "LD_"), strings.HasPrefix(name, "DYLD_"), strings.HasPrefix(name, "BASH_FUNC_"):
-			return fmt.Errorf("the variable %s", name)
-		case name == "PATH" && v != h.path:
+		if v, ok := strings.CutPrefix(e, "PATH="); ok && v != h.path {
 			return errors.New("another PATH than sudo's secure_path")
+		}
+	}
+	return loads(env)
+}
+
+// loads names a variable that makes a program run something besides itself.
+func loads(env []string) error {
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "DYLD_") || strings.HasPrefix(name, "BASH_FUNC_") {
+			return fmt.Errorf("the variable %s", shown(name, 60))
 		}
 		switch name {
 		case "BASH_ENV", "ENV", "SHELLOPTS", "PS4", "IFS", "PERL5LIB", "PERL5OPT", "PERLLIB", "PERL5DB", "PYTHONPATH", "PYTHONHOME",

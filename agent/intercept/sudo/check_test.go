@@ -19,7 +19,7 @@ import (
 
 func TestMatches(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("linux only")
+		t.Skip("the paths of this test are those of Linux")
 	}
 	real := intercept.Real{Found: "/bin/sh", Called: "sh", Args: []string{"a", "b"}, Cwd: "/tmp", RootOnly: true}
 	var err error

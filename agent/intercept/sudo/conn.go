@@ -19,9 +19,11 @@ const (
 	writeTime = 5 * time.Second // a stopped sudo fills its socket
 )
 
-// errGone is the cause when sudo or its terminal went away without a word: the
-// request is kept.
-var errGone = errors.New("sudo is gone")
+// Why an exchange ended while the request is kept.
+var (
+	errGone = errors.New("sudo is gone")               // it or its terminal, without a word
+	errLeft = errors.New("the person left it waiting") // with b
+)
 
 // conn is one exchange with the plugin.
 type conn struct {
@@ -113,6 +115,9 @@ func (k *conn) listen() {
 		case kind == 'X':
 			k.cancel(intercept.ErrWithdrawn)
 			return
+		case kind == 'B':
+			k.cancel(errLeft)
+			return
 		case kind == 'R':
 			select {
 			case k.replies <- body:
@@ -127,11 +132,14 @@ func (k *conn) listen() {
 	}
 }
 
-// prompt asks one line.
-func (k *conn) prompt(ctx context.Context, text string) (string, error) {
+// prompt asks one line, secret one that is not shown while it is typed.
+func (k *conn) prompt(ctx context.Context, text string) (string, error) { return k.ask(ctx, 'P', text) }
+func (k *conn) secret(ctx context.Context, text string) (string, error) { return k.ask(ctx, 'S', text) }
+
+func (k *conn) ask(ctx context.Context, kind byte, text string) (string, error) {
 	k.mu.Lock()
 	k.asking = true
-	err := k.sendLocked('P', text)
+	err := k.sendLocked(kind, text)
 	k.mu.Unlock()
 	if err != nil {
 		return "", err

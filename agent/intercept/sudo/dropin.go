@@ -21,6 +21,7 @@ import (
 // includedir, which is how a rule is checked before it counts.
 const (
 	sudoPath    = "/usr/bin/sudo"
+	editPath    = "/usr/bin/sudoedit" // what a request to edit files names as its program
 	visudoPath  = "/usr/sbin/visudo"
 	sudoersPath = "/etc/sudoers"
 	sudoersDir  = "/etc/sudoers.d"
@@ -38,17 +39,17 @@ func dropinPath(dir string, uid uint32, grant elevation.GrantID) (string, error)
 	return filepath.Join(dir, dropPrefix+strconv.FormatUint(uint64(uid), 10)+"-"+string(grant)), nil
 }
 
-// writeDropin puts one line into force: written beside its place, checked by
-// visudo, then renamed. A line that visudo refuses never comes near sudo. On
+// writeDropin puts a rule into force: written beside its place, checked by
+// visudo, then renamed. A rule that visudo refuses never comes near sudo. On
 // error nothing is left.
-func writeDropin(ctx context.Context, path, line string) (err error) {
+func writeDropin(ctx context.Context, path, text string) (err error) {
 	beside := path + durable.Unfinished
 	defer func() {
 		if err != nil {
 			os.Remove(beside)
 		}
 	}()
-	if err := durable.Create(beside, []byte(line), 0o440); err != nil {
+	if err := durable.Create(beside, []byte(text), 0o440); err != nil {
 		return fmt.Errorf("write the rule: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, toolTime)

@@ -103,6 +103,7 @@ func TestNotCovered(t *testing.T) {
 	must(t, os.Symlink("/home/alice/own", "/usr/local/bin/linked"))
 	must(t, os.Mkdir("/usr/local/open", 0o777))
 	must(t, os.Chmod("/usr/local/open", 0o777))
+	must(t, os.Symlink("/usr/lib", "/usr/local/way"))
 	write(t, "/usr/local/open/prog", 0o755, "#!/bin/sh\nid -u\n")
 	m := serve(t, approveAll)
 	part := strings.Repeat("x", 100_000)
@@ -121,11 +122,22 @@ func TestNotCovered(t *testing.T) {
 		{"own program", []string{"/home/alice/own"}, "assent run"},
 		{"link to own program", []string{"linked"}, "assent run"},
 		{"in an open folder", []string{"/usr/local/open/prog"}, "assent run"},
-		{"sudoedit", []string{"-e", "/etc/motd"}, "assent run"},
 		{"keep the environment", []string{"-E", "show"}, "-E"},
-		{"variables", []string{"FOO=1", "show"}, "variables"},
-		{"variables that load code", []string{"LD_PRELOAD=/home/alice/own", "show"}, "variables"},
+		{"variables", []string{"FOO=1", "show"}, "the variable FOO"},
+		{"variables that load code", []string{"LD_PRELOAD=/home/alice/own", "show"}, "the variable LD_PRELOAD"},
 		{"another folder", []string{"-D", "/home/alice", "show"}, "-D"},
+		{"another folder, relative", []string{"-D", "lib", "show"}, "-D"},
+		{"another folder, through a link", []string{"-D", "/usr/local/way", "show"}, "-D"},
+		{"another folder for a shell", []string{"-D", "/usr/lib", "-s", "id"}, "-D"},
+		{"variables for a shell", []string{"LANG=C", "-s", "id"}, "variables for a shell"},
+		{"a variable twice", []string{"LANG=C", "LANG=de_DE", "show"}, "the variable LANG"},
+		{"a language that is a path", []string{"LANG=/home/alice/x", "show"}, "the variable LANG"},
+		{"a time zone that is a path", []string{"TZ=/home/alice/x", "show"}, "the variable TZ"},
+		{"a time zone that leads out", []string{"TZ=../../home/alice/x", "show"}, "the variable TZ"},
+		{"another root", []string{"-R", "/home/alice", "show"}, "-R"},
+		{"descriptors kept", []string{"-C", "5", "show"}, "-C"},
+		{"a time limit", []string{"-T", "5", "show"}, "-T"},
+		{"groups kept", []string{"-P", "show"}, "-P"},
 		{"another group", []string{"-g", "daemon", "show"}, "-g"},
 		{"arguments beyond a request", []string{"show", part, part}, "too long"},
 		{"2 MB of arguments", append([]string{"show"}, huge...), "too long"},
@@ -259,7 +271,7 @@ func TestChangedAfterTheRequest(t *testing.T) {
 						return approve(ask), nil
 					})
 					if when != "while it waits" {
-						m.effects.onArm = func(string, int) { act() }
+						m.effects.atArm(func(string, int) { act() })
 					}
 					sudo(t, alice, path, "/run/ran").expect(t, 1)
 					if _, err := os.Stat("/run/ran"); err == nil {
@@ -315,12 +327,12 @@ func TestRuleHelpsNobodyElse(t *testing.T) {
 	// same, joined arguments, one more argument, and another user.
 	others := [][]string{{"show", "a", "b"}, {"show", "a b"}, {"show", "a", "b", "c"}}
 	results := make(chan result, 10)
-	m.effects.onArm = func(string, int) {
+	m.effects.atArm(func(string, int) {
 		for _, args := range others {
 			go func() { results <- sudo(t, alice, args...) }()
 		}
 		go func() { results <- sudo(t, bob, "show", "a", "b") }()
-	}
+	})
 	sudo(t, alice, "show", "a", "b").expect(t, 37, "<a>\n<b>\n")
 	for range len(others) + 1 {
 		r := <-results
@@ -335,7 +347,7 @@ func TestRuleHelpsNobodyElse(t *testing.T) {
 	// A rule that lies around, however it came there, is of no use to anybody
 	// without rights, and takes nothing from those who have them.
 	for _, uid := range []int{alice, carol} {
-		rule, err := sudoRule{UID: uint32(uid), NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: []string{"c", "d"}}.Line()
+		rule, err := sudoRule{UID: uint32(uid), NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: []string{"c", "d"}}.Text()
 		must(t, err)
 		write(t, "/etc/sudoers.d/zz-assent-"+strconv.Itoa(uid)+"-left", 0o440, rule)
 	}

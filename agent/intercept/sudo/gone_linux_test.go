@@ -62,6 +62,10 @@ func (d deadly) Start(context.Context, elevation.GrantID) error {
 
 func (d deadly) Fail(context.Context, elevation.GrantID, error) error { return nil }
 
+func (d deadly) Nested(context.Context, elevation.GrantID, intercept.Permit) error { return nil }
+
+func (d deadly) Listed(elevation.GrantID, elevation.Subject, string) {}
+
 // TestAgentProcess is no test of its own: it is the agent that others kill.
 func TestAgentProcess(t *testing.T) {
 	how := os.Getenv(agentEnv)
@@ -72,7 +76,7 @@ func TestAgentProcess(t *testing.T) {
 	if how == "wait" {
 		elevate = asking(elevation.NewRequestID(time.Now()), nil)
 	}
-	s, err := New(Config{Socket: testSocket, Elevator: &fakeElevator{elevate: elevate}, Effects: deadly{how},
+	s, err := New(Config{Socket: testSocket, Elevator: &fakeElevator{elevate: elevate}, Effects: deadly{how}, House: &fakeHouse{},
 		Salt: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	must(t, err)
 	must(t, s.Serve(t.Context()))
@@ -205,10 +209,10 @@ func TestSudoStopsOrDiesArmed(t *testing.T) {
 	installShim(t)
 	m := serve(t, approveAll, func(c *Config) { c.Armed = time.Second })
 	held := make(chan int, 1)
-	m.effects.onArm = func(_ string, pid int) {
+	m.effects.atArm(func(_ string, pid int) {
 		syscall.Kill(pid, syscall.SIGSTOP)
 		held <- pid
-	}
+	})
 	done := make(chan result, 1)
 	go func() { done <- sudo(t, alice, "touch", "/run/ran") }()
 	waitFor(t, "the rule taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail" })
@@ -222,9 +226,7 @@ func TestSudoStopsOrDiesArmed(t *testing.T) {
 	if _, err := os.Stat("/run/ran"); err == nil {
 		t.Error("it ran")
 	}
-	m.effects.mu.Lock()
-	m.effects.onArm = func(_ string, pid int) { syscall.Kill(pid, syscall.SIGKILL) }
-	m.effects.mu.Unlock()
+	m.effects.atArm(func(_ string, pid int) { syscall.Kill(pid, syscall.SIGKILL) })
 	sudo(t, alice, "touch", "/run/ran")
 	waitFor(t, "the second taken back", func() bool { return strings.Join(m.effects.list(), " ") == "arm fail arm fail" })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -49,6 +50,10 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 		return pass()
 	}
 	u := s.of(uid)
+	stance, free := s.stance(k, u, uid, p, q, t)
+	if free != nil {
+		return *free
+	}
 	w, err := s.understand(k.ctx, t, q, uid)
 	switch {
 	case errors.Is(err, intercept.ErrNoProgram):
@@ -62,8 +67,11 @@ func (s *Server) open(k *conn, p *peer, q call) verdict {
 		s.cfg.Log.Warn("a sudo was let through: the rights are not known", "uid", uid, "error", err)
 		return pass()
 	}
-	if allowed {
+	if allowed && !s.lent(uid, p) {
 		return verdict{allow: true, text: ownRight}
+	}
+	if stance != elevation.StanceAsk {
+		return refuse(fault("this machine's policy does not let sudo ask for an approval", "ask your administrator"))
 	}
 	return s.answer(k, p, u, q, w)
 }
@@ -83,6 +91,9 @@ func (s *Server) notFound(ctx context.Context, u *user, w wanted, why error) ver
 // understand finds out what would run, for the question about rights.
 func (s *Server) understand(ctx context.Context, t typed, q call, uid uint32) (wanted, error) {
 	w := wanted{typed: t, cwd: value(q.user, "cwd")}
+	if filepath.IsAbs(t.chdir) {
+		w.cwd = filepath.Clean(t.chdir)
+	}
 	info, err := s.rights.Info(ctx)
 	if err != nil {
 		return w, err
@@ -109,10 +120,8 @@ func (s *Server) understand(ctx context.Context, t typed, q call, uid uint32) (w
 	case t.edit:
 		w.found = "sudoedit"
 		for _, f := range q.argv[q.optind:] {
-			if !filepath.IsAbs(f) {
-				f = w.cwd + "/" + f
-			}
-			w.ruleArgs = append(w.ruleArgs, f)
+			w.args = append(w.args, f)
+			w.ruleArgs = append(w.ruleArgs, beside(w.cwd, f))
 		}
 		return w, nil
 	case t.shell:
@@ -173,38 +182,69 @@ func (s *Server) entitled(ctx context.Context, u *user, q question) (bool, error
 // answer has the attempt of somebody without rights answered.
 func (s *Server) answer(k *conn, p *peer, u *user, q call, w wanted) verdict {
 	switch {
-	case w.typed.edit:
-		return refuse(fault("sudoedit is not covered by an approval", "use `assent run -- EDITOR FILE`"))
 	case w.typed.refused != "":
 		return refuse(fault("sudo with "+w.typed.refused+" is not covered by an approval", "leave it away, or "+useRun))
 	case w.path == "":
 		return refuse(fault("this machine's sudo has no secure_path, so programs could be swapped", useRun))
 	}
-	raw := intercept.Raw{
-		UID: w.who.UID, GID: w.who.GID, PID: p.pid, Command: w.found, Args: w.args, Cwd: w.cwd,
-		RunAs: "#" + strconv.FormatUint(uint64(w.runAs.UID), 10), Mechanism: "sudo", Salt: s.cfg.Salt, Mask: s.cfg.Masks(),
+	if why := w.elsewhere(); why != "" {
+		return refuse(fault(why, "go there with cd first, and leave -D away"))
 	}
-	if w.typed.shell {
-		raw.Marks = []string{elevation.MarkShell}
-	}
-	attempt, real, err := intercept.Observe(raw)
+	session := s.session(w.who.UID, p)
+	attempt, real, err := s.observe(p, w)
 	switch {
+	case errors.Is(err, errEdit):
+		return refuse(fault(err.Error(), "name the file itself by its whole path, below folders that only root can change; for others `assent run -- EDITOR FILE`"))
 	case errors.Is(err, intercept.ErrTooLong):
 		return refuse(fault(err.Error(), "put them into a file, or ask for a script that does the task"))
 	case err != nil:
 		s.cfg.Log.Info("an attempt was refused", "uid", w.who.UID, "error", err)
 		return refuse(explain(err, false))
-	case !real.RootOnly:
+	case !real.RootOnly && session == "":
 		return refuse(fault(shown(real.Found, 200)+" can be changed by others than root", useRun))
 	}
-	if _, err := ruleFor(w, real, s.cfg.Now()); err != nil {
+	if _, err := ruleFor(w, real, elevation.Grant{}, s.cfg.Now()); err != nil {
 		return refuse(fault(err.Error(), useRun))
 	}
 	if !s.hold(u) {
 		return refuse(fault("too many of your commands wait for an approval", "wait for one of them, or withdraw it with Ctrl-C"))
 	}
 	defer s.release(u)
+	if session != "" {
+		return s.inSession(k, p, u, session, &held{wanted: w, attempt: attempt, real: real, session: session})
+	}
 	return s.elevate(k, p, u, q, &held{wanted: w, attempt: attempt, real: real})
+}
+
+// observe finds out everything about an attempt that a request says.
+func (s *Server) observe(p *peer, w wanted) (elevation.Attempt, intercept.Real, error) {
+	raw := intercept.Raw{
+		User: w.who.User(), PID: p.pid, Command: w.found, Args: w.args, Cwd: w.cwd, Sets: w.typed.sets,
+		RunAs: "#" + strconv.FormatUint(uint64(w.runAs.UID), 10), Mechanism: "sudo", Salt: s.cfg.Salt, Mask: s.cfg.Masks(),
+	}
+	switch {
+	case w.typed.edit:
+		return observeEdit(raw, w.args)
+	case w.typed.shell:
+		raw.Marks = []string{elevation.MarkShell}
+	}
+	return intercept.Observe(raw)
+}
+
+// elsewhere says why -D can not be followed: a folder that somebody else could
+// swap for another one between the approval and the start.
+func (w wanted) elsewhere() string {
+	if w.typed.chdir == "" {
+		return ""
+	}
+	real, only, err := privilege.Resolve(w.cwd)
+	if only && err == nil {
+		only, err = privilege.RootOnly(w.cwd)
+	}
+	if err != nil || !only || real != w.cwd || !filepath.IsAbs(w.typed.chdir) {
+		return "the folder of -D is no plain path that only root can change"
+	}
+	return ""
 }
 
 // held is an attempt that waits for its answer.
@@ -212,12 +252,16 @@ type held struct {
 	wanted
 	attempt elevation.Attempt
 	real    intercept.Real
+	session elevation.GrantID // inside of which it is, "" = of none
 }
 
 func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 	cols, _ := strconv.Atoi(value(q.user, "cols"))
 	rows, _ := strconv.Atoi(value(q.user, "lines"))
 	who := &person{k: k, tty: value(q.user, "tty") != "", cols: cols, rows: rows, qr: value(q.env, "ASSENT_QR") == "1", now: s.cfg.Now}
+	who.keys = isTrue(q.settings, "keys")
+	who.speaks = s.speech(q, h.who.UID)
+	who.hint = editHint(h.wanted, h.real)
 	who.tell = func(text string) {
 		if err := intercept.TellTerminal(p.pid, p.start, h.who.UID, text); err != nil {
 			s.cfg.Log.Debug("a waiting sudo can not be told", "sudo_pid", p.pid, "error", err)
@@ -227,19 +271,19 @@ func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 	ticket := strings.TrimSpace(value(q.env, "ASSENT_TICKET"))
 	for name, text := range map[string]string{"reason": reason, "ticket": ticket} {
 		if err := elevation.CheckText(name, text, elevation.MaxJustification); err != nil {
-			return refuse(explain(err, false))
+			return refuse(who.explain(err, false))
 		}
 	}
 	silent := h.typed.silent
 	ask := intercept.Ask{
 		Attempt: h.attempt, Justification: reason, Ticket: ticket,
-		RulesOnly: silent && reason == "", NoWait: silent && reason != "", AtTerminal: who.tty && !silent,
+		RulesOnly: silent && reason == "", NoWait: silent && reason != "", AtTerminal: who.tty && !silent, Tongue: who.speaks.Tongue,
 	}
 	if !who.tty {
 		ask.Wait = s.cfg.Hold
 	}
-	if silent {
-		who.tty = false // -n never asks
+	if silent || h.typed.mute {
+		who.tty = false // -n never asks; with -S and -A the answer would be a password
 	}
 	began := s.cfg.Now()
 	permit, err := s.cfg.Elevator.Elevate(k.ctx, ask, who)
@@ -254,7 +298,7 @@ func (s *Server) elevate(k *conn, p *peer, u *user, q call, h *held) verdict {
 	if errors.Is(err, intercept.ErrWaitOver) && who.kept != "" {
 		err = &intercept.Kept{Request: who.kept}
 	}
-	return refuse(explain(err, silent))
+	return refuse(who.explain(err, silent))
 }
 
 // late asks for Enter when the approval took so long that nobody may sit there.
@@ -262,7 +306,7 @@ func (s *Server) late(k *conn, who *person, began time.Time) error {
 	if !who.tty || s.cfg.Now().Sub(began) <= s.cfg.Hold {
 		return nil
 	}
-	_, err := k.prompt(k.ctx, "Approved. Press Enter to run it now (Ctrl-C keeps it for later): ")
+	_, err := k.prompt(k.ctx, intercept.Wrap(who.speaks.Tongue.Say("Approved. Press Enter to run it now (Ctrl-C keeps it for later): "), who.cols))
 	if err != nil && who.kept != "" {
 		return &intercept.Kept{Request: who.kept}
 	}
@@ -271,11 +315,16 @@ func (s *Server) late(k *conn, who *person, began time.Time) error {
 
 // ruleFor is the line that sudoers gets, short-lived: it is in force only from
 // the permit to the check, which a slow name service can delay.
-func ruleFor(w wanted, real intercept.Real, now time.Time) (string, error) {
+func ruleFor(w wanted, real intercept.Real, g elevation.Grant, now time.Time) (string, error) {
 	r := sudoRule{UID: w.who.UID, RunAs: w.runAs.UID, NotAfter: now.Add(time.Minute), SHA256: real.SHA256,
-		Path: real.Found, Args: w.ruleArgs}
+		Path: real.Found, Args: w.ruleArgs, Edit: w.typed.edit, AnyCwd: w.typed.chdir != "",
+		Children: g.Children, Until: now.Add(g.Duration)}
+	for _, set := range w.typed.sets {
+		name, _, _ := strings.Cut(set, "=")
+		r.Keep = append(r.Keep, name)
+	}
 	if real.Script {
 		r.SHA256 = ""
 	}
-	return r.Line()
+	return r.Text()
 }

@@ -52,7 +52,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	must(t, os.WriteFile(sudoConf, conf, 0o644))
 	installShim(t)
 	m := serve(t, approveAll, func(c *Config) { c.Armed = 2 * time.Second })
-	m.effects.onArm = func(dropin string, pid int) {
+	m.effects.atArm(func(dropin string, pid int) {
 		syscall.Kill(pid, syscall.SIGSTOP)
 		go func() {
 			for range 1000 {
@@ -65,7 +65,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 			old.Wait()
 			syscall.Kill(pid, syscall.SIGCONT)
 		}()
-	}
+	})
 	r := sudo(t, alice, "touch", "/run/a /run/b")
 	if _, err := os.Stat("/run/b"); err == nil {
 		t.Errorf("the old sudo ran by the rule of the new one: %v", r)
@@ -73,8 +73,6 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	r.expect(t, 1, "another sudo of yours", "hint:")
 	must(t, old.Process.Kill())
 	old.Wait()
-	m.effects.mu.Lock()
-	m.effects.onArm = nil
-	m.effects.mu.Unlock()
+	m.effects.atArm(nil)
 	sudo(t, alice, "id", "-u").expect(t, 0, "0\n")
 }

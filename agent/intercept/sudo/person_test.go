@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -41,7 +42,7 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	for _, err := range []error{intercept.ErrNobody, intercept.ErrUnreachable, intercept.ErrNeedsPerson, intercept.ErrExpired, intercept.ErrCancelled, intercept.ErrWaitOver} {
+	for _, err := range []error{intercept.ErrNobody, intercept.ErrUnreachable, intercept.ErrNeedsPerson, intercept.ErrExpired, intercept.ErrCancelled, intercept.ErrWaitOver, intercept.ErrRemoved} {
 		got := explain(err, false)
 		if !strings.HasPrefix(got, "error: ") || !strings.Contains(got, "\nhint: ") {
 			t.Errorf("%v: got %q", err, got)
@@ -211,6 +212,58 @@ func TestNothingIsSentWhileAPersonThinks(t *testing.T) {
 	})
 }
 
+// TestLinesBreakBetweenWords: what is said fits the terminal, and an address stays
+// whole; without a terminal it is one line.
+func TestLinesBreakBetweenWords(t *testing.T) {
+	const address = "https://assent.internal.example.com:8443/#/b/7K2Q-M9XD"
+	line := intercept.BesideLine(words.English, address, "7K2Q-M9XD")
+	for _, cols := range []int{0, 40, 80, 100, 120} {
+		p, shown := terminalOf(t, true)
+		p.cols = cols
+		p.Say(line)
+		text := shown()
+		parts := strings.Split(strings.TrimSpace(strings.TrimPrefix(text, "T ")), "\n")
+		for _, part := range parts {
+			if cols > 0 && len(strings.TrimSpace(part)) > cols && part != address {
+				t.Errorf("%d: wider is %q", cols, part)
+			}
+		}
+		if !strings.Contains(text, address) || (cols == 0) != (len(parts) == 1) {
+			t.Errorf("%d: shown %q", cols, text)
+		}
+	}
+	p, shown := terminalOf(t, false)
+	p.cols = 40
+	p.Say(line)
+	if got, want := shown(), "M "+strings.Join(strings.Fields(line), " ")+"\n\n"; got != want {
+		t.Errorf("without a terminal: %q, want %q", got, want)
+	}
+}
+
+// TestKeysAreToldOfLast: who can answer stands above the hint of the keys, also when
+// that comes a moment later than the request's id, and the hint stands there once.
+func TestKeysAreToldOfLast(t *testing.T) {
+	p, shown := terminalOf(t, true)
+	p.keys = true
+	w := intercept.Waiting{Request: "req_x", Since: time.Now()}
+	p.Waiting(w)
+	p.Say("assent: somebody beside you can answer")
+	w.Beside, w.Position = "https://assent.example/#/b/7K2Q-M9XD", 1
+	p.Waiting(w)
+	p.Waiting(w)
+	text := shown()
+	const keys = "assent: b leaves it waiting, Ctrl-C withdraws it\n"
+	beside, hint := strings.Index(text, "somebody beside you"), strings.Index(text, keys)
+	if beside < 0 || hint < beside || strings.Count(text, keys) != 1 || !strings.Contains(text, keys+"waiting for approval 0s req_x place 1") && !strings.Contains(text, keys+"waiting for approval 0s req_x, place 1") {
+		t.Errorf("shown %q", text)
+	}
+	p, _ = terminalOf(t, true)
+	p.keys = true
+	if p.hintOfKeys() == "" || p.hintOfKeys() != "" {
+		t.Error("the hint is not given once")
+	}
+}
+
 func TestWaitingWithoutATerminal(t *testing.T) {
 	p, shown := terminalOf(t, false)
 	w := intercept.Waiting{Request: "req_x", Since: time.Now()}
@@ -261,6 +314,24 @@ func TestTheCodeIsDrawn(t *testing.T) {
 		text := shown()
 		if !strings.Contains(text, row.want) || strings.Count(text, lines[3]) != row.drawn {
 			t.Errorf("%+v: shown %q", row, text)
+		}
+	}
+}
+
+// What the plugin prints at the end fits the terminal; without one nothing is broken.
+func TestEndFitsTheTerminal(t *testing.T) {
+	const text = "error: nobody answered in time\nhint: run the command again to ask again\n"
+	for _, row := range []struct {
+		user []string
+		want string
+	}{
+		{[]string{"tty=/dev/pts/1", "cols=24"}, "error: nobody answered\nin time\nhint: run the command\nagain to ask again\n"},
+		{[]string{"tty=/dev/pts/1", "cols=80"}, text},
+		{[]string{"tty=/dev/pts/1"}, text},
+		{[]string{"cols=24"}, text},
+	} {
+		if got := (call{user: row.user}).fitted(text); got != row.want {
+			t.Errorf("%v: %q", row.user, got)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/assent-epm/assent/shared/durable"
@@ -50,6 +49,9 @@ func (p Plugin) withDefaults() Plugin {
 	return p
 }
 
+// ErrUnfit is returned for a sudo that worked, and did not with the plugin.
+var ErrUnfit = errors.New("this sudo does not work with the plugin")
+
 // InstallPlugin makes sudo load the plugin. It may be repeated, and heals what
 // an interrupted one left. The order keeps sudo working whenever it is
 // interrupted: sudo.conf names the plugin only while the plugin is there, as a
@@ -73,7 +75,9 @@ func InstallPlugin(ctx context.Context, p Plugin) error {
 	err := p.edit(p.block())
 	p.step("edited")
 	if err == nil {
-		err = sudoWorks(ctx)
+		if err = sudoWorks(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", ErrUnfit, err)
+		}
 	}
 	if err == nil {
 		return nil
@@ -82,14 +86,18 @@ func InstallPlugin(ctx context.Context, p Plugin) error {
 	return errors.Join(err, RemovePlugin(context.WithoutCancel(ctx), p))
 }
 
-// RemovePlugin takes the plugin out of sudo.conf and then away. It may be
-// repeated, and heals what an interrupted installation or removal left.
+// RemovePlugin takes the plugin out of sudo.conf and then away, unless a package
+// brought it. It may be repeated, and heals what an interrupted installation or
+// removal left.
 func RemovePlugin(ctx context.Context, p Plugin) error {
 	p = p.withDefaults()
 	if err := p.edit(""); err != nil {
 		return fmt.Errorf("remove the sudo plugin: %w", err) // the file stays as long as sudo.conf names it
 	}
 	p.step("unnamed")
+	if p.packaged() {
+		return nil
+	}
 	err := errors.Join(durable.Remove(p.Target), durable.Remove(p.Target+durable.Unfinished))
 	p.step("removed")
 	if err != nil {
@@ -98,6 +106,10 @@ func RemovePlugin(ctx context.Context, p Plugin) error {
 	os.Remove(filepath.Dir(p.Target)) // only when empty
 	return nil
 }
+
+// packaged reports whether a package put the plugin where sudo loads it from. It
+// alone writes the file and takes it away.
+func (p Plugin) packaged() bool { return filepath.Clean(p.Source) == p.Target }
 
 func (p Plugin) block() string {
 	line := func(name string) string { return "Plugin " + name + " " + p.Target + " socket=" + p.Socket + "\n" }
@@ -113,6 +125,9 @@ func (p Plugin) copy() error {
 	}
 	if !strings.HasPrefix(string(content), "\x7fELF") {
 		return fmt.Errorf("%s is no plugin", p.Source)
+	}
+	if p.packaged() {
+		return rootOwned(p.Target)
 	}
 	dir := filepath.Dir(p.Target)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -198,13 +213,7 @@ func included(sudoers string) bool {
 }
 
 // recent reports whether a version of sudo has audit and approval plugins.
-func recent(version string) bool {
-	var v [3]int
-	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); n < 2 {
-		return false
-	}
-	return slices.Compare(v[:], []int{1, 9, 2}) >= 0
-}
+func recent(version string) bool { return atLeast(version, 1, 9, 2) }
 
 // sudoWorks loads sudo with all its plugins and has sudoers checked.
 func sudoWorks(ctx context.Context) error {

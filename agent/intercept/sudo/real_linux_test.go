@@ -23,6 +23,7 @@ import (
 	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // Tests with the real sudo run in a mount namespace of their own, where /etc and
@@ -83,6 +84,9 @@ func privateMachine(t testing.TB) {
 		must(t, os.MkdirAll(dir, 0o755))
 		must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"))
 	}
+	// The machine itself may have an agent, for example one of `make run`.
+	must(t, os.RemoveAll("/usr/libexec/assent"))
+	write(t, sudoConf, 0o644, "# As delivered.\nSet disable_coredump false\n")
 	host, err := os.Hostname()
 	must(t, err)
 	write(t, "/etc/hosts", 0o644, "127.0.0.1 localhost "+host+"\n")
@@ -137,12 +141,20 @@ type fakeElevator struct {
 func (f *fakeElevator) Elevate(ctx context.Context, ask intercept.Ask, p intercept.Person) (intercept.Permit, error) {
 	f.mu.Lock()
 	f.asks = append(f.asks, ask)
+	elevate := f.elevate
 	f.mu.Unlock()
-	permit, err := f.elevate(ctx, ask, p)
+	permit, err := elevate(ctx, ask, p)
 	f.mu.Lock()
 	f.done = append(f.done, err)
 	f.mu.Unlock()
 	return permit, err
+}
+
+// answers changes what it does from now on.
+func (f *fakeElevator) answers(elevate func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.elevate = elevate
 }
 
 func (f *fakeElevator) asked() int {
@@ -166,6 +178,19 @@ type fakeEffects struct {
 	mu     sync.Mutex
 	events []string
 	onArm  func(dropin string, sudoPID int)
+}
+
+func (f *fakeEffects) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = nil
+}
+
+// atArm has something done when a permit is armed, from now on.
+func (f *fakeEffects) atArm(do func(dropin string, sudoPID int)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onArm = do
 }
 
 func (f *fakeEffects) add(s string) {
@@ -200,6 +225,50 @@ func (f *fakeEffects) Fail(_ context.Context, _ elevation.GrantID, why error) er
 	return nil
 }
 
+func (f *fakeEffects) Nested(_ context.Context, _ elevation.GrantID, p intercept.Permit) error {
+	f.add("nested " + p.Grant.Subject.Path)
+	return nil
+}
+
+func (f *fakeEffects) Listed(_ elevation.GrantID, s elevation.Subject, why string) {
+	f.add("listed " + s.Path + ": " + why)
+}
+
+// fakeHouse asks, unless a test says otherwise, and writes down what was seen.
+type fakeHouse struct {
+	mu     sync.Mutex
+	stance elevation.Stance // "" = ask
+	why    wire.SeenKind
+	seen   []string
+}
+
+func (f *fakeHouse) is(s elevation.Stance, why wire.SeenKind) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stance, f.why, f.seen = s, why, nil
+}
+
+func (f *fakeHouse) Stance(elevation.Mechanism, intercept.Account) (elevation.Stance, wire.SeenKind) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stance == "" {
+		return elevation.StanceAsk, ""
+	}
+	return f.stance, f.why
+}
+
+func (f *fakeHouse) Saw(kind wire.SeenKind, a elevation.Attempt) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, string(kind)+" "+a.User.Name+" "+a.Subject.Path+" "+strings.Join(a.Subject.Args, " "))
+}
+
+func (f *fakeHouse) list() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.seen)
+}
+
 // testLog sends the server's log to the test.
 type testLog struct{ t *testing.T }
 
@@ -212,14 +281,15 @@ type machine struct {
 	t        *testing.T
 	elevator *fakeElevator
 	effects  *fakeEffects
+	house    *fakeHouse
 	server   *Server
 }
 
 // serve starts a server inside; it ends with the test.
 func serve(t *testing.T, elevate func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error), change ...func(*Config)) *machine {
 	t.Helper()
-	m := &machine{t: t, elevator: &fakeElevator{elevate: elevate}, effects: &fakeEffects{}}
-	cfg := Config{Socket: testSocket, Elevator: m.elevator, Effects: m.effects, Salt: bytes.Repeat([]byte{7}, 32),
+	m := &machine{t: t, elevator: &fakeElevator{elevate: elevate}, effects: &fakeEffects{}, house: &fakeHouse{}}
+	cfg := Config{Socket: testSocket, Elevator: m.elevator, Effects: m.effects, House: m.house, Salt: bytes.Repeat([]byte{7}, 32),
 		Log: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	for _, c := range change {
 		c(&cfg)

@@ -23,7 +23,7 @@ const fuzzRule = "/etc/sudoers.d/zz-assent-61501-fuzz"
 // joined by blanks, which the comparison before the start tells apart.
 func againstSudo(t *testing.T, args []string, others ...[]string) {
 	t.Helper()
-	line, err := sudoRule{UID: alice, NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: args}.Line()
+	line, err := sudoRule{UID: alice, NotAfter: time.Now().Add(time.Hour), Path: "/usr/local/bin/show", Args: args}.Text()
 	if err != nil {
 		return
 	}
@@ -106,7 +106,7 @@ func TestSudoGetsWhatWasTyped(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		args := randomArgs(r)
-		if _, err := testRule(args...).Line(); err != nil {
+		if _, err := testRule(args...).Text(); err != nil {
 			continue
 		}
 		want := ""

@@ -37,7 +37,7 @@ func TestRuleLine(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := testRule(tt.args...).Line()
+			got, err := testRule(tt.args...).Text()
 			if err != nil || got != head+tt.want+"\n" {
 				t.Errorf("got %q, %v", got, err)
 			}
@@ -45,7 +45,7 @@ func TestRuleLine(t *testing.T) {
 	}
 	r := testRule()
 	r.SHA256, r.RunAs = "", 1002
-	if got, err := r.Line(); err != nil || got != "#1001 ALL=(#1002) NOTAFTER=20261121204536Z NOPASSWD: NOSETENV: /usr/bin/show \"\"\n" {
+	if got, err := r.Text(); err != nil || got != "#1001 ALL=(#1002) NOTAFTER=20261121204536Z NOPASSWD: NOSETENV: /usr/bin/show \"\"\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -81,7 +81,7 @@ func TestRuleRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, err := tt.rule.Line(); !errors.Is(err, errRule) || got != "" {
+			if got, err := tt.rule.Text(); !errors.Is(err, errRule) || got != "" {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})

@@ -40,6 +40,11 @@ type Effects interface {
 	// Fail says that it never ran; the rule is out of force already. It may end
 	// the contained sudo.
 	Fail(ctx context.Context, grant elevation.GrantID, why error) error
+	// Nested uses up the permit of a program that the one of grant outer starts,
+	// and notes it there. After an error it does not start.
+	Nested(ctx context.Context, outer elevation.GrantID, permit intercept.Permit) error
+	// Listed notes a program that was not let start inside grant outer.
+	Listed(outer elevation.GrantID, subject elevation.Subject, why string)
 }
 
 // Config is what a [Server] needs.
@@ -47,9 +52,12 @@ type Config struct {
 	Socket   string // of the plugin, in a folder that only root can write
 	Elevator intercept.Elevator
 	Effects  Effects
+	Sessions Sessions // nil: there are none
+	House    intercept.House
 	Salt     []byte // of this endpoint, for digests of arguments
 	// Masks are the patterns of secrets in arguments; nil = only the known ones.
 	Masks func() intercept.Patterns
+	Voice intercept.Voice
 
 	// Hold is how long an approval starts by itself: later Enter is asked for,
 	// and without a terminal waiting ends. Default 10 min.
@@ -57,6 +65,10 @@ type Config struct {
 	// Armed is how long an approved sudo may take to come to its check before
 	// the rule is taken back. Default 45 s: name services can be slow.
 	Armed time.Duration
+
+	// Nested is how many programs one approved command may start where each of
+	// them is put to the rules. Default 5000.
+	Nested int
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -77,11 +89,13 @@ type Server struct {
 	cfg    Config
 	dir    string // where rules go
 	rights *rights
-	since  uint64 // boot ticks at start: older sudos may have read rules of an earlier agent
+	door   *net.UnixListener // nil before Listen
+	since  uint64            // boot ticks at start: older sudos may have read rules of an earlier agent
 
 	mu    sync.Mutex // guards the fields below
 	users map[uint32]*user
 	armed map[process]*armed
+	inner map[process]*inner
 
 	bytes atomic.Int64 // of calls, see maxBytes
 	work  sync.WaitGroup
@@ -107,7 +121,7 @@ type user struct {
 
 // New makes a server; nothing is touched before [Server.Serve].
 func New(cfg Config) (*Server, error) {
-	if cfg.Socket == "" || cfg.Elevator == nil || cfg.Effects == nil || cfg.Log == nil || len(cfg.Salt) < 16 {
+	if cfg.Socket == "" || cfg.Elevator == nil || cfg.Effects == nil || cfg.House == nil || cfg.Log == nil || len(cfg.Salt) < 16 {
 		return nil, errors.New("sudo: the configuration is incomplete")
 	}
 	if cfg.Now == nil {
@@ -119,19 +133,32 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Hold <= 0 {
 		cfg.Hold = 10 * time.Minute
 	}
+	if cfg.Nested <= 0 {
+		cfg.Nested = 5000
+	}
 	if cfg.Armed <= 0 {
 		cfg.Armed = 45 * time.Second
 	}
-	return &Server{cfg: cfg, dir: sudoersDir, users: map[uint32]*user{}, armed: map[process]*armed{}}, nil
+	return &Server{cfg: cfg, dir: sudoersDir, users: map[uint32]*user{}, armed: map[process]*armed{}, inner: map[process]*inner{}}, nil
+}
+
+// Listen opens the plugin's socket for [Server.Serve], which must follow. The
+// caller holds the lock of [Lock].
+func (s *Server) Listen() error {
+	l, err := s.listen()
+	s.door = l
+	return err
 }
 
 // Serve answers the plugin until ctx ends, and returns when nothing of it is
-// left: every rule is out of force. The caller holds the lock of [Lock].
+// left: every rule is out of force. It listens when [Server.Listen] did not.
 func (s *Server) Serve(ctx context.Context) error {
-	l, err := s.listen()
-	if err != nil {
-		return err
+	if s.door == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
 	}
+	l := s.door
 	defer s.rights.Close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -251,7 +278,7 @@ func (s *Server) attend(ctx context.Context, c *net.UnixConn) {
 	if v.allow {
 		k.send('A', v.text)
 	} else {
-		k.send('D', v.text)
+		k.send('D', q.fitted(v.text))
 	}
 	if v.after != nil {
 		v.after()

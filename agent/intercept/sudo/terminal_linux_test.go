@@ -227,3 +227,27 @@ func TestWithdrawnOrLost(t *testing.T) {
 		t.Errorf("effects: %v", got)
 	}
 }
+
+// TestSecretIsNotShown: a password is asked for through the plugin, and what is
+// typed does not stand on the terminal.
+func TestSecretIsNotShown(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	installShim(t)
+	got := make(chan string, 1)
+	serve(t, func(ctx context.Context, _ intercept.Ask, p intercept.Person) (intercept.Permit, error) {
+		secret, err := p.(intercept.Confirmer).Secret(ctx, "alice")
+		got <- secret
+		return intercept.Permit{}, errors.Join(err, &intercept.Refused{By: "the test", Rule: true})
+	})
+	x := onTerminal(t, as(alice, "/usr/bin/sudo", "show"))
+	x.until("Password of alice, to confirm: ")
+	x.typed("geheim wie nie\r")
+	if secret := <-got; secret != "geheim wie nie" {
+		t.Errorf("got %q", secret)
+	}
+	if x.end(); strings.Contains(x.seen, "geheim") {
+		t.Errorf("it stands on the terminal: %q", x.seen)
+	}
+}

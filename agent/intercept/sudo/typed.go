@@ -8,11 +8,14 @@ import (
 // typed is what a person asked sudo for, read from the command line the way
 // sudo itself reads it.
 type typed struct {
-	pass    bool // nothing would run: list, validate, version, and what sudo refuses itself
-	edit    bool // sudoedit
-	shell   bool // -s or -i
-	login   bool // -i
-	silent  bool // -n
+	pass    bool     // nothing would run: list, validate, version, and what sudo refuses itself
+	edit    bool     // sudoedit
+	shell   bool     // -s or -i
+	login   bool     // -i
+	silent  bool     // -n
+	mute    bool     // -S or -A: what sudo would read for a question is a password
+	sets    []string // NAME=VALUE before the command
+	chdir   string   // -D
 	command string
 	args    []string
 	refused string // an option that no approval covers, "" = none
@@ -41,15 +44,15 @@ func longOptions() []longOption {
 	}
 }
 
-// options lists the option letters in argv before end, and whether variables
+// options lists the option letters in argv before end, and the variables that
 // are set there (sudo FOO=1 command).
-func options(argv []string, end int) (letters string, assigns bool) {
+func options(argv []string, end int) (letters string, sets []string) {
 	var seen []byte
 	for i := 1; i < end; i++ {
 		a := argv[i]
 		switch {
 		case a == "--":
-			return string(seen), assigns
+			return string(seen), sets
 		case strings.HasPrefix(a, "--"):
 			name, _, hasValue := strings.Cut(a[2:], "=")
 			o := findLong(name)
@@ -74,10 +77,10 @@ func options(argv []string, end int) (letters string, assigns bool) {
 				}
 			}
 		case strings.Contains(a, "="):
-			assigns = true
+			sets = append(sets, a)
 		}
 	}
-	return string(seen), assigns
+	return string(seen), sets
 }
 
 func findLong(name string) longOption {
@@ -95,15 +98,18 @@ func findLong(name string) longOption {
 
 // read understands a call of the open stage.
 func read(c call) typed {
-	letters, assigns := options(c.argv, c.optind)
+	letters, sets := options(c.argv, c.optind)
 	has := func(l string) bool { return strings.ContainsAny(letters, l) }
 	rest := c.argv[c.optind:]
 	t := typed{
 		edit:   isTrue(c.settings, "sudoedit") || has("e"),
 		login:  isTrue(c.settings, "login_shell") || has("i"),
 		silent: isTrue(c.settings, "noninteractive") || has("n"),
+		mute:   has("SA"), sets: sets, chdir: value(c.settings, "cmnd_cwd"),
 	}
-	t.shell = t.login || isTrue(c.settings, "run_shell") || isTrue(c.settings, "implied_shell") || has("s")
+	// sudo alone (implied_shell) prints how it is used, but where sudoers makes it
+	// a shell for those who have one.
+	t.shell = t.login || isTrue(c.settings, "run_shell") && !isTrue(c.settings, "implied_shell") || has("s")
 	if has("lvKV") || len(rest) == 0 && !t.shell || t.edit && t.shell {
 		t.pass = true
 		return t
@@ -111,19 +117,22 @@ func read(c call) typed {
 	if len(rest) > 0 {
 		t.command, t.args = rest[0], rest[1:]
 	}
-	t.refused = notCovered(c, letters, assigns)
+	t.refused = t.notCovered(c, letters)
 	return t
 }
 
 // notCovered names what an approval of one program by one user does not cover;
 // sudo would refuse most of it after the approval.
-func notCovered(c call, letters string, assigns bool) string {
+func (t typed) notCovered(c call, letters string) string {
+	why := notSettable(t.sets)
 	switch {
-	case assigns:
-		return "setting variables on the command line"
+	case why != "":
+		return why
+	case len(t.sets) > 0 && (t.shell || t.edit):
+		return "setting variables for a shell or an editor"
 	case strings.Contains(letters, "E") || isTrue(c.settings, "preserve_environment"):
 		return "-E (keep the environment)"
-	case strings.Contains(letters, "D") || value(c.settings, "cmnd_cwd") != "":
+	case strings.Contains(letters, "D") && t.chdir == "" || t.chdir != "" && (t.shell || t.edit):
 		return "-D (another folder)"
 	case strings.Contains(letters, "R") || value(c.settings, "cmnd_chroot") != "":
 		return "-R (another root)"

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,9 +16,17 @@ import (
 // events while they are made, so looking right before an answer is used is
 // never too late.
 type inotify struct {
-	fd   int
-	dirs map[int32]string
+	fd     int // -1 = nothing is noticed now
+	dirs   map[int32]string
+	closed bool
+	begin  func() (fd int, err error)
+	now    func() time.Time
+	retry  time.Time // while nothing is noticed: not before
 }
+
+// watchRest is between two tries to notice changes where the machine had no room
+// for it: until then sudo is asked each time.
+const watchRest = 30 * time.Second
 
 const watchMask = unix.IN_CLOSE_WRITE | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CREATE | unix.IN_DELETE |
 	unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
@@ -36,12 +45,19 @@ func watched(dir, name string) bool {
 }
 
 func watchFiles() changes {
-	w := &inotify{dirs: map[int32]string{}}
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	w := &inotify{fd: -1, now: time.Now, begin: func() (int, error) { return unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK) }}
+	w.open()
+	return w
+}
+
+// open begins to notice changes, if that is possible now.
+func (w *inotify) open() {
+	w.retry = w.now().Add(watchRest)
+	fd, err := w.begin()
 	if err != nil {
-		return &inotify{fd: -1}
+		return
 	}
-	w.fd = fd
+	w.dirs = map[int32]string{}
 	for _, dir := range []string{"/etc", sudoersDir} {
 		n, err := unix.InotifyAddWatch(fd, dir, watchMask)
 		if errors.Is(err, fs.ErrNotExist) && dir == sudoersDir {
@@ -49,15 +65,20 @@ func watchFiles() changes {
 		}
 		if err != nil {
 			unix.Close(fd)
-			return &inotify{fd: -1}
+			return
 		}
 		w.dirs[int32(n)] = dir
 	}
-	return w
+	w.fd = fd
 }
 
 // Changed implements changes.
 func (w *inotify) Changed() (changed, ok bool) {
+	if w.fd < 0 && !w.closed && !w.now().Before(w.retry) {
+		if w.open(); w.fd >= 0 {
+			return true, true // what happened before is not known
+		}
+	}
 	if w.fd < 0 {
 		return true, false
 	}
@@ -120,6 +141,7 @@ func (w *inotify) again() {
 
 // Close implements changes.
 func (w *inotify) Close() error {
+	w.closed = true
 	if w.fd < 0 {
 		return nil
 	}

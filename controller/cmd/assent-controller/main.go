@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return 0
 	case errors.As(err, &f):
 		fmt.Fprintf(errOut, "error: %v\n", err)
+		if errors.Is(err, controller.ErrNoData) {
+			fmt.Fprintln(errOut, "hint: --data names the folder of the controller; use the user that it runs as, or root")
+		}
 		return 1
 	}
 	fmt.Fprintf(errOut, "error: %v\nhint: see assent-controller --help\n", err)
@@ -68,7 +72,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{Use: "assent-controller", Short: "Run the controller: queue of requests, rules, console and the agents' door",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	root.AddCommand(a.serve(), a.user(), a.version())
+	root.AddCommand(a.serve(), a.user(), a.backup(), a.restore(), a.health(), a.version())
 	return root
 }
 
@@ -87,6 +91,8 @@ func does(do func(c *cobra.Command, args []string) error) func(*cobra.Command, [
 // usageError is found after the flags were read.
 type usageError struct{ error }
 
+const defaultData = "./assent-data"
+
 func (a *app) serve() *cobra.Command {
 	var cfg controller.Config
 	var file string
@@ -94,20 +100,37 @@ func (a *app) serve() *cobra.Command {
 		Long: "Run the controller until SIGTERM.\n\nEvery flag is also an environment variable (ASSENT_AGENT_LISTEN) and a key of the\n" +
 			"TOML file (agent_listen); a flag wins over the environment, that over the file."}
 	f := c.Flags()
-	f.StringVar(&cfg.Data, "data", "./assent-data", "folder of the database and the keys")
+	f.StringVar(&cfg.Data, "data", defaultData, "folder of the database and the keys")
 	f.StringVar(&cfg.Listen, "listen", controller.DefaultListen, "address of console and REST; plain HTTP on loopback only")
-	f.StringVar(&cfg.AgentListen, "agent-listen", controller.DefaultAgentListen, "address of the agents' door")
+	f.StringVar(&cfg.AgentListen, "agent-listen", controller.DefaultAgentListen, "address of the agents' door; the word same serves them at the console's, which then needs TLS")
 	f.StringVar(&cfg.PublicURL, "public-url", "", "address of the console as people reach it")
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate of the console (PEM)")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "key of that certificate (PEM)")
+	f.StringVar(&cfg.ACME, "acme", "", "name for which the console gets its certificate by itself (ACME); it listens on "+controller.ACMEListen+" then, and using this accepts the authority's terms")
+	f.StringVar(&cfg.ACMEDirectory, "acme-directory", "", "address of another certificate authority (default: the public one)")
 	f.StringSliceVar(&cfg.NotifyAllow, "notify-allow", nil, "network that may be called although it is not public, for example 10.0.0.0/8; may be repeated")
 	f.StringSliceVar(&cfg.TrustedProxy, "trusted-proxy", nil, "network of a proxy in front of the console whose X-Forwarded-For is believed; may be repeated")
+	f.BoolVar(&cfg.Demo, "demo", false, "a demonstration: an invented office with its past, in a temporary folder unless --data names a new one; on loopback only")
 	f.StringVar(&file, "config", "", "TOML file with these settings")
 	c.RunE = does(func(c *cobra.Command, _ []string) error {
 		if err := a.fill(c); err != nil {
 			return usageError{err}
 		}
+		if cfg.ACME != "" && cfg.Listen == controller.DefaultListen {
+			cfg.Listen = controller.ACMEListen
+		}
 		cfg.Out, cfg.Log = a.out, a.logger()
+		if cfg.Demo {
+			cfg.Log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})) // its printed lines are what one looks at
+		}
+		if cfg.Demo && cfg.Data == defaultData {
+			dir, err := os.MkdirTemp("", "assent-demo-")
+			if err != nil {
+				return fmt.Errorf("make a folder for the demonstration: %w", err)
+			}
+			defer os.RemoveAll(dir)
+			cfg.Data = filepath.Join(dir, "data")
+		}
 		ctl, err := controller.New(c.Context(), cfg)
 		if err != nil {
 			return err

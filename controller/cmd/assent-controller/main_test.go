@@ -3,9 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"flag"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/assent-epm/assent/e2e/helptext"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -109,7 +107,7 @@ func TestUserCommands(t *testing.T) {
 		code := run(t.Context(), append(args, "--data", data), strings.NewReader(in), &out, &errOut, none)
 		return code, out.String(), errOut.String()
 	}
-	if code, _, text := call("", "user", "add", "bo"); code != 1 || !strings.HasPrefix(text, "error: there is no controller's data") {
+	if code, _, text := call("", "user", "add", "bo"); code != 1 || !strings.HasPrefix(text, "error: there is no controller's data") || !strings.Contains(text, "\nhint: --data names the folder of the controller") {
 		t.Errorf("without a controller: %d %s", code, text)
 	}
 	cmd, lines := program(t, data)
@@ -121,7 +119,7 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("add: %d %q %s", code, out, text)
 	}
 	before, _ := os.ReadFile(filepath.Join(data, "admin.token"))
-	if code, out, text := call("", "user", "reset", "admin"); code != 0 || !strings.Contains(out, "admin.token was renewed\nsign in ") {
+	if code, out, text := call("", "user", "reset", "admin"); code != 0 || !strings.Contains(out, "admin.token was renewed: whoever uses the old one reads it anew\nsign in ") {
 		t.Errorf("reset: %d %q %s", code, out, text)
 	}
 	if after, _ := os.ReadFile(filepath.Join(data, "admin.token")); bytes.Equal(before, after) {
@@ -187,38 +185,9 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// TestHelp keeps the text of every --help in a golden file.
 func TestHelp(t *testing.T) {
-	var out bytes.Buffer
-	a := &app{env: none}
-	var walk func(c *cobra.Command)
-	walk = func(c *cobra.Command) {
-		args := append(strings.Fields(c.CommandPath())[1:], "--help")
-		fmt.Fprintf(&out, "$ assent-controller %s\n", strings.Join(args, " "))
-		if code := run(context.Background(), args, strings.NewReader(""), &out, &out, none); code != 0 {
-			t.Errorf("%v exits %d", args, code)
-		}
-		fmt.Fprintln(&out)
-		for _, sub := range c.Commands() {
-			if sub.Name() != "help" && sub.Name() != "completion" {
-				walk(sub)
-			}
-		}
-	}
-	walk(a.root())
-	const golden = "testdata/help.golden"
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out.String() != string(want) {
-		t.Errorf("help differs from %s; run: go test ./controller/cmd/assent-controller -run Help -update", golden)
-	}
+	helptext.Check(t, (&app{env: none}).root(), *update, func(args []string, out io.Writer) int {
+		return run(t.Context(), args, strings.NewReader(""), out, out, none)
+	})
 }

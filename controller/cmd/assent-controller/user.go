@@ -35,7 +35,7 @@ func (a *app) user() *cobra.Command {
 				}
 				renewed, err := l.RenewAdminToken(c.Context(), login)
 				if renewed && !f.token {
-					fmt.Fprintln(a.out, "admin.token was renewed")
+					fmt.Fprintln(a.out, "admin.token was renewed: whoever uses the old one reads it anew")
 				}
 				return err
 			}))

@@ -217,6 +217,10 @@ func past(action string) string {
 		return "reviewed"
 	case "delete":
 		return "deleted"
+	case "take-over":
+		return "taking over"
+	case "give-back":
+		return "giving back"
 	case "retry":
 		return "tried again"
 	}

@@ -199,7 +199,10 @@ func endpoints() thing[client.Endpoint] {
 			{name: "connected", text: func(e E) string { return strconv.FormatBool(e.Connected) }},
 			{name: "mode", text: func(e E) string { return e.Mode }},
 			{name: "locked", text: func(e E) string { return strconv.FormatBool(e.Locked) }, more: true},
+			{name: "standing_rights", text: standingNumber},
 			{name: "locked_why", text: func(e E) string { return str(e.LockedWhy) }, more: true},
+			{name: "policy", text: func(e E) string { return str(e.Policy) }, more: true},
+			{name: "paused_until", text: func(e E) string { return when(e.PausedUntil) }, more: true},
 			{name: "os", text: func(e E) string { return first(str(e.OSVersion), str(e.OS)) }},
 			{name: "agent", text: func(e E) string { return str(e.AgentVersion) }},
 			{name: "labels", text: func(e E) string { return pairs(e.Labels) }},
@@ -215,7 +218,9 @@ func (a *app) endpoint() *cobra.Command {
 	t := endpoints()
 	return noun("endpoint", "Enrolled machines", listOf(a, t), viewOf(a, t), a.editEndpoint(),
 		a.stopEndpoint("lock", "Let nothing new be elevated on an endpoint, and revoke what was granted there", (*client.Client).LockEndpoint),
-		a.stopEndpoint("unlock", "End the lock of an endpoint", (*client.Client).UnlockEndpoint), a.revokeGrants(), deleteOf(a, t))
+		a.stopEndpoint("unlock", "End the lock of an endpoint", (*client.Client).UnlockEndpoint), a.revokeGrants(),
+		a.orderRights("take-over", "Remove standing rights of endpoints, and keep what is needed to give them back"),
+		a.orderRights("give-back", "Put standing rights back that were taken over"), a.pauseEndpoints(), a.resumeEndpoints(), deleteOf(a, t))
 }
 
 func (a *app) enrollToken() *cobra.Command {

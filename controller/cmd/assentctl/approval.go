@@ -24,7 +24,7 @@ type listFlags struct {
 
 func (l *listFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&l.status, "status", "", "available, pending, approved, active, ended, revoked, expired, denied, cancelled, escalated, pending_review or all; several with commas")
+	f.StringVar(&l.status, "status", "", "available, pending, approved, active, ended, revoked, expired, denied, cancelled, escalated, pending_review, reviewed or all; several with commas")
 	f.StringVar(&l.kind, "type", "", "the same as --status, or an access type: run, session, admin")
 	f.StringVar(&l.user, "user", "", "name of the user at the endpoint")
 	f.StringVar(&l.endpoint, "endpoint", "", "name or id of the endpoint")
@@ -92,7 +92,7 @@ func (a *app) approval() *cobra.Command {
 		a.verb("claim", "claim", "Say that you look at them, for ten minutes", "note", "group"),
 		a.verb("escalate", "escalate", "Let one more team answer: the next of the ladder, or --team", "note", "team"),
 		a.verb("prioritize", "prioritize", "Change the place in the queue (--priority)", "note", "priority", "group"),
-		a.verb("after-review", "after-review", "Review requests after their use", "note"), a.canned(), a.watch())
+		a.verb("after-review", "after-review", "Review requests after their use", "note"), a.offlineCode(), a.canned(), a.watch())
 	return c
 }
 
@@ -180,7 +180,7 @@ func status(r client.Request) string {
 // application is the command line. Arguments with spaces are quoted, so that
 // nobody takes two arguments for one.
 func application(r client.Request) string {
-	words := []string{r.Subject.Path}
+	words := []string{whole(r)}
 	for _, arg := range r.Subject.Args {
 		if arg == "" || strings.ContainsAny(arg, " \t\n'\"\\$`|&;<>(){}*?!#~") {
 			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -188,6 +188,45 @@ func application(r client.Request) string {
 		words = append(words, arg)
 	}
 	return strings.Join(words, " ")
+}
+
+// whole is the program, or what is asked for in place of one.
+func whole(r client.Request) string {
+	switch {
+	case r.Subject.Path != "":
+		return r.Subject.Path
+	case r.AccessType == string(elevation.Admin):
+		return "administrator"
+	case r.AccessType == string(elevation.Session) && len(r.Subject.Args) > 0:
+		return "session for:"
+	case r.AccessType == string(elevation.Session):
+		return "session in a terminal"
+	}
+	return ""
+}
+
+// ranInside are the commands of a session.
+func ranInside(r client.Request) string {
+	lines := make([]string, len(r.Listed))
+	for i, l := range r.Listed {
+		lines[i] = l.At.Local().Format("15:04:05") + " " + application(client.Request{Subject: client.Subject{Path: l.Path, Args: l.Args}})
+		if l.RunAs != "root" && l.RunAs != "" {
+			lines[i] += " as " + l.RunAs
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// leftChanged is what an administrator for a while left changed.
+func leftChanged(r client.Request) string {
+	lines := make([]string, len(r.Changes))
+	for i, c := range r.Changes {
+		lines[i] = c.What + " " + c.Name + " " + c.How
+		if c.Text != "" {
+			lines[i] += " (" + c.Text + ")"
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // folder is what narrow columns leave out of a path: the folders that hold a
@@ -254,6 +293,8 @@ func viewColumns(now time.Time) []column[client.Request] {
 		{name: "sha256", text: func(r R) string { return str(r.Subject.SHA256) }},
 		{name: "parent", text: func(r R) string { return str(r.Subject.Parent) }},
 		{name: "delivery", text: func(r R) string { return r.Delivery }},
+		{name: "listed", text: ranInside},
+		{name: "changes", text: leftChanged},
 		{name: "decision", text: decision},
 		{name: "grant", text: func(r R) string {
 			if r.Grant == nil {

@@ -199,7 +199,7 @@ func (a *app) proven(r audit.Result, err error) error {
 				ForgottenTexts: r.Forgotten, Key: r.Key, KeyFromLog: r.KeyFromFolder, Root: r.Root, SignedAt: r.SignedAt}, true)
 		})
 	}
-	a.say("%d events of %s, all in their places; last signed at %s", r.Events, inert.Text(r.Cluster), when(&r.SignedAt))
+	a.say("%d events of the cluster %s, all in their places; last signed at %s", r.Events, inert.Text(r.Cluster), when(&r.SignedAt))
 	if r.KeyFromFolder {
 		fmt.Fprintf(a.err, "hint: only the log itself vouches for its key; give --key %s once you know that it is right\n", inert.Text(r.Key))
 	}

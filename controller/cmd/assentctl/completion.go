@@ -223,7 +223,7 @@ func (a *app) complete(root *cobra.Command) {
 }
 
 func statuses() []string {
-	return []string{"available", "pending", "approved", "active", "ended", "revoked", "expired", "denied", "cancelled", "escalated", "pending_review"}
+	return []string{"available", "pending", "approved", "active", "ended", "revoked", "expired", "denied", "cancelled", "escalated", "pending_review", "reviewed"}
 }
 
 // completeRequests completes the ids of verbs by what the verb is for.

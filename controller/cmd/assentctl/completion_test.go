@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/assent-epm/assent/e2e/desk"
 	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -18,7 +20,11 @@ import (
 // shellBed is a controller with three requests, and assentctl on the path.
 func shellBed(t *testing.T) (ids []string, env []string) {
 	t.Helper()
-	c, ids := queued(t, 3)
+	d := desk.Open(t, time.Now())
+	e := d.Endpoint("web-1")
+	for i := range 3 {
+		ids = append(ids, e.AskWith(e.Attempt("eve", "/usr/bin/id", fmt.Sprint("evil\x1b[2J", i)), "because \x1b[31m I must", ""))
+	}
 	bin := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -28,7 +34,7 @@ func shellBed(t *testing.T) (ids []string, env []string) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	return ids, []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "ASSENT_URL=" + c.URL, "ASSENT_TOKEN=" + c.Token, "TERM=dumb", "XDG_CONFIG_HOME=" + home, "LC_ALL=C.UTF-8"}
+	return ids, []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "ASSENT_URL=" + d.URL, "ASSENT_TOKEN=" + d.Admin.Client.Token, "TERM=dumb", "XDG_CONFIG_HOME=" + home, "LC_ALL=C.UTF-8"}
 }
 
 // shellSays runs lines in a shell and gives what it prints.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -122,7 +121,7 @@ func sentence(err error) string {
 	} else if p.Decision.Rule != nil {
 		who = "rule " + *p.Decision.Rule
 	}
-	text := fmt.Sprintf("already %s by %s at %s", p.Decision.Verdict, who, p.Decision.At.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("already %s by %s at %s", p.Decision.Verdict, who, when(&p.Decision.At))
 	if c := p.Decision.Comment; c != nil && *c != "" {
 		text += ": " + *c
 	}

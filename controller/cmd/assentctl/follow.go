@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -67,7 +68,11 @@ func passing(err error) bool {
 // changed, whenever something happens.
 func (a *app) watchList(ctx context.Context, c *client.Client, show func() error, read func() ([]client.Request, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	var stream sync.WaitGroup
+	defer func() {
+		cancel()
+		stream.Wait()
+	}()
 	news, ended := make(chan struct{}, 1), make(chan error, 1)
 	tell := func() {
 		select {
@@ -75,14 +80,14 @@ func (a *app) watchList(ctx context.Context, c *client.Client, show func() error
 		default:
 		}
 	}
-	go func() {
+	stream.Go(func() {
 		ended <- live{c: c, up: tell, each: func(e client.Event) error {
 			if e.Kind == "reset" || e.Live.Request != nil {
 				tell()
 			}
 			return nil
 		}, down: a.broken}.run(ctx)
-	}()
+	})
 	draw := a.redrawn(show, read == nil)
 	if draw == nil {
 		draw = a.changes(ctx, c, read)

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/e2e/desk"
 )
 
 // loginBed is a controller with an administrator who is signed in by a browser.
@@ -31,34 +29,8 @@ type loginBed struct {
 
 func newLoginBed(t *testing.T) *loginBed {
 	t.Helper()
-	data := t.TempDir()
-	c, err := controller.New(context.Background(), controller.Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	raw, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &loginBed{t: t, url: "http://" + c.Addr(), config: t.TempDir()}
-	admin := &client.Client{URL: b.url, Token: strings.TrimSpace(string(raw))}
-	word := "correct horse battery"
-	if err := admin.Call(t.Context(), "PUT", "/users/admin", nil, client.EditUser{Password: &word}, nil); err != nil {
-		t.Fatal(err)
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.browser = &client.Client{URL: b.url, HTTP: &http.Client{Jar: jar}}
-	if err := b.browser.Call(t.Context(), "POST", "/sessions", nil, client.NewSession{Login: "admin", Password: word}, nil); err != nil {
-		t.Fatal(err)
-	}
-	return b
+	d := desk.Open(t, time.Now())
+	return &loginBed{t: t, url: d.URL, browser: d.Admin.SignIn().Client, config: t.TempDir()}
 }
 
 // login runs the program until it has shown its code; end gives its exit code and

@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.columns, "columns", "", "columns of tables and csv, comma-separated")
 	f.BoolVar(&a.quiet, "quiet", false, "print nothing but errors and what was asked for")
 	f.BoolVar(&a.plain, "no-color", false, "no colours (NO_COLOR)")
-	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(),
+	root.AddCommand(a.login(), a.approval(), a.request(), a.access(), a.rule(), a.pack(), a.policy(), a.enrollToken(), a.endpoint(), a.rights(), a.pause(), a.attempt(),
 		a.user(), a.team(), a.link(), a.delegation(), a.token(), a.channel(), a.alert(), a.delivery(), a.provider(), a.hook(), a.audit(), a.reports(), a.doctor(), a.completion(), a.version())
 	a.complete(root)
 	return root

@@ -18,12 +18,12 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/e2e/helptext"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"endpoint": addEndpoint, "ask": ask, "person": person, "code": code, "seen": seen, "busy": busy, "rest": rest, "terminal": terminal, "ending": ending,
+			"endpoint": addEndpoint, "rights": tellRights, "ask": ask, "person": person, "code": code, "seen": seen, "busy": busy, "rest": rest, "terminal": terminal, "ending": ending,
 		},
 	})
 }
@@ -104,6 +104,25 @@ func addEndpoint(ts *testscript.TestScript, _ bool, args []string) {
 			return err
 		}
 		return tx.Append(audit.Event{At: now, Kind: audit.EndpointEnrolled, Actor: elevation.Actor{Kind: elevation.BySystem}, Endpoint: e.ID})
+	}))
+}
+
+// tellRights has an endpoint tell a standing right of each user, each through the
+// group sudo.
+func tellRights(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(theController(ts).Store().Update(context.Background(), func(tx *store.Tx) error {
+		found, err := tx.Endpoints(store.EndpointFilter{Name: args[0]})
+		if err != nil || len(found) != 1 {
+			return errors.Join(err, fmt.Errorf("%d endpoints are called %s", len(found), args[0]))
+		}
+		ep := found[0]
+		ep.Capabilities = []string{"rights"}
+		told := store.StandingRights{Endpoint: ep.ID, At: time.Now()}
+		for i, user := range args[1:] {
+			told.Rights = append(told.Rights, elevation.Right{ID: fmt.Sprintf("%016x", i+1), Kind: elevation.RightGroup, User: user, Group: "sudo",
+				Source: "/etc/group", All: true})
+		}
+		return errors.Join(tx.SeenEndpoint(ep), tx.PutStandingRights(told, told.At))
 	}))
 }
 
@@ -217,37 +236,10 @@ func ending(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestHelp keeps the text of every --help in a golden file.
 func TestHelp(t *testing.T) {
-	var out bytes.Buffer
 	env := func(string) string { return "" }
-	a := &app{env: env}
-	var walk func(c *cobra.Command)
-	walk = func(c *cobra.Command) {
-		args := append(strings.Fields(c.CommandPath())[1:], "--help")
-		fmt.Fprintf(&out, "$ assentctl %s\n", strings.Join(args, " "))
-		if got := run(t.Context(), args, strings.NewReader(""), &out, &out, env); got != 0 {
-			t.Errorf("%v exits %d", args, got)
-		}
-		fmt.Fprintln(&out)
-		for _, sub := range c.Commands() {
-			if sub.Name() != "help" && sub.Name() != "completion" {
-				walk(sub)
-			}
-		}
-	}
-	walk(a.root())
-	const golden = "testdata/help.golden"
-	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out.String() != string(want) {
-		t.Errorf("help differs from %s; run: go test ./controller/cmd/assentctl -run Help -update", golden)
-	}
+	helptext.Check(t, (&app{env: env}).root(), *update, func(args []string, out io.Writer) int {
+		return run(t.Context(), args, strings.NewReader(""), out, out, env)
+	})
 }
 
 func TestWriteCSV(t *testing.T) {

@@ -389,11 +389,12 @@ func str(p *string) string {
 	return *p
 }
 
+// when is a time as it is here, with how far here is from UTC.
 func when(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.Local().Format(time.RFC3339)
 }
 
 // span is a duration as people read it: two units at most.

@@ -94,7 +94,6 @@ func (a *app) switchPack(ctx context.Context, name, verb string, body any, q url
 
 // policy is the ordered list of what endpoints do, by label.
 func (a *app) policy() *cobra.Command {
-	type P = client.Policy
 	read := func(ctx context.Context) (client.Policies, error) {
 		cl, err := a.connect()
 		if err != nil {
@@ -114,13 +113,7 @@ func (a *app) policy() *cobra.Command {
 			if a.format == "yaml" {
 				return a.write(func(w io.Writer) error { return writeYAML(w, client.PutPolicies{Items: p.Items}) })
 			}
-			return list(a, p.Items, func(p P) string { return p.Name }, []column[P]{{name: "name", text: func(p P) string { return p.Name }},
-				{name: "labels", text: func(p P) string { return pairs(p.Labels) }}, {name: "mode", text: func(p P) string { return p.Mode }},
-				{name: "mechanisms", text: func(p P) string { return pairs(p.Mechanisms) }},
-				{name: "presets", text: func(p P) string { return strings.Join(p.Presets, " | ") }},
-				{name: "reason_min", text: func(p P) string { return strconv.Itoa(p.ReasonMin) }},
-				{name: "mask", text: func(p P) string { return strings.Join(p.Mask, " ") }},
-				{name: "confirm", text: func(p P) string { return p.Confirm }}})
+			return a.listPolicies(p)
 		})}
 	set := &cobra.Command{Use: "set FILE", Short: "Replace the list by one in JSON or YAML, as view --format yaml prints it", Args: cobra.ExactArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
@@ -131,6 +124,9 @@ func (a *app) policy() *cobra.Command {
 			var in client.PutPolicies
 			if err := readStrict(raw, &in); err != nil {
 				return usage(args[0]+": "+err.Error(), "see: assentctl policy view --format yaml")
+			}
+			if err := checkRights(args[0], raw, in.Items); err != nil {
+				return err
 			}
 			cl, err := a.connect()
 			if err != nil {
@@ -147,6 +143,41 @@ func (a *app) policy() *cobra.Command {
 			return nil
 		})}
 	return noun("policy", "What endpoints do, by label", show, set)
+}
+
+// listPolicies shows the list, and says on the side which endpoints none is for.
+func (a *app) listPolicies(p client.Policies) error {
+	type P = client.Policy
+	reach := map[string]int{}
+	for _, r := range p.Reach {
+		reach[r.Policy] = r.Endpoints
+	}
+	if r := unreached(p); r != "" && !a.quiet {
+		fmt.Fprintln(a.err, "note: "+r)
+	}
+	return list(a, p.Items, func(p P) string { return p.Name }, []column[P]{{name: "name", text: func(p P) string { return p.Name }},
+		{name: "labels", text: func(p P) string { return pairs(p.Labels) }}, {name: "mode", text: func(p P) string { return p.Mode }},
+		{name: "endpoints", text: func(p P) string { return strconv.Itoa(reach[p.Name]) }},
+		{name: "mechanisms", text: func(p P) string { return pairs(p.Mechanisms) }},
+		{name: "presets", text: func(p P) string { return strings.Join(p.Presets, " | ") }},
+		{name: "reason_min", text: func(p P) string { return strconv.Itoa(p.ReasonMin) }},
+		{name: "mask", text: func(p P) string { return strings.Join(p.Mask, " ") }},
+		{name: "confirm", text: func(p P) string { return p.Confirm }}})
+}
+
+// unreached says which endpoints no policy is for, "" = none.
+func unreached(p client.Policies) string {
+	for _, r := range p.Reach {
+		if r.Policy != "" || r.Endpoints == 0 {
+			continue
+		}
+		more := ""
+		if r.Endpoints > len(r.Names) {
+			more = ", …"
+		}
+		return fmt.Sprintf("no policy is for %d endpoints: %s%s", r.Endpoints, inert.Text(strings.Join(r.Names, ", ")), more)
+	}
+	return ""
 }
 
 // readStrict reads JSON or YAML without unknown fields.

@@ -19,9 +19,11 @@ import (
 // reports is "report": alone it lists, with a name it makes one.
 func (a *app) reports() *cobra.Command {
 	var since, until string
+	var labels []string
 	c := &cobra.Command{Use: "report [NAME]", Short: "Make a report; alone: list the reports there are", Args: cobra.MaximumNArgs(1)}
 	c.Flags().StringVar(&since, "since", "", "from this time: 30d (ago), 2026-11-01 or an RFC 3339 time; default 30d before --until")
 	c.Flags().StringVar(&until, "until", "", "before this time; default now")
+	c.Flags().StringArrayVar(&labels, "label", nil, "only endpoints with this label, k=v; may be repeated")
 	c.RunE = a.run(func(ctx context.Context, args []string) error {
 		q := url.Values{}
 		for name, text := range map[string]string{"since": since, "until": until} {
@@ -33,6 +35,12 @@ func (a *app) reports() *cobra.Command {
 				return usage("--" + name + ": " + err.Error())
 			}
 			q.Set(name, t.UTC().Format(time.RFC3339))
+		}
+		if _, err := labelsOf(labels); err != nil {
+			return err
+		}
+		if len(labels) > 0 && len(args) > 0 {
+			q.Set("labels", strings.Join(labels, ","))
 		}
 		cl, err := a.connect()
 		if err != nil {

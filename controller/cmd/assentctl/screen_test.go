@@ -288,3 +288,18 @@ func TestLiveGivesUpWhenRefused(t *testing.T) {
 		t.Error("which errors pass by themselves")
 	}
 }
+
+// Times are those of the machine where they are read, and say so; a program reads
+// them too.
+func TestTimesAreOfHere(t *testing.T) {
+	was := time.Local
+	defer func() { time.Local = was }()
+	time.Local = time.FixedZone("CET", 3600)
+	at := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
+	if got := when(&at); got != "2026-11-23T00:30:00+01:00" {
+		t.Error(got)
+	}
+	if got := when(nil) + when(&time.Time{}); got != "" {
+		t.Error(got)
+	}
+}

@@ -66,7 +66,8 @@ func (a *app) verb(name, action, short string, more ...string) *cobra.Command {
 	c := &cobra.Command{Use: name + " ID…", Short: short, Args: cobra.ArbitraryArgs}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 && flags.group == "" {
-			return cobra.MinimumNArgs(1)(c, args)
+			return usage("which request? give its id", c.CommandPath()+" ID…: the last six characters are enough; - reads ids from standard input",
+				"assentctl "+c.Parent().Name()+" lists them")
 		}
 		return a.run(func(ctx context.Context, args []string) error {
 			if action == "prioritize" && flags.priority == "" {

@@ -4,41 +4,21 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/controller/client"
+	"github.com/assent-epm/assent/e2e/desk"
 )
 
 // TestFollowing: tail and --watch show what happens while they run, and end
 // well when they are stopped.
 func TestFollowing(t *testing.T) {
-	data := t.TempDir()
-	c, err := controller.New(t.Context(), controller.Config{Data: data, Listen: "127.0.0.1:0", AgentListen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(running) }()
-	defer func() {
-		stop()
-		<-done
-	}()
-	raw, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := desk.Open(t, time.Now())
+	rest := d.Admin.Client
 	env := func(name string) string {
-		return map[string]string{"ASSENT_URL": "http://" + c.Addr(), "ASSENT_TOKEN": string(raw)}[name]
-	}
-	rest, err := client.New("http://"+c.Addr(), strings.TrimSpace(string(raw)))
-	if err != nil {
-		t.Fatal(err)
+		return map[string]string{"ASSENT_URL": d.URL, "ASSENT_TOKEN": rest.Token}[name]
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -11,51 +11,24 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
+
+	"github.com/assent-epm/assent/controller/apidoc"
 )
 
-func main() {
-	if err := run("."); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(apidoc.Command(generate)) }
 
-// run writes the files of a checkout.
-func run(root string) error {
-	files, err := generate(root)
-	if err != nil {
-		return err
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// generate reads the document of a checkout and answers the files by their names
-// from its root.
-func generate(root string) (map[string]string, error) {
-	raw, err := os.ReadFile(filepath.Join(root, "controller", "api", "openapi.json"))
-	if err != nil {
-		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
-	}
-	doc, err := parse(raw)
+// generate reads the document of a checkout and answers the files.
+func generate(root string) (apidoc.Files, error) {
+	doc, err := apidoc.Read(root)
 	if err != nil {
 		return nil, err
 	}
-	types, err := doc.types()
+	d := sdk{doc}
+	operations, err := d.operations()
 	if err != nil {
 		return nil, err
 	}
-	operations, err := doc.operations()
-	if err != nil {
-		return nil, err
-	}
-	folder := filepath.Join("controller", "client", "python", "assent")
-	return map[string]string{filepath.Join(folder, "types.py"): types, filepath.Join(folder, "operations.py"): operations}, nil
+	const folder = "controller/client/python/assent/"
+	return apidoc.Files{folder + "types.py": d.types(), folder + "operations.py": operations}, nil
 }

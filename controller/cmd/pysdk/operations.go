@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/assent-epm/assent/controller/apidoc"
 )
 
 // method is one operation as a method of the SDK.
@@ -28,7 +30,7 @@ type argument struct {
 }
 
 // operations is operations.py: a mixin with a method for each operation.
-func (d *document) operations() (string, error) {
+func (d sdk) operations() (string, error) {
 	var all []method
 	for path, verbs := range d.Paths {
 		for verb, op := range verbs {
@@ -62,7 +64,7 @@ class Operations(Transport):
 	return b.String(), nil
 }
 
-func (d *document) method(path, verb string, op operation) (method, error) {
+func (d sdk) method(path, verb string, op apidoc.Operation) (method, error) {
 	m := method{name: strings.ReplaceAll(op.ID, "-", "_"), verb: strings.ToUpper(verb), path: strings.TrimPrefix(path, "/api/v1"), summary: op.Summary}
 	taken := map[string]bool{"self": true, "idempotency_key": true}
 	name := func(field string) (string, error) {
@@ -102,7 +104,7 @@ func (d *document) method(path, verb string, op operation) (method, error) {
 }
 
 // bodyOf turns the fields of the body into arguments.
-func (d *document) bodyOf(m *method, op operation, name func(string) (string, error)) error {
+func (d sdk) bodyOf(m *method, op apidoc.Operation, name func(string) (string, error)) error {
 	if op.RequestBody == nil {
 		return nil
 	}
@@ -111,10 +113,7 @@ func (d *document) bodyOf(m *method, op operation, name func(string) (string, er
 		return fmt.Errorf("its body is no JSON")
 	}
 	m.hasBody = true
-	s := body.Schema
-	if s.Ref != "" {
-		s = d.Components.Schemas[s.Ref[strings.LastIndex(s.Ref, "/")+1:]]
-	}
+	s := d.Named(body.Schema)
 	if len(s.Properties) == 0 {
 		m.whole = d.python(body.Schema, "types.")
 		return nil
@@ -132,7 +131,7 @@ func (d *document) bodyOf(m *method, op operation, name func(string) (string, er
 	return nil
 }
 
-func (d *document) resultOf(m *method, op operation) error {
+func (d sdk) resultOf(m *method, op apidoc.Operation) error {
 	for status, r := range op.Responses {
 		if status[0] != '2' {
 			continue
@@ -159,7 +158,7 @@ func (m method) write(b *strings.Builder) {
 		result = "None"
 	}
 	fmt.Fprintf(b, "\n    def %s(%s) -> %s:\n        \"\"\"%s.\"\"\"\n", m.name, m.signature(nil), result, m.summary)
-	call := fmt.Sprintf("self.%s(%s, f%s", map[bool]string{true: "download", false: "call"}[m.bytes], text(m.verb), text(m.path))
+	call := fmt.Sprintf("self.%s(%s, f%s", map[bool]string{true: "download", false: "call"}[m.bytes], apidoc.Quote(m.verb), apidoc.Quote(m.path))
 	if !strings.Contains(m.path, "{") {
 		call = strings.Replace(call, "f\"", "\"", 1)
 	}
@@ -181,7 +180,7 @@ func (m method) write(b *strings.Builder) {
 	case m.bytes:
 		fmt.Fprintf(b, "        return %s\n", call)
 	default:
-		fmt.Fprintf(b, "        return cast(%s, %s)\n", text(m.result), call)
+		fmt.Fprintf(b, "        return cast(%s, %s)\n", apidoc.Quote(m.result), call)
 	}
 	if m.items != "" {
 		m.writeAll(b)
@@ -239,7 +238,7 @@ func (m method) signature(without []string) string {
 func dict(args []argument) string {
 	var out []string
 	for _, a := range args {
-		out = append(out, text(a.field)+": "+a.name)
+		out = append(out, apidoc.Quote(a.field)+": "+a.name)
 	}
 	return "{" + strings.Join(out, ", ") + "}"
 }

@@ -1,6 +1,6 @@
 // Calls to the REST interface. Every failure is a Fault with a text that can be
 // shown; nothing is retried here, and nothing that failed is taken as done.
-import type { Decision } from "./types";
+import type { Decision, FieldError } from "./types.gen";
 
 const base = "/api/v1";
 const patience = 20_000; // milliseconds for one call
@@ -12,6 +12,7 @@ export class Fault extends Error {
     text: string,
     readonly decision: Decision | null = null,
     readonly again = 0, // of this clock, milliseconds: before then it is refused
+    readonly errors: readonly FieldError[] = [], // of single fields
   ) {
     super(text);
   }
@@ -61,16 +62,18 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
 export async function problem(response: Response): Promise<Fault> {
   let code = "", detail = "";
   let decision: Decision | null = null;
+  let errors: readonly FieldError[] = [];
   try {
-    const p = (await response.json()) as { code?: unknown; detail?: unknown; decision?: Decision };
+    const p = (await response.json()) as { code?: unknown; detail?: unknown; decision?: Decision; errors?: FieldError[] };
     if (typeof p.code === "string") code = p.code;
     if (typeof p.detail === "string") detail = p.detail;
     decision = p.decision ?? null;
+    if (Array.isArray(p.errors)) errors = p.errors;
   } catch {
     // not a problem document: the status has to do
   }
   const text = sentence(detail) || `The controller answered ${response.status}.`;
-  return new Fault(response.status, code, text, decision, response.status === 429 ? Date.now() + pause(response) : 0);
+  return new Fault(response.status, code, text, decision, response.status === 429 ? Date.now() + pause(response) : 0, errors);
 }
 
 // How long the controller asks to wait, in milliseconds.

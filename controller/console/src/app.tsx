@@ -1,23 +1,32 @@
 // The page as a whole: session, bars, keys and the address.
+import "./app.css"; // first: the styles of the parts build on it
 import { effect, signal, untracked } from "@preact/signals";
 import { render, type VNode } from "preact";
 import { CodePage } from "./code";
-import { approveByKey, Details, draft, startDenying, undo } from "./details";
 import { DevicePage } from "./device";
-import { clock, span } from "./format";
+import { clock } from "./format";
 import { Icon, type IconName } from "./icons";
-import { MePage } from "./me";
+import { forSeats, pages } from "./pages";
+import { MinePage } from "./portal/mine";
+import { MePage } from "./people/me";
 import { wanted } from "./presence";
-import { List } from "./queue";
-import { RequestPage } from "./request";
+import { draft } from "./queue/answering";
+import { BulkDialog } from "./queue/bulk";
+import { Commands } from "./queue/commands";
+import { Desk } from "./queue/desk";
+import { filter, parse, query } from "./queue/filter";
+import { escape as letGo, Help, press } from "./queue/keys";
+import { begin, sweep } from "./queue/line";
+import { learnMine } from "./queue/mine";
+import { RequestPage } from "./queue/request";
 import { follow, go, phone, route } from "./route";
-import { canHavePasskeys, learnDoors, Mark, SignIn, signInByLink } from "./signin";
+import { canHavePasskeys, doorsKnown, learnDoors, Mark, SignIn, signInByLink } from "./signin";
 import { StepUp } from "./stepup";
-import {
-  alone, connection, count, current, list, may, me, move, now, open, opened, reconnect, said, selected, show, showHeld, signOut, sweep, used,
-  view, waiting, whoAmI, type View,
-} from "./state";
+import { alone, connection, may, me, now, open, opened, reconnect, said, selected, signOut, used, waitingTotal, whoAmI } from "./state";
 import { Plain } from "./text";
+import { Asking } from "./ui/dialog";
+import { Page as View, Toasts } from "./ui/page";
+import { paletteOpen } from "./ui/palette";
 
 type Theme = "auto" | "light" | "dark";
 const theme = signal<Theme>(readTheme());
@@ -43,25 +52,27 @@ function nextTheme(): void {
 
 const themeIcons: Record<Theme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 
+const drawer = signal(false); // the side bar on a narrow screen
+
 function Top(): VNode {
   const who = me.value;
   const c = connection.value;
   return (
     <header class="top">
-      <Mark /><span class="brand">Assent</span>
-      <nav aria-label="Lists">
-        <Tab to="queue" name="Queue" n={count.value} />
-        <Tab to="recent" name="Recent" />
-      </nav>
+      <button class="ghost drawer" aria-label="All pages" aria-expanded={drawer.value} onClick={() => { drawer.value = !drawer.value; }}><Icon name="menu" size={18} /></button>
+      <Mark /><span class="brand">Assent</span>{who?.demo && <span class="chip warn" title="Everything here is invented, and is thrown away at the end">Demo</span>}
+      <span class="grow" />
+      <button class="quiet find" title="Search or run a command" aria-keyshortcuts="Control+K" onClick={() => { paletteOpen.value = true; }}><Icon name="search" /><span>Search or run a command</span><kbd>Ctrl K</kbd></button>
+      <span class="grow" />
       <span class={`live ${c.live ? "" : "lost"}`} role="status"><i />{c.live ? "Live" : "Not live"}</span>
       <button class="ghost" title={`Colours: ${theme.value}`} aria-label={`Colours: ${theme.value}`} onClick={nextTheme}><Icon name={themeIcons[theme.value]} /></button>
       <span class="me">
-        <button class="ghost" aria-expanded={menu.value} onClick={() => { menu.value = !menu.value; }}><Icon name="user" /><span class="login"><Plain text={who?.login ?? ""} limit={30} /></span></button>
+        <button class="ghost" aria-label={`Account of ${who?.login ?? "nobody"}`} aria-expanded={menu.value} onClick={() => { menu.value = !menu.value; }}><Icon name="user" /><span class="login"><Plain text={who?.login ?? ""} limit={30} /></span></button>
         {menu.value && who && (
           <div class="menu">
-            <p><b><Plain text={who.name || who.login} /></b><span class="mute">{who.roles.join(", ")}</span></p>
+            <p><b><Plain text={who.name || who.login} /></b><span class="mute">{who.roles.join(", ").replaceAll("_", " ")}</span></p>
             <p class="mute">{who.cluster && <><Plain text={who.cluster} />, </>}version <Plain text={who.version} /></p>
-            <button class="quiet" onClick={() => { menu.value = false; go("#/me"); }}><Icon name="passkey" />Your account</button>
+            {who.seat ? <p class="mute">You came by a link of your computer: only your own requests there are shown, for half an hour.</p> : <button class="quiet" onClick={() => { menu.value = false; go("#/me"); }}><Icon name="passkey" />Your account</button>}
             <button class="quiet" onClick={() => { menu.value = false; void signOut(); }}><Icon name="leave" />Sign out</button>
           </div>
         )}
@@ -70,9 +81,26 @@ function Top(): VNode {
   );
 }
 
-function Tab({ to, name, n }: { to: View; name: string; n?: number }): VNode {
-  const on = view.value === to;
-  return <button class={on ? "tab on" : "tab"} aria-current={on ? "page" : undefined} onClick={() => show(to)}>{name}{n !== undefined && n > 0 && <span class="n">{n}</span>}</button>;
+function Side(): VNode {
+  const r = route.value;
+  const here = r.page === "view" ? (r.name === "ask" ? (r.query.has("ahead") ? "all" : "mine") : r.name) : r.page === "desk" && !may("requests.read") ? "mine" : r.page;
+  const close = (): void => { drawer.value = false; };
+  return (
+    <nav class={drawer.value ? "side open" : "side"} aria-label="Pages">
+      {(["Work", "Fleet", "Administration"] as const).map((group) => {
+        const shown = pages.filter((p) => p.group === group && (p.needs === "" || may(p.needs)));
+        return (
+          <div key={group} class="sidegroup">
+            {shown.length > 0 && group !== "Work" && <h2>{group}</h2>}
+            {group === "Work" && may("requests.read") && <>
+              <a href="#/" class={here === "desk" ? "on" : ""} aria-current={here === "desk" ? "page" : undefined} onClick={close}><Icon name="inbox" /><span>Queue</span>{waitingTotal.value > 0 && <span class="n">{waitingTotal.value.toLocaleString("en")}</span>}</a>
+            </>}
+            {shown.map((p) => <a key={p.path} href={`#/${p.path}`} class={here === p.path ? "on" : ""} aria-current={here === p.path ? "page" : undefined} onClick={close}><Icon name={p.icon} /><span>{p.name}</span></a>)}
+          </div>
+        );
+      })}
+    </nav>
+  );
 }
 
 function Offline(): VNode | null {
@@ -91,7 +119,8 @@ function Alone(): VNode | null {
   if (!alone.value) return null;
   return (
     <div class="offline tip" role="note"><Icon name="user" />
-      <span>You are the only one who can answer, and nobody answers their own requests. Add a second person: <code>assentctl user add LOGIN --role approver</code></span>
+      <span>You are the only one who can answer, and nobody answers their own requests.</span>
+      {may("users.write") && <button class="quiet" onClick={() => go("#/people/users?add=approver")}>Add a second person</button>}
       <button class="quiet" onClick={() => { alone.value = false; }}>Later</button>
     </div>
   );
@@ -110,7 +139,7 @@ function putOff(): boolean {
 
 function Reminder(): VNode | null {
   const who = me.value;
-  if (later.value || alone.value || !who || who.has_passkey || !who.session || !may("requests.decide") || !canHavePasskeys()) return null;
+  if (later.value || alone.value || !who || who.demo || who.has_passkey || !who.session || !may("requests.decide") || !canHavePasskeys()) return null;
   const put = (): void => {
     later.value = true;
     try {
@@ -121,82 +150,91 @@ function Reminder(): VNode | null {
   };
   return (
     <div class="offline tip" role="note"><Icon name="passkey" />
-      <span>Add a passkey: what is dangerous can then be approved by you alone, not by somebody with your password.</span>
+      <span>A password can be stolen: a passkey keeps others from approving as you.</span>
       <button class="quiet" onClick={() => go("#/me")}>Add one</button>
       <button class="ghost" onClick={put}>Later</button>
     </div>
   );
 }
 
-function Keys(): VNode {
-  const pending = list.value.filter(waiting);
-  const oldest = Math.min(...pending.map((r) => Date.parse(r.submitted_at ?? "")));
-  return (
-    <footer class="keys">
-      <span><kbd>J</kbd><kbd>K</kbd> move</span><span><kbd>A</kbd> approve</span><span><kbd>D</kbd> deny</span><span><kbd>Z</kbd> undo</span>
-      <span class="rest mute">{pending.length > 0 ? `Ordered by priority and time waited; longest ${span(now.value - oldest)}` : ""}</span>
-    </footer>
-  );
-}
-
 function App(): VNode {
-  if (me.value === undefined) return <main class="door" aria-busy="true" />;
+  if (me.value === undefined || !doorsKnown()) return <main class="door" aria-busy="true" />;
   if (me.value === null) return <SignIn />;
-  return <><Page /><StepUp /><p class="unseen" aria-live="polite">{said.value}</p></>;
+  return <><Page /><BulkDialog /><Help /><Commands /><StepUp /><Asking /><Toasts /><p class="unseen" aria-live="polite">{said.value}</p></>;
 }
 
 function Page(): VNode {
   const r = route.value;
-  if (r.page === "me" || me.value?.needs_second_factor) return <MePage />;
+  if (me.value?.needs_second_factor) return <MePage />;
+  if (me.value?.seat && (r.page === "code" || r.page === "device")) return <Framed />; // they need an account
   if (r.page === "code") return <CodePage code={r.code} />;
   if (r.page === "device") return <DevicePage code={r.code} />;
-  if (phone.value && opened.value) return <RequestPage bars={<Offline />} />;
+  if (phone.value && opened.value && r.page !== "view" && r.page !== "me") return <RequestPage bars={<Offline />} />;
+  return <Framed />;
+}
+
+function Framed(): VNode {
   return (
-    <div class={`shell ${opened.value ? "opened" : ""}`}>
-      <Top />
-      <div class="bars"><Offline /><Alone /><Reminder /></div>
-      <main class="panes"><div class="left"><h1 class="unseen">{view.value === "queue" ? "Queue" : "Recent requests"}</h1><List /><Keys /></div><Details /></main>
+    <div class="frame">
+      <Top /><Side />{drawer.value && <button class="shade" aria-label="Close the list of pages" onClick={() => { drawer.value = false; }} />}
+      <div class={`stage at-${route.value.page === "view" ? route.value.name : route.value.page}`}><section class="bars" aria-label="Notices"><Offline /><Alone /><Reminder /></section><Stage /></div>
     </div>
+  );
+}
+
+// Stage is what the address names.
+function Stage(): VNode {
+  const r = route.value;
+  const seat = me.value?.seat != null;
+  if (r.page === "me" && !seat) return <MePage />;
+  const page = r.page === "view" ? pages.find((p) => p.path === r.name && (!seat || forSeats.includes(p.path))) : undefined;
+  if (r.page === "view" && page) return page.draw({ path: r.path, query: r.query });
+  if (r.page === "view" && !seat) return <Nowhere />;
+  if (!may("requests.read")) return <MinePage path={[]} query={new URLSearchParams()} />; // who asks only sees what they asked for
+  return <Desk />;
+}
+
+// Nowhere is for an address that names nothing.
+function Nowhere(): VNode {
+  return (
+    <View title="There is no such page" under="The address is wrong, or it is one of another version.">
+      <p><a class="quiet" href="#/">{may("requests.read") ? "To the queue" : "To my requests"}</a></p>
+    </View>
   );
 }
 
 // --- keys ---
 
 function typing(e: KeyboardEvent): boolean {
-  const t = e.target;
-  return t instanceof HTMLElement && (t.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(t.tagName));
+  return e.target instanceof HTMLElement && typingIn(e.target);
 }
+
+const typingIn = (t: HTMLElement): boolean =>
+  t.isContentEditable || ["TEXTAREA", "SELECT"].includes(t.tagName) || t instanceof HTMLInputElement && !["checkbox", "radio"].includes(t.type);
 
 function onKey(e: KeyboardEvent): void {
   used();
-  if (!me.value || route.value.page !== "desk" || wanted.value || document.querySelector("dialog[open]")) return;
-  if (e.key === "Escape") {
-    escape();
+  if (!me.value || me.value.needs_second_factor || wanted.value || document.querySelector("dialog[open]")) return;
+  if ((e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey && e.key.toLowerCase() === "k") {
+    e.preventDefault();
+    paletteOpen.value = true;
     return;
   }
-  if (typing(e) || e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.repeat && !"jk".includes(e.key)) return;
-  if (shortcut(e)) e.preventDefault();
+  const page = route.value.page;
+  if (page !== "desk" && page !== "view") return;
+  if (e.key === "Escape") return escape();
+  if (typing(e) || e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.repeat && !"jkJK".includes(e.key)) return;
+  if (page === "view" && !"g?/".includes(e.key) && e.key.length > 1) return;
+  if (press(e)) e.preventDefault();
 }
 
 function escape(): void {
+  const wrote = document.activeElement instanceof HTMLElement && typingIn(document.activeElement);
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   draft.value = { ...draft.value, denying: false, armed: 0 };
-  menu.value = false;
-  opened.value = false;
-}
-
-function shortcut(e: KeyboardEvent): boolean {
-  const r = current.value;
-  switch (e.key) {
-    case "j": case "ArrowDown": move(1); return true;
-    case "k": case "ArrowUp": move(-1); return true;
-    case "a": if (r) approveByKey(r); return true;
-    case "d": if (r) startDenying(r); return true;
-    case "z": if (r) undo(r); return true;
-    case ".": showHeld(); return true;
-    case "Enter": if (e.target === document.body && r) opened.value = true; return false;
-    default: return false;
-  }
+  const closed = menu.value || drawer.value;
+  menu.value = drawer.value = false;
+  if (!wrote && !closed) letGo();
 }
 
 // --- the address ---
@@ -205,6 +243,7 @@ function shortcut(e: KeyboardEvent): boolean {
 function arrive(): void {
   const r = route.value;
   if (!me.value || me.value.needs_second_factor || r.page !== "desk") return;
+  if (query(filter.value) !== query(parse(r.query))) filter.value = parse(r.query);
   if (r.id === "") opened.value = false;
   else if (r.id !== selected.value) void open(r.id);
   else if (phone.value) opened.value = true;
@@ -215,7 +254,8 @@ function arrive(): void {
 function address(): void {
   if (!me.value || route.value.page !== "desk" && route.value.page !== "sign-in") return;
   const shown = selected.value !== null && (opened.value || !phone.value);
-  const to = shown ? `#/requests/${selected.value}` : "#/";
+  const narrow = query(filter.value);
+  const to = (shown ? `#/requests/${selected.value}` : "#/") + (narrow && `?${narrow}`);
   untracked(() => {
     const r = route.value;
     go(to, !(shown && phone.value && r.page === "desk" && r.id === ""));
@@ -226,12 +266,14 @@ async function start(): Promise<void> {
   const root = document.getElementById("app");
   if (!root) return;
   effect(() => { document.documentElement.dataset["theme"] = theme.value; });
-  effect(() => { document.title = me.value && count.value > 0 ? `(${count.value}) Assent` : "Assent"; });
+  effect(() => { document.title = me.value && waitingTotal.value > 0 ? `(${waitingTotal.value}) Assent` : "Assent"; });
   render(<App />, root);
+  begin();
   const doors = learnDoors();
   if (!(await signInByLink())) await Promise.all([whoAmI(), doors]);
   effect(() => { if (me.value && route.value) untracked(arrive); });
   effect(address);
+  effect(() => { if (me.value && !me.value.needs_second_factor && !me.value.seat) void untracked(learnMine); });
   setInterval(sweep, 1000);
   addEventListener("popstate", follow);
   addEventListener("hashchange", follow);

@@ -2,19 +2,21 @@
 // the picture of it, and see the request. The code itself decides nothing.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
+import { asksPasskey, ConfirmPage } from "./confirm";
 import { Leaf } from "./leaf";
 import { Refused, TooMany } from "./notes";
 import { go, route, spell, whole } from "./route";
 import { byCode, lost401, now, open, put } from "./state";
-import type { Request } from "./types";
+import type { Request } from "./types.gen";
 
 export function CodePage({ code }: { code: string }): VNode {
   const typed = useSignal(code);
   const busy = useSignal(false);
   const fault = useSignal("");
   const closed = useSignal(0);
+  const mine = useSignal<Request | null>(null);
   const field = useRef<HTMLInputElement>(null);
   const look = async (text: string): Promise<void> => {
     if (busy.value || !whole(text)) return;
@@ -22,6 +24,10 @@ export function CodePage({ code }: { code: string }): VNode {
     fault.value = "";
     try {
       const r = await call<Request>("POST", "/requests/by-code", { code: text });
+      if (asksPasskey(r)) {
+        mine.value = r;
+        return;
+      }
       put(r);
       byCode.value = { id: r.id, code: text };
       void open(r.id);
@@ -36,7 +42,7 @@ export function CodePage({ code }: { code: string }): VNode {
       busy.value = false;
     }
   };
-  useEffect(() => {
+  useLayoutEffect(() => { // with the drawing: what somebody types at once stays
     typed.value = code;
     if (whole(code)) void look(code);
     else field.current?.focus();
@@ -47,6 +53,7 @@ export function CodePage({ code }: { code: string }): VNode {
     e.currentTarget.value = typed.value = spell(e.currentTarget.value);
     if (longer && whole(typed.value)) void look(typed.value);
   };
+  if (mine.value) return <ConfirmPage r={mine.value} />;
   return (
     <Leaf title="Open a request by its code" icon="key">
       <p class="mute">Type the code that stands on the screen of the person beside you.</p>

@@ -2,17 +2,18 @@
 // them, or refuses. Only who began that sign-in should say yes.
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
-import { ago, span } from "./format";
+import { span } from "./format";
 import { Icon } from "./icons";
 import { Leaf } from "./leaf";
 import { Refused } from "./notes";
 import { present } from "./presence";
 import { go, spell, whole } from "./route";
-import { lost401, me, now } from "./state";
+import { lost401, me } from "./state";
 import { Plain } from "./text";
-import type { DeviceAsked } from "./types";
+import type { DeviceAsked } from "./types.gen";
+import { When } from "./ui/bits";
 
 export function DevicePage({ code }: { code: string }): VNode {
   return whole(code) ? <Asked code={code} key={code} /> : <Which />;
@@ -21,7 +22,7 @@ export function DevicePage({ code }: { code: string }): VNode {
 function Which(): VNode {
   const typed = useSignal("");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => { field.current?.focus(); }, []);
+  useLayoutEffect(() => { field.current?.focus(); }, []);
   const write = (e: { currentTarget: HTMLInputElement }): void => { e.currentTarget.value = typed.value = spell(e.currentTarget.value); };
   return (
     <Leaf title="Let a device sign in" icon="device">
@@ -89,7 +90,7 @@ function Facts({ asked }: { asked: DeviceAsked | null }): VNode {
     <dl class="usual one" aria-busy={asked === null}>
       {row("Says it is", asked ? <b><Plain text={asked.name} limit={200} /></b> : "…")}
       {row("Asks from", asked ? <code><Plain text={asked.address} limit={100} /></code> : "…")}
-      {row("Began", asked ? ago(now.value - Date.parse(asked.created_at)) : "…")}
+      {row("Began", asked ? <When at={asked.created_at} /> : "…")}
       {row("Acts as", <><Plain text={me.value?.login ?? ""} limit={64} /> for 30 days</>)}
     </dl>
   );

@@ -1,5 +1,11 @@
 // Times and sizes in words. All pure.
 
+// "1,200 requests", "1 request".
+export const count = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+// A time as a field of date and clock has it, in the viewer's zone.
+export const fieldTime = (ms: number): string => (Number.isNaN(ms) ? "" : new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16));
+
 // "12s", "7m 31s", "1h 04m", "3d 02h" for a number of milliseconds.
 export function span(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1000));
@@ -29,6 +35,13 @@ export function lasting(seconds: number): string {
   take(1, "second");
   return parts.slice(0, 2).join(" ") || "no time";
 }
+
+const long = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+// A time in full, in the viewer's zone, as it is told on hover; and in a sentence.
+export const exactly = (iso: string): string => (Number.isNaN(Date.parse(iso)) ? "" : long.format(new Date(iso)));
+export const briefly = (iso: string): string => (Number.isNaN(Date.parse(iso)) ? "" : short.format(new Date(iso)));
 
 export function two(n: number): string {
   return String(n).padStart(2, "0");
@@ -67,6 +80,7 @@ export function bytes(n: number): string {
   return `${v.toFixed(v < 10 ? 1 : 0)} ${unit}`;
 }
 
+// The name of a program of any system, as the controller tells it from its folder.
 export function basename(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1) || path;
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1) || path;
 }

@@ -24,7 +24,7 @@ const longestPause = 10_000;
 
 type Heard =
   | { t: "open" } | { t: "event"; e: LiveEvent } | { t: "lost"; at: number } | { t: "refused" } // from the one that leads
-  | { t: "hello" } | { t: "retry" }; // to it
+  | { t: "hello"; who: string } | { t: "retry" }; // to it
 
 const shared = "assent-live"; // name of the lock and of the channel
 
@@ -34,10 +34,14 @@ export class Live {
   private waiting: AbortController | null = null;
   private release: () => void = () => undefined;
   private state: Heard = { t: "lost", at: 0 };
+  private who = "";
 
   constructor(private readonly to: Handlers) {}
 
-  start(): void {
+  // start follows for one account. Windows share the session, so one that shows
+  // somebody else is told that theirs is over.
+  start(who: string): void {
+    this.who = who;
     if (!("locks" in navigator) || !("BroadcastChannel" in globalThis)) {
       this.lead();
       return;
@@ -46,7 +50,7 @@ export class Live {
     this.waiting = waiting;
     this.channel = new BroadcastChannel(shared);
     this.channel.onmessage = (m: MessageEvent<Heard>) => this.hear(m.data);
-    this.say({ t: "hello" });
+    this.say({ t: "hello", who });
     navigator.locks.request(shared, { signal: waiting.signal }, () => new Promise<void>((done) => {
       this.release = done;
       if (waiting.signal.aborted) done();
@@ -72,6 +76,7 @@ export class Live {
   }
 
   private lead(): void {
+    this.state = { t: "lost", at: 0 };
     this.stream = new Stream({
       open: () => this.pass({ t: "open" }),
       event: (e) => this.pass({ t: "event", e }),
@@ -92,7 +97,8 @@ export class Live {
   }
 
   private hear(h: Heard): void {
-    if (!this.stream) this.take(h);
+    if (h.t === "hello" && h.who !== this.who) this.take({ t: "refused" });
+    else if (!this.stream) this.take(h);
     else if (h.t === "hello" && this.state.t === "open") this.say(this.state);
     else if (h.t === "retry") this.stream.retry();
     else if (h.t === "refused") this.take(h);

@@ -2,10 +2,11 @@
 import { signal } from "@preact/signals";
 
 export type Route =
-  | { page: "desk"; id: string } // the queue; with an id that request
+  | { page: "desk"; id: string; query: string } // the queue, narrowed; with an id that request
   | { page: "code"; code: string }
   | { page: "device"; code: string }
   | { page: "me" }
+  | { page: "view"; name: string; path: readonly string[]; query: URLSearchParams } // one of pages.tsx
   | { page: "sign-in"; link: string; error: string };
 
 export const route = signal<Route>(read(location.hash));
@@ -21,7 +22,7 @@ export function read(hash: string): Route {
   const asked = new URLSearchParams(query);
   switch (name) {
     case "requests":
-      return { page: "desk", id: /^req_[0-9a-f-]{36}$/.test(rest) ? rest : "" };
+      return { page: "desk", id: /^req_[0-9a-f-]{36}$/.test(rest) ? rest : "", query };
     case "b":
       return { page: "code", code: spell(rest || (asked.get("code") ?? "")) };
     case "device":
@@ -30,8 +31,19 @@ export function read(hash: string): Route {
       return { page: "me" };
     case "sign-in":
       return { page: "sign-in", link: asked.get("link") ?? "", error: asked.get("error") ?? "" };
+    case "":
+    case "queue":
+      return { page: "desk", id: "", query };
     default:
-      return { page: "desk", id: "" };
+      return { page: "view", name, path: path.split("/").slice(1).filter((part) => part !== "").map(decoded), query: asked };
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
   }
 }
 

@@ -2,7 +2,7 @@
 // link that brought us here. What is refused says what to do next.
 import { signal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
 import { CodeField } from "./fields";
 import { Icon, type IconName } from "./icons";
@@ -12,7 +12,7 @@ import { refusal } from "./refusals";
 import { route } from "./route";
 import { me, now, signedOut, signIn } from "./state";
 import { Plain } from "./text";
-import type { Ceremony, PasskeyAnswer, SignInPage, SignInProvider } from "./types";
+import type { Ceremony, PasskeyAnswer, SignInPage, SignInProvider } from "./types.gen";
 
 interface Known { login: string; password: string }
 
@@ -32,6 +32,9 @@ export async function learnDoors(): Promise<void> {
     doors.value ??= { password: true, passkey: false, providers: [], cluster: "" };
   }
 }
+
+// What the doors say is drawn with the first page; it would move the page if it came later.
+export const doorsKnown = (): boolean => doors.value !== null;
 
 // canHavePasskeys: this controller takes them, and this browser has them.
 export const canHavePasskeys = (): boolean => doors.value?.passkey === true && hasPasskeys();
@@ -223,7 +226,7 @@ function Door({ title, under, children }: { title: string; under: ComponentChild
   const wait = closedFor();
   const said = fault.value || turnedAway.value && refusal(turnedAway.value, (doors.value?.providers ?? []).map((p) => p.name));
   const cluster = doors.value?.cluster ?? "";
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!matchMedia("(pointer: coarse)").matches) document.querySelector<HTMLInputElement>(".card input")?.focus();
     else head.current?.focus();
   }, [title]);
@@ -234,7 +237,7 @@ function Door({ title, under, children }: { title: string; under: ComponentChild
   return (
     <main class="door">
       <section class="card" aria-label={title}>
-        <header><Mark />{cluster && <span class="cluster mute"><Plain text={cluster} limit={60} /></span>}</header>
+        <header><Mark />{cluster && <span class="cluster mute" title="The name of the controller that you sign in to">This controller: <Plain text={cluster} limit={60} /></span>}</header>
         <h1 ref={head} tabIndex={-1}>{title}</h1>
         <div class="line">{line}</div>
         {children}

@@ -5,39 +5,32 @@ import { batch, computed, signal } from "@preact/signals";
 import { call, Fault, serverNow } from "./api";
 import { Live, type LiveEvent } from "./live";
 import { present } from "./presence";
-import { phone } from "./route";
-import type { Decision, Explanation, HeadStarts, LiveData, Me, Page, PasskeyAnswer, Request, TimelineItem, Verdict } from "./types";
-
-export type View = "queue" | "recent";
+import type { LiveData, Page, Verdict } from "./types";
+import type { Answer as AnswerBody, Decision, Explanation, HeadStarts, Me, PasskeyAnswer, Request, TimelineItem } from "./types.gen";
 
 export const me = signal<Me | null | undefined>(undefined); // undefined: not known yet
 export const signedOut = signal(""); // why there is no session
 export const now = signal(serverNow()); // ticks once a second
-export const view = signal<View>("queue");
-export const rows = signal<ReadonlyMap<string, Request>>(new Map());
-export const recentIDs = signal<readonly string[]>([]);
-export const loaded = signal(false);
-export const total = signal(0);
-export const more = signal(""); // cursor of the next page
+export const rows = signal<ReadonlyMap<string, Request>>(new Map()); // every request that is known here
+export const waitingTotal = signal(0); // how many wait, whatever the list shows
 export const selected = signal<string | null>(null);
 export const opened = signal(false); // narrow screens: the details cover the list
 export const byCode = signal<{ id: string; code: string } | null>(null); // the request that a code opened
 export const missing = signal<string | null>(null); // an id in the address that could not be read
-export const held = signal<ReadonlySet<string>>(new Set()); // new ones that wait behind the bar
-export const leaving = signal<ReadonlyMap<string, number>>(new Map()); // answered ones that stay a moment
 export const connection = signal<{ live: boolean; since: number; retryAt: number }>({ live: true, since: 0, retryAt: 0 });
 export const said = signal(""); // for screen readers
 
 // What happens to one request at this screen.
 export interface Act {
-  busy: boolean;
+  busy: boolean; // something is on its way
+  answered: boolean; // and that is the answer, or takes it back: nothing follows it
   fault: string;
   first: Decision | null; // somebody was first
   undoUntil: number; // this clock, milliseconds
 }
 export const acts = signal<ReadonlyMap<string, Act>>(new Map());
-const idle: Act = { busy: false, fault: "", first: null, undoUntil: 0 };
-export const act = (id: string): Act => acts.value.get(id) ?? idle;
+const atRest: Act = { busy: false, answered: false, fault: "", first: null, undoUntil: 0 };
+export const act = (id: string): Act => acts.value.get(id) ?? atRest;
 
 export const story = signal<{ id: string; timeline: TimelineItem[]; explain: Explanation | null } | null>(null);
 
@@ -45,14 +38,15 @@ export const story = signal<{ id: string; timeline: TimelineItem[]; explain: Exp
 export const alone = signal<boolean | null>(null); // one person only can answer
 export const endpoints = signal<number | null>(null);
 
-let heads: HeadStarts = { low: 0, normal: 600, high: 3600, urgent: 28_800 };
+export let heads: HeadStarts = { low: 0, normal: 600, high: 3600, urgent: 28_800 };
 let lastUse = 0; // when keys or pointer were used
-const stays = 4000; // milliseconds that an answered row stays
-const calm = 5000; // after this long without use, new rows go straight in
 
 export function used(): void {
   lastUse = Date.now();
 }
+
+// idle reports whether nobody has used keys or pointer for so many milliseconds.
+export const idle = (ms: number): boolean => Date.now() - lastUse > ms;
 
 export function waiting(r: Request): boolean {
   return r.state === "pending" && r.decision === null;
@@ -63,23 +57,6 @@ export function undoable(r: Request): boolean {
   return r.decision?.held_until != null && Date.parse(r.decision.held_until) > now.value && !r.grant?.started_at;
 }
 
-function sortKey(r: Request): number {
-  const head = heads[r.priority.value as keyof HeadStarts] ?? 0;
-  return Date.parse(r.submitted_at ?? "") - head * 1000;
-}
-
-export const queue = computed<Request[]>(() => {
-  const list = [...rows.value.values()].filter(
-    (r) => !held.value.has(r.id) && (r.state === "pending" || leaving.value.has(r.id)),
-  );
-  return list.sort((a, b) => sortKey(a) - sortKey(b) || (a.id < b.id ? -1 : 1));
-});
-
-export const recent = computed<Request[]>(() =>
-  recentIDs.value.flatMap((id) => rows.value.get(id) ?? []));
-
-export const list = computed<Request[]>(() => (view.value === "queue" ? queue.value : recent.value));
-export const count = computed(() => Math.max(total.value, [...rows.value.values()].filter(waiting).length));
 export const current = computed<Request | null>(() =>
   selected.value === null ? null : (rows.value.get(selected.value) ?? null));
 
@@ -134,7 +111,7 @@ function enter(who: Me): void {
   });
   if (who.needs_second_factor) return; // nothing else is open before
   void learnHeads();
-  live.start();
+  live.start(who.id);
 }
 
 function leave(everywhere = false): void {
@@ -143,14 +120,11 @@ function leave(everywhere = false): void {
     me.value = null;
     cautions.clear();
     rows.value = new Map();
-    recentIDs.value = [];
     acts.value = new Map();
-    held.value = new Set();
-    leaving.value = new Map();
     selected.value = null;
     story.value = null;
-    loaded.value = false;
-    total.value = 0;
+    waitingTotal.value = 0;
+    for (const forget of forgetting) forget();
     alone.value = null;
     endpoints.value = null;
   });
@@ -167,6 +141,7 @@ async function learnHeads(): Promise<void> {
 }
 
 async function learnLacks(): Promise<void> {
+  lacksDue = undefined;
   try {
     if (may("users.read")) {
       const users = await call<Page<{ roles: string[]; disabled_at: string | null }>>("GET", "/users?limit=500");
@@ -179,13 +154,21 @@ async function learnLacks(): Promise<void> {
   }
 }
 
-// --- lists ---
+let lacksDue: ReturnType<typeof setTimeout> | undefined;
+
+// lacksLater reads it anew after news about people or endpoints, but only while
+// something is known to be lacking: many consoles hear the same news.
+function lacksLater(): void {
+  if (lacksDue === undefined && (alone.value !== false || endpoints.value === 0)) lacksDue = setTimeout(() => void learnLacks(), 2000);
+}
+
+// --- what is heard ---
 
 const live = new Live({
   open() {
     connection.value = { live: true, since: Date.now(), retryAt: 0 };
-    void load();
     void learnLacks();
+    for (const listen of listeners) listen("");
   },
   event: onEvent,
   lost(retryAt) {
@@ -200,81 +183,63 @@ const live = new Live({
 
 export const reconnect = (): void => live.retry();
 
-const pageSize = 200;
-let reading = 0; // readings under way
-let touched = new Set<string>(); // changed by events since the reading began
-
-export async function load(cursor = ""): Promise<void> {
-  if (reading++ === 0) touched = new Set();
-  const what = view.value;
-  const query = what === "queue" ? "status=pending&sort=queue" : "status=all&sort=newest";
-  try {
-    const page = await call<Page<Request>>("GET", `/requests?${query}&limit=${pageSize}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-    if (what === view.value) take(what, page, cursor !== "");
-  } catch (e) {
-    if (e instanceof Fault && e.status === 401) return lost401();
-    said.value = (e as Error).message;
-  } finally {
-    reading--;
-  }
-}
+// A page that is put away leads no other one and holds no connection; if it is
+// shown again, it begins anew.
+addEventListener("pagehide", () => live.stop());
+addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 
 export function lost401(why = ""): void {
   if (me.value) signedOut.value = why || "You were signed out. Sign in to go on.";
   leave();
 }
 
-function take(what: View, page: Page<Request>, append: boolean): void {
-  batch(() => {
-    const next = new Map(rows.value);
-    if (what === "queue" && !append) {
-      for (const r of next.values()) {
-        if (r.state === "pending" && r.id !== selected.value && !touched.has(r.id)) next.delete(r.id);
-      }
-    }
-    for (const r of page.items) {
-      cautions.set(r.id, r.caution);
-      if (!touched.has(r.id)) next.set(r.id, r);
-      if (act(r.id).fault !== "" && !act(r.id).busy) setAct(r.id, { fault: "" }); // now it is known
-    }
-    rows.value = next;
-    const ids = page.items.map((r) => r.id);
-    if (what === "recent") recentIDs.value = append ? [...recentIDs.value, ...ids] : ids;
-    if (what === "queue") total.value = page.total;
-    more.value = page.next_cursor ?? "";
-    loaded.value = true;
-    if (selected.value === null && list.value[0] && !narrow()) select(list.value[0].id);
-  });
-  if (selected.value !== null && !append) void loadStory(selected.value);
+export const narrow = (): boolean => matchMedia("(max-width: 820px)").matches;
+
+// What keeps lists of requests hears of each one as it was and as it now is;
+// kind is that of the event, "" after a reading.
+type Watcher = (r: Request, before: Request | undefined, kind: string) => void;
+const watchers = new Set<Watcher>();
+const forgetting = new Set<() => void>();
+
+export function watch(watcher: Watcher, forget: () => void): () => void {
+  watchers.add(watcher);
+  forgetting.add(forget);
+  return () => {
+    watchers.delete(watcher);
+    forgetting.delete(forget);
+  };
 }
 
-const narrow = (): boolean => matchMedia("(max-width: 820px)").matches;
+// Pages besides the queue hear which kinds of events came; "" after a connection.
+const listeners = new Set<(kind: string) => void>();
 
-export function show(what: View): void {
-  if (view.value === what) return;
-  batch(() => {
-    view.value = what;
-    loaded.value = false;
-    more.value = "";
-    selected.value = null;
-    opened.value = false;
-  });
-  void load();
+export function heardOf(listen: (kind: string) => void): () => void {
+  listeners.add(listen);
+  return () => { listeners.delete(listen); };
 }
 
 function onEvent(e: LiveEvent): void {
+  for (const listen of listeners) listen(e.kind);
   let data: LiveData;
   try {
     data = JSON.parse(e.data) as LiveData;
   } catch {
     return;
   }
-  if (data.kind.startsWith("user.") || data.kind.startsWith("endpoint.")) void learnLacks();
+  if (data.kind.startsWith("user.") || data.kind.startsWith("endpoint.")) lacksLater();
   if (!data.request || typeof data.request !== "object") return;
   if (heard.size > 5000) heard.clear();
   heard.set(data.request.id, (heard.get(data.request.id) ?? 0) + 1);
-  put(data.request);
-  if (data.request.id === selected.value) void loadStory(data.request.id);
+  if (news.push([data.request, data.kind]) > 1) return;
+  setTimeout(takeNews, document.hidden ? 500 : 16); // what comes together is drawn once
+}
+
+const news: [Request, string][] = [];
+
+function takeNews(): void {
+  const all = news.splice(0);
+  batch(() => { for (const [r, kind] of all) put(r, kind); });
+  if (selected.value !== null && all.some(([r]) => r.id === selected.value)) void loadStory(selected.value);
 }
 
 // heard counts the events of each request.
@@ -290,53 +255,38 @@ async function read(id: string): Promise<Request> {
   }
 }
 
+// After these events a request waits no more, or waits.
+const ends = new Set(["request.approved", "request.denied", "request.cancelled", "request.expired", "request.removed"]);
+const begins = new Set(["request.submitted", "request.undone"]);
+
 // put takes a request as it now is.
-export function put(r: Request): void {
-  touched.add(r.id);
+export function put(r: Request, kind = ""): void {
   const before = rows.value.get(r.id);
+  const was = before ? waiting(before) : ends.has(kind), is = waiting(r);
   batch(() => {
-    if (!before && waiting(r)) arrive(r);
-    if (before && before.state === "pending" && r.state !== "pending") depart(r);
-    if (before && waiting(before) && !waiting(r)) total.value = Math.max(0, total.value - 1);
-    if (before && !waiting(before) && waiting(r)) total.value++;
+    if (was && !is) waitingTotal.value = Math.max(0, waitingTotal.value - 1);
+    if (is && !was && (before || begins.has(kind))) waitingTotal.value++;
     rows.value = new Map(rows.value).set(r.id, withCautions(r));
-    if (!before && !recentIDs.value.includes(r.id)) recentIDs.value = [r.id, ...recentIDs.value];
+    for (const watcher of watchers) watcher(r, before, kind);
   });
 }
 
-function arrive(r: Request): void {
-  total.value++;
-  said.value = `New request from ${r.user.name}`;
-  const at = current.value;
-  const above = at !== null && waiting(at) && sortKey(r) < sortKey(at);
-  if (above && Date.now() - lastUse < calm) held.value = new Set(held.value).add(r.id);
-  if (selected.value === null && !narrow()) queueMicrotask(() => selected.value ?? select(r.id));
-}
-
-export function showHeld(): void {
-  held.value = new Set();
-}
-
-function depart(r: Request): void {
-  leaving.value = new Map(leaving.value).set(r.id, Date.now() + stays);
-  if (held.value.has(r.id)) {
-    const next = new Set(held.value);
-    next.delete(r.id);
-    held.value = next;
+// keep takes what a list has read, and learns from it.
+export function keep(items: readonly Request[], touched: ReadonlySet<string>): void {
+  const next = new Map(rows.value);
+  for (const r of items) {
+    cautions.set(r.id, r.caution);
+    if (!touched.has(r.id) || !next.has(r.id)) next.set(r.id, r);
+    if (act(r.id).fault !== "" && !act(r.id).busy) setAct(r.id, { fault: "" }); // now it is known
   }
+  rows.value = next;
 }
 
-// sweep runs every second: answered rows leave, except the one that is looked at.
-export function sweep(): void {
-  batch(() => {
-    now.value = serverNow();
-    if (held.value.size > 0 && Date.now() - lastUse > calm) showHeld();
-    const next = new Map(leaving.value);
-    for (const [id, until] of next) {
-      if (until < Date.now() && !(id === selected.value && (opened.value || !phone.value))) next.delete(id);
-    }
-    if (next.size !== leaving.value.size) leaving.value = next;
-  });
+// drop forgets requests that no list shows any more.
+export function drop(ids: readonly string[]): void {
+  const next = new Map(rows.value);
+  for (const id of ids) next.delete(id);
+  rows.value = next;
 }
 
 // --- selection ---
@@ -365,15 +315,7 @@ export async function open(id: string): Promise<void> {
   }
 }
 
-export function move(by: number): void {
-  const l = list.value;
-  if (l.length === 0) return;
-  const at = l.findIndex((r) => r.id === selected.value);
-  const next = l[at < 0 ? 0 : Math.min(l.length - 1, Math.max(0, at + by))];
-  if (next) select(next.id);
-}
-
-async function loadStory(id: string): Promise<void> {
+export async function loadStory(id: string): Promise<void> {
   const path = `/requests/${encodeURIComponent(id)}`;
   const before = heard.get(id);
   const [timeline, explain, whole] = await Promise.allSettled([
@@ -413,24 +355,42 @@ function setAct(id: string, change: Partial<Act>): void {
   acts.value = new Map(acts.value).set(id, { ...act(id), ...change });
 }
 
-export interface Answer {
-  comment?: string;
-  duration_seconds?: number;
+
+export type Verb = "approve" | "deny" | "undo" | "revoke" | "ask" | "claim" | "escalate" | "prioritize" | "remove";
+
+const sayings: Record<Verb, string> = {
+  approve: "Approved", deny: "Denied", undo: "Taken back", revoke: "Revoked", ask: "Asked",
+  claim: "Marked as yours", escalate: "Escalated", prioritize: "Priority changed", remove: "Removed",
+};
+
+const lesser: readonly Verb[] = ["ask", "claim", "escalate", "prioritize"];
+const going = new Map<string, Promise<boolean>>(); // what was done last to each request
+
+// answer does one thing to a request. What is pressed while a lesser thing is on
+// its way follows it; nothing follows an answer.
+export function answer(id: string, verb: Verb, body: AnswerBody = {}): Promise<boolean> {
+  if (act(id).answered) return Promise.resolve(false);
+  setAct(id, { busy: true, answered: !lesser.includes(verb), fault: "", first: null });
+  const mine: Promise<boolean> = (going.get(id) ?? Promise.resolve(true)).then(() => send(id, verb, body)).then((done) => {
+    if (going.get(id) === mine) {
+      going.delete(id);
+      setAct(id, { busy: false, answered: false });
+    }
+    return done;
+  });
+  going.set(id, mine);
+  return mine;
 }
 
-type Verb = "approve" | "deny" | "undo" | "revoke" | "ask";
-
-const sayings: Record<Verb, string> = { approve: "Approved", deny: "Denied", undo: "Taken back", revoke: "Revoked", ask: "Asked" };
-
-export async function answer(id: string, verb: Verb, body: Answer = {}): Promise<boolean> {
-  if (act(id).busy) return false;
-  setAct(id, { busy: true, fault: "", first: null });
+async function send(id: string, verb: Verb, body: AnswerBody): Promise<boolean> {
+  const known = rows.value.get(id);
+  if (known && !waiting(known) && (verb === "approve" || verb === "deny" || lesser.includes(verb))) return false; // somebody was first meanwhile
   try {
     const r = await present(() => call<Request>("POST", `/requests/${encodeURIComponent(id)}/${verb}`, body));
     const until = r.decision?.held_until ? Date.now() + Math.min(Date.parse(r.decision.held_until) - serverNow(), 60_000) : 0;
     batch(() => {
       put(r);
-      setAct(id, { busy: false, undoUntil: verb === "undo" ? 0 : until });
+      setAct(id, { undoUntil: verb === "undo" ? 0 : until });
     });
     said.value = sayings[verb];
     void loadStory(id);
@@ -443,14 +403,14 @@ export async function answer(id: string, verb: Verb, body: Answer = {}): Promise
 
 function failed(id: string, e: unknown): void {
   if (!(e instanceof Fault)) {
-    setAct(id, { busy: false, fault: String(e) });
+    setAct(id, { fault: String(e) });
     return;
   }
   if (e.status === 401) return lost401();
   const fault = e.status === 0
     ? e.message + " It is not known whether your answer arrived; the request shows it as soon as the connection is back."
     : e.message;
-  setAct(id, { busy: false, fault: e.decision ? "" : fault, first: e.decision });
+  setAct(id, { fault: e.decision ? "" : fault, first: e.decision });
   said.value = fault;
   if (e.status === 409 || e.status === 404) void refresh(id);
 }

@@ -2,14 +2,14 @@
 // account has one, else the password with the code.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { call, Fault } from "./api";
 import { Icon } from "./icons";
 import { Refused, TooMany } from "./notes";
 import { hasPasskeys, use } from "./passkey";
 import { wanted, type Wanted } from "./presence";
 import { me, now } from "./state";
-import type { Ceremony, Factors, Me } from "./types";
+import type { Ceremony, Factors, Me } from "./types.gen";
 
 export function StepUp(): VNode | null {
   const w = wanted.value;
@@ -23,7 +23,7 @@ function Dialog({ w }: { w: Wanted }): VNode {
   const fault = useSignal("");
   const closed = useSignal(0);
   const stop = useRef(new AbortController());
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.showModal();
     call<Factors>("GET", "/me/factors").then((f) => { has.value = f; }, () => { has.value = { passkeys: [], totp: false, password: true }; });
     return () => {
@@ -82,7 +82,7 @@ interface ProofsProps {
 
 function Proofs({ has, off, busy, login, byPasskey, byPassword }: ProofsProps): VNode {
   const first = useRef<HTMLElement | null>(null);
-  useEffect(() => { if (has) first.current?.focus(); }, [has]);
+  useLayoutEffect(() => { if (has) first.current?.focus(); }, [has]);
   const take = (e: HTMLElement | null): void => { first.current = e; };
   if (has === null) return <div class="proofs" aria-busy="true" />;
   if (has.passkeys.length > 0) {

@@ -2,7 +2,7 @@
 // checkout, to try it; everything is undone at the end.
 //
 // It starts a controller and an agent as root, with everything on loopback, adds
-// the throw-away user assent-try and prints two lines to try. What it changes it
+// the throw-away user assent-try and prints what to try. What it changes it
 // says first, writes down before it does it, and undoes when it is ended. A
 // guardian process undoes it when this process is killed, and the next call does
 // when both were. It never names a path of the checkout in /etc/sudo.conf.
@@ -11,8 +11,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -24,6 +26,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/assent-epm/assent/e2e/lab"
 )
@@ -73,12 +76,17 @@ func try(with int) error {
 		}
 	}
 	announce()
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		if yes, err := agreed(ctx, os.Stdin, os.Stdout); err != nil || !yes {
+			return err
+		}
+	}
 	if err := begin(); err != nil {
 		return err
 	}
-	controller, agent, err := start(ctx)
+	controller, password, agent, err := start(ctx)
 	if err == nil {
-		invite(controller)
+		invite(controller, password)
 		select {
 		case <-ctx.Done():
 			fmt.Println("\nEnding, and undoing everything.")
@@ -123,33 +131,56 @@ and also when this is killed.
 `, home, tryUser)
 }
 
+// agreed asks whether to go on. Nothing was changed yet, and all but a yes is a no.
+func agreed(ctx context.Context, in io.Reader, out io.Writer) (bool, error) {
+	fmt.Fprint(out, "Go on? [y/N] ")
+	said := make(chan string, 1)
+	go func() { // ends with the program
+		line, _ := bufio.NewReader(in).ReadString('\n') // without an end it is none
+		said <- line
+	}()
+	select {
+	case line := <-said:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			fmt.Fprintln(out)
+			return true, nil
+		}
+		fmt.Fprintln(out, "Nothing was changed.")
+		return false, nil
+	case <-ctx.Done():
+		fmt.Fprintln(out, "\nNothing was changed.")
+		return false, nil
+	}
+}
+
 // start brings everything up: controller, user, enrolment, agent.
-func start(ctx context.Context) (*lab.Controller, <-chan struct{}, error) {
+func start(ctx context.Context) (controller *lab.Controller, password string, agent <-chan struct{}, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := addUser(ctx); err != nil {
-		return nil, nil, err
+	if password, err = addUser(ctx); err != nil {
+		return nil, "", nil, err
 	}
 	bin := filepath.Join(home, "bin")
-	controller, err := lab.StartController(ctx, lab.Config{
+	controller, err = lab.StartController(ctx, lab.Config{
 		Bin: bin, Data: filepath.Join(home, "controller"), Listen: free("127.0.0.1:8080"), AgentListen: free("127.0.0.1:8443"),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	token, err := controller.EnrollToken(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	data := "--data=" + filepath.Join(home, "agent")
 	if err := run(ctx, filepath.Join(bin, "assent-agent"), "enroll", data, "--controller", controller.AgentURL, "--token", token); err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	agent, err := startAgent(data)
+	agent, err = startAgent(data)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	return controller, agent, awaitAgent(ctx, agent)
+	return controller, password, agent, awaitAgent(ctx, agent)
 }
 
 // startAgent runs the agent in its own session, so that Ctrl-C reaches only
@@ -174,14 +205,18 @@ func startAgent(data string) (<-chan struct{}, error) {
 	return gone, note(func(s *state) { s.Agent = process(cmd.Process.Pid) })
 }
 
-// awaitAgent asks the agent until it says that it is connected.
+// awaitAgent asks the agent until it says that it is connected and whether sudo
+// can be tried.
 func awaitAgent(ctx context.Context, agent <-chan struct{}) error {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
-		err := run(ctx, filepath.Join(home, "bin", "assent"), "status")
+		out, err := exec.CommandContext(ctx, filepath.Join(home, "bin", "assent"), "status", "--format", "json").Output()
 		if err == nil {
-			return nil
+			var status struct{ Sudo string }
+			if err = json.Unmarshal(out, &status); err == nil && status.Sudo != "starting" {
+				return nil
+			}
 		}
 		select {
 		case <-again.C:
@@ -203,29 +238,46 @@ func free(address string) string {
 	return address
 }
 
-func invite(c *lab.Controller) {
-	become, token := "sudo -iu "+tryUser, "sudo cat "+filepath.Join(home, "controller", "admin.token")
+// invite prints where to look and what to type.
+func invite(c *lab.Controller, password string) {
+	become, root := "sudo -iu "+tryUser, "sudo "
 	if os.Getenv("SUDO_USER") == "" {
-		become, token = "su - "+tryUser, strings.TrimPrefix(token, "sudo ")
+		become, root = "su - "+tryUser, ""
 	}
+	data := filepath.Join(home, "controller")
+	token := root + "cat " + filepath.Join(data, "admin.token")
 	console, _, found := strings.Cut(c.SignIn, "/#") // the name that browsers get
 	if !found {
 		console = c.URL
 	}
-	bin := filepath.Join(filepath.Dir(exe()), "..")
+	bin, own := filepath.Join(filepath.Dir(exe()), ".."), ""
+	if password != "" {
+		own = fmt.Sprintf(`
+  The password of %s is %s: sudo asks for it while assent admin
+  holds. It also does for sudo -l, which lists only what sudo itself knows, and not
+  what can be asked for.
+`, tryUser, password)
+	}
 	fmt.Printf(`console   %s
-sign in   %s   (works once)
+sign in   %s
+          (works once, within the hour)
+another   %s user reset admin --data %s
+          (ends admin's sessions; take the token below anew then)
 
 Try it in another terminal, and answer in the console:
   %s run -- id
-  %s     and there:   sudo id
-
+  %s
+      and there:  sudo id
+                  assent run -- id
+                  assent session     then sudo as often as you like
+                  assent admin       administrator for a while
+%s
 Or answer on the command line:
   export ASSENT_URL=%s ASSENT_TOKEN=$(%s)
   %s approval
 
 Ctrl-C ends it and undoes everything.
-`, console, c.SignIn, filepath.Join(bin, "assent"), become, console, token, filepath.Join(bin, "assentctl"))
+`, console, c.SignIn, root+filepath.Join(home, "bin", "assent-controller"), data, filepath.Join(bin, "assent"), become, own, console, token, filepath.Join(bin, "assentctl"))
 }
 
 func exe() string {

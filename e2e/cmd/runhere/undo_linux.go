@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,10 +120,13 @@ func begin() error {
 		return fmt.Errorf("write down what will be changed: %w", err)
 	}
 	from := filepath.Dir(filepath.Dir(exe()))
-	for _, name := range []string{"assent", "assent-agent", "assent-controller", "assentctl", "assent_sudo.so", "dev/runhere"} {
+	for _, name := range []string{"assent", "assent-agent", "assent-controller", "assentctl", "assent_sudo.so", "assent_pam", "dev/runhere"} {
 		err := copyFile(filepath.Join(from, name), filepath.Join(home, "bin", filepath.Base(name)))
 		if name == "assent_sudo.so" && errors.Is(err, fs.ErrNotExist) {
 			fmt.Println("The sudo plugin was not built (see make build): only `assent run` can be tried.")
+			continue
+		}
+		if name == "assent_pam" && errors.Is(err, fs.ErrNotExist) { // only accounts of a directory need it
 			continue
 		}
 		if err != nil {
@@ -191,6 +195,9 @@ func undo(ctx context.Context) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return os.RemoveAll(home) // killed before it changed anything else
 	}
+	// The agent tells whoever waits that it ends for good; what is left of the mark
+	// goes with the folder.
+	_ = os.WriteFile(filepath.Join(home, "agent", "removing"), nil, 0o600)
 	failures := []error{endProcess(s.Agent)}
 	// The agent has undone everything if it ended in order; if it was killed,
 	// its uninstall does. It may complain that no service is installed.
@@ -263,11 +270,24 @@ func restoreSudo(s state) error {
 	return errors.Join(failures...)
 }
 
-func addUser(ctx context.Context) error {
+// addUser adds the throw-away user, with a password that is nowhere but on the
+// screen: sudo asks for it where the user has rights. "" = they were there.
+func addUser(ctx context.Context) (password string, err error) {
 	if s, err := load(); err != nil || !s.AddsUser {
-		return err
+		return "", err
 	}
-	return run(ctx, useraddPath, "--create-home", "--shell=/bin/bash", "--comment=Assent try-out", tryUser)
+	skeleton := filepath.Join(home, "skeleton")
+	profile := "PATH=" + filepath.Join(home, "bin") + ":$PATH\n"
+	err = errors.Join(os.MkdirAll(skeleton, 0o755), os.WriteFile(filepath.Join(skeleton, ".profile"), []byte(profile), 0o644))
+	if err != nil {
+		return "", fmt.Errorf("write the profile of %s: %w", tryUser, err)
+	}
+	if err := run(ctx, useraddPath, "--create-home", "--skel="+skeleton, "--shell=/bin/bash", "--comment=Assent try-out", tryUser); err != nil {
+		return "", err
+	}
+	text := strings.ToLower(rand.Text())
+	password = text[:4] + "-" + text[4:8] + "-" + text[8:12]
+	return password, feed(ctx, tryUser+":"+password+"\n", chpasswdPath)
 }
 
 // removeUser removes the throw-away user with its processes and files, if this

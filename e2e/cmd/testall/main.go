@@ -1,9 +1,11 @@
-// Command testall is what `make test` runs: vet, every test with the race
-// detector, then the whole-system tests, and a closing that tells the truth.
+// Command testall is what `make test` runs: vet, the tests with the race
+// detector, wide searches without it (wide.go), then the whole-system tests, the
+// tests for Windows under Wine, and a closing that tells the truth.
 //
 // It prints one line per package, the output of what failed, one line per
-// skipped group with its reason, and last `N passed, N failed, N skipped`. It
-// also looks at the machine's own sudo configuration before and after: a test
+// skipped group with its reason, and last `N passed, N failed, N skipped`. Few
+// failures of tests that drive browsers and machines are tried again (again.go).
+// It also looks at the machine's own sudo configuration before and after: a test
 // that changed it is a failure, whatever the test itself says.
 package main
 
@@ -18,9 +20,14 @@ import (
 	"time"
 )
 
-// e2ePackages are run without the race detector and one package at a time: they
-// measure times of real systems, and the programs they start are built without it.
-const e2ePackages = "/e2e/machine /e2e/lab /e2e/cmd/runhere /e2e"
+// Packages of whole-system tests are run without the race detector, as the
+// programs and browsers they start are built without it. Their machines share
+// nothing: each process has a network, folders and cgroups of its own. Two
+// packages at a time therefore.
+const e2ePackages = "/e2e/machine /e2e/lab /e2e/wine /e2e/cmd/runhere /e2e/linux /e2e/windows /e2e/console"
+
+// Packages whose tests are also built for Windows and run under Wine.
+const winePackages = "/agent/acl /agent/cmd/assent-agent /agent/cmd/assent-tray /agent/companion /agent/consent /agent/grants /agent/harden /agent/intercept /agent/keep /agent/link /agent/local /agent/local/pipe /agent/localgroup /agent/offline /agent/privilege /agent/publisher /agent/standing /agent/tamper /agent/tray /installer/msi/undo /installer/pe /shared/durable"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -44,23 +51,24 @@ func run(ctx context.Context) (bool, error) {
 	if err := step(ctx, "go", "vet", "./..."); err != nil {
 		report.fail("go vet", "")
 	}
-	unit, system, err := packages(ctx)
+	all, err := packages(ctx)
 	if err != nil {
 		return false, err
 	}
-	unitArgs := append([]string{"-vet=off", "-timeout=15m"}, unit...)
-	if race(ctx) {
-		unitArgs = append([]string{"-race"}, unitArgs...)
-	} else {
+	raced := race(ctx)
+	if !raced {
 		report.note("race detector: off, it needs a C compiler")
 	}
-	if err := report.goTest(ctx, unitArgs); err != nil {
-		return false, err
-	}
-	if len(system) > 0 {
-		if err := report.goTest(ctx, append([]string{"-vet=off", "-timeout=15m", "-count=1", "-p=1"}, system...)); err != nil {
+	for _, args := range passes(all, raced) {
+		if err := report.goTest(ctx, append([]string{"-vet=off", "-timeout=15m"}, args...)); err != nil {
 			return false, err
 		}
+	}
+	if err := report.underWine(ctx); err != nil {
+		return false, err
+	}
+	if err := report.secondTries(ctx, alone(raced, report)); err != nil {
+		return false, err
 	}
 	after, err := sudoState()
 	if err != nil {
@@ -75,29 +83,13 @@ func run(ctx context.Context) (bool, error) {
 	return report.close(time.Since(began)), ctx.Err()
 }
 
-// packages lists the packages of the module, those of whole-system tests apart.
-func packages(ctx context.Context) (unit, system []string, err error) {
+// packages lists the packages of the module.
+func packages(ctx context.Context) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "./...").Output()
 	if err != nil {
-		return nil, nil, fmt.Errorf("list packages: %w", err)
+		return nil, fmt.Errorf("list packages: %w", err)
 	}
-	for path := range strings.FieldsSeq(string(out)) {
-		if isSystem(path) {
-			system = append(system, path)
-		} else {
-			unit = append(unit, path)
-		}
-	}
-	return unit, system, nil
-}
-
-func isSystem(path string) bool {
-	for suffix := range strings.FieldsSeq(e2ePackages) {
-		if strings.HasSuffix(path, suffix) {
-			return true
-		}
-	}
-	return false
+	return strings.Fields(string(out)), nil
 }
 
 // race reports whether tests can be built with the race detector here.

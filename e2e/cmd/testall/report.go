@@ -34,22 +34,27 @@ type key struct{ pkg, test string }
 // report collects what the tests said.
 type report struct {
 	out     io.Writer
+	where   string           // said before the name of a package
+	env     []string         // added to the environment of go test
 	output  map[key][]string // of what has not ended yet
 	perPkg  map[string]int   // tests that failed, by package
 	passed  int
 	failed  []string
+	grave   map[key]bool // tests whose failure is no chance
 	skipped int
 	groups  map[string]int // "name: reason" of skipped groups, with the number of tests
 	others  []string       // skips for any other reason
 	notes   []string
 	slow    []string
+
+	unsteady []string // passed when they ran again, alone
 }
 
 // slowTest is how long a test may take before the report names it, in seconds.
 const slowTest = 30
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, output: map[key][]string{}, perPkg: map[string]int{}, groups: map[string]int{}}
+	return &report{out: out, output: map[key][]string{}, grave: map[key]bool{}, perPkg: map[string]int{}, groups: map[string]int{}}
 }
 
 func (r *report) fail(what, detail string) {
@@ -61,11 +66,16 @@ func (r *report) fail(what, detail string) {
 
 func (r *report) note(text string) { r.notes = append(r.notes, text) }
 
+// quickEnd lets programs with the race detector end at once. They wait a second
+// otherwise, and tests start very many that do one thing.
+const quickEnd = "GORACE=atexit_sleep_ms=0"
+
 // goTest runs `go test -json` with args and reads its events. Failed tests are
 // not an error of goTest; they are in the report.
 func (r *report) goTest(ctx context.Context, args []string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
+	cmd.Env = append(append(os.Environ(), quickEnd), r.env...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -104,6 +114,7 @@ func (r *report) read(stdout io.Reader) error {
 }
 
 func (r *report) take(e event) {
+	e.Package = r.where + e.Package
 	k := key{e.Package, e.Test}
 	if e.Elapsed > slowTest && e.Test != "" && !strings.Contains(e.Test, "/") {
 		r.slow = append(r.slow, fmt.Sprintf("%s %s took %.0f s", e.Package, e.Test, e.Elapsed))
@@ -113,6 +124,10 @@ func (r *report) take(e event) {
 		fmt.Fprint(r.out, e.Output)
 	case "output":
 		r.output[k] = append(r.output[k], e.Output)
+		if unforgiven.MatchString(e.Output) {
+			name, _, _ := strings.Cut(e.Test, "/")
+			r.grave[key{e.Package, name}] = true
+		}
 	case "pass":
 		delete(r.output, k)
 		if e.Test != "" {
@@ -190,6 +205,9 @@ func (r *report) close(took time.Duration) bool {
 	}
 	for _, slow := range r.slow {
 		fmt.Fprintln(r.out, "slow:", slow)
+	}
+	for _, test := range r.unsteady {
+		fmt.Fprintln(r.out, "unsteady: it failed, and passed when it ran again alone; find out why:", test)
 	}
 	for _, failure := range r.failed {
 		fmt.Fprintln(r.out, "failed:", failure)

@@ -12,9 +12,10 @@
  * Frames, both ways: type (1 byte), length (4 bytes, little endian), bytes.
  *   to the agent: K stage  O optind  s settings  u user_info  a argv  e env
  *                 c command_info  r run_argv  v run_env  E end
- *                 R reply to a prompt  X withdrawn with Ctrl-C
+ *                 R reply to a prompt  X withdrawn with Ctrl-C  B left waiting
  *   from it:      H heartbeat  T text for the terminal  M text for stderr
  *                 P prompt  L what to say if you are lost from here on
+ *                 B the key b may leave it waiting (only to who said "keys=true")
  *                 A allow, with "own" when the person has the right without us
  *                 D deny, with text
  *
@@ -53,7 +54,7 @@
 #define PUBLIC __attribute__((visibility("default")))
 #define UNUSED __attribute__((unused))
 
-enum answer { ALLOW = 1, DENY = 0, LOST = -1, KEPT = -2, WITHDRAWN = -3 };
+enum answer { ALLOW = 1, DENY = 0, LOST = -1, KEPT = -2, WITHDRAWN = -3, LEFT = -4 };
 
 static sudo_conv_t converse_with;
 static sudo_printf_t print;
@@ -73,7 +74,10 @@ static long now_ms(void) {
     return t.tv_sec * 1000L + t.tv_nsec / 1000000L;
 }
 
-static volatile sig_atomic_t caught;
+#include "keys.h"
+
+static volatile sig_atomic_t caught, stop_wanted;
+static void on_stop(int n UNUSED) { stop_wanted = 1; }
 static void on_signal(int n) { caught = n; }
 static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 #define NSIGNALS (sizeof signals / sizeof signals[0])
@@ -87,15 +91,32 @@ static void hold_signals(void) {
     sigset_t block;
     sigemptyset(&block);
     for (size_t i = 0; i < NSIGNALS; i++) sigaddset(&block, signals[i]);
+    sigaddset(&block, SIGTSTP);
     sigprocmask(SIG_BLOCK, &block, &before);
 }
 
 static void release_signals(void) { sigprocmask(SIG_SETMASK, &before, NULL); }
 
+/* Stops as Ctrl-Z wants it, with the terminal as it was; returns when continued. */
+static void stop_here(void) {
+    struct sigaction plain = {.sa_handler = SIG_DFL}, old;
+    sigset_t let;
+    stop_wanted = 0;
+    keys_pause();
+    keys.n = 0;
+    sigemptyset(&let);
+    sigaddset(&let, SIGTSTP);
+    sigaction(SIGTSTP, &plain, &old);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &let, NULL); /* here it stops */
+    sigprocmask(SIG_BLOCK, &let, NULL);
+    sigaction(SIGTSTP, &old, NULL);
+}
+
 /* Waits until fd is ready. Returns 1 when it is, 0 when the time is over or the
- * descriptor failed, -1 when a signal came. */
+ * descriptor failed, -1 when a signal came, -2 when b was typed. */
 static int ready(int fd, short what, long until) {
-    struct sigaction ours, old[NSIGNALS];
+    struct sigaction ours, old[NSIGNALS], stop = {.sa_handler = on_stop}, old_stop;
     sigset_t during = before;
     memset(&ours, 0, sizeof ours);
     ours.sa_handler = on_signal;
@@ -106,20 +127,28 @@ static int ready(int fd, short what, long until) {
         if (old[i].sa_handler == SIG_IGN) sigaction(signals[i], &old[i], NULL);
         else sigdelset(&during, signals[i]);
     }
+    sigaction(SIGTSTP, NULL, &old_stop);
+    if (keys.armed && old_stop.sa_handler != SIG_IGN) sigaction(SIGTSTP, &stop, NULL);
+    sigdelset(&during, SIGTSTP);
     int result = 0;
     for (;;) {
+        keys_watch();
         long left = until - now_ms();
         if (left < 0) left = 0;
         struct timespec t = {.tv_sec = left / 1000, .tv_nsec = (left % 1000) * 1000000L};
-        struct pollfd p = {.fd = fd, .events = what};
-        int n = ppoll(&p, 1, &t, &during);
+        struct pollfd p[2] = {{.fd = fd, .events = what}, {.fd = keys.on && keys.armed ? keys.fd : -1, .events = POLLIN}};
+        int n = ppoll(p, 2, &t, &during);
         if (n < 0 && errno == EINTR) {
             if (caught) { result = -1; break; }
+            if (stop_wanted) stop_here();
             continue; /* SIGCHLD, SIGWINCH, a stop and a continue */
         }
+        if (n > 0 && p[1].revents && keys_read(now_ms())) { result = -2; break; }
+        if (n > 0 && !p[0].revents) continue;
         result = n > 0;
         break;
     }
+    sigaction(SIGTSTP, &old_stop, NULL);
     for (size_t i = 0; i < NSIGNALS; i++) sigaction(signals[i], &old[i], NULL);
     return result;
 }
@@ -133,7 +162,7 @@ static int put(int fd, const void *bytes, size_t n, long until) {
         if (w < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             int r = ready(fd, POLLOUT, until);
             if (r == 1) continue;
-            return r == 0 ? LOST : WITHDRAWN;
+            return r == 0 ? LOST : r == -2 ? LEFT : WITHDRAWN;
         }
         return LOST;
     }
@@ -144,7 +173,7 @@ static int get(int fd, void *bytes, size_t n, long until) {
     char *p = bytes;
     while (n) {
         int r = ready(fd, POLLIN, until);
-        if (r != 1) return r == 0 ? LOST : WITHDRAWN;
+        if (r != 1) return r == 0 ? LOST : r == -2 ? LEFT : WITHDRAWN;
         ssize_t got = recv(fd, p, n, MSG_DONTWAIT);
         if (got > 0) { p += got; n -= (size_t)got; continue; }
         if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) continue;
@@ -202,13 +231,14 @@ static int dial(long until) {
     return fd;
 }
 
-static int prompt(int fd, const char *text) {
-    struct sudo_conv_message m = {.msg_type = SUDO_CONV_PROMPT_ECHO_ON | SUDO_CONV_PREFER_TTY, .msg = text};
+static int prompt(int fd, int echo, const char *text) {
+    struct sudo_conv_message m = {.msg_type = echo | SUDO_CONV_PREFER_TTY, .msg = text};
     struct sudo_conv_reply reply = {0};
     sigset_t waiting;
     sigpending(&waiting);
     for (size_t i = 0; i < NSIGNALS; i++)
         if (sigismember(&waiting, signals[i])) { caught = signals[i]; return WITHDRAWN; }
+    keys_pause();
     release_signals(); /* while it reads the terminal, sudo handles them itself */
     int ok = converse_with(1, &m, &reply, NULL);
     hold_signals();
@@ -230,6 +260,14 @@ static int withdraw(int fd) {
     return WITHDRAWN;
 }
 
+/* Left waiting with b: the agent keeps the request, and goes on alone. */
+static int leave(int fd, const char *kept) {
+    keys.armed = 0; /* the frame is sent whatever is typed now */
+    put_text(fd, 'B', "", now_ms() + FIRST_MS);
+    print(SUDO_CONV_ERROR_MSG, "%s", kept);
+    return KEPT;
+}
+
 /* Shows and answers what the agent says until it has decided. */
 static int talk(int fd, long until) {
     static char text[MAX_TEXT + 1], kept[MAX_TEXT + 1];
@@ -244,6 +282,7 @@ static int talk(int fd, long until) {
             r = n > MAX_TEXT ? LOST : get(fd, text, n, until);
         }
         if (r == WITHDRAWN) return withdraw(fd);
+        if (r == LEFT) return leave(fd, kept);
         if (r) {
             if (!kept[0]) return LOST;
             print(SUDO_CONV_ERROR_MSG, "%s", kept);
@@ -255,9 +294,12 @@ static int talk(int fd, long until) {
         case 'T': print(SUDO_CONV_ERROR_MSG | SUDO_CONV_PREFER_TTY, "%s", text); break;
         case 'M': print(SUDO_CONV_ERROR_MSG, "%s", text); break;
         case 'L': memcpy(kept, text, n + 1); break;
+        case 'B': keys.armed = kept[0] != 0; break;
         case 'P':
-            r = prompt(fd, text);
+        case 'S': /* not shown while it is typed */
+            r = prompt(fd, h[0] == 'S' ? SUDO_CONV_PROMPT_ECHO_OFF : SUDO_CONV_PROMPT_ECHO_ON, text);
             if (r == WITHDRAWN) return withdraw(fd);
+            if (r == LEFT) return leave(fd, kept);
             if (r) return kept[0] ? (print(SUDO_CONV_ERROR_MSG, "%s", kept), KEPT) : LOST;
             break;
         case 'A': must_check = strcmp(text, "own") != 0; return ALLOW;
@@ -278,6 +320,7 @@ static int exchange(int check, char * const *command_info, char * const *run_arg
     int r = put_text(fd, 'K', check ? "check 1" : "open 1", until);
     if (!r) r = put_text(fd, 'O', number, until);
     if (!r) r = put_list(fd, 's', settings, until);
+    if (!r && !check && keys_open()) r = put_text(fd, 's', "keys=true", until);
     if (!r) r = put_list(fd, 'u', user_info, until);
     if (!r) r = put_env(fd, until);
     if (!r && !check) r = put_list(fd, 'a', argv, until);
@@ -286,6 +329,7 @@ static int exchange(int check, char * const *command_info, char * const *run_arg
     if (!r && check) r = put_list(fd, 'v', run_envp, until);
     if (!r) r = put_text(fd, 'E', "", until);
     r = r == WITHDRAWN ? withdraw(fd) : r ? LOST : talk(fd, until);
+    keys_close(r == WITHDRAWN);
     close(fd);
     return r;
 }

@@ -58,17 +58,31 @@ class Operations(Transport):
         """See one alert."""
         return cast("types.Alert", self.call("GET", f"/alerts/{place(id)}"))
 
+    def attempt_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, kind: Optional[Literal["observed", "own", "break_glass", "around"]] = None, since: Optional[str] = None, labels: Optional[str] = None) -> types.ListSeenAttempt:
+        """What endpoints let go on without a question."""
+        return cast("types.ListSeenAttempt", self.call("GET", "/attempts", query={"limit": limit, "cursor": cursor, "endpoint": endpoint, "user": user, "kind": kind, "since": since, "labels": labels}))
+
+    def attempt_list_all(self, *, limit: Optional[int] = None, endpoint: Optional[str] = None, user: Optional[str] = None, kind: Optional[Literal["observed", "own", "break_glass", "around"]] = None, since: Optional[str] = None, labels: Optional[str] = None) -> Iterator[types.SeenAttempt]:
+        """What endpoints let go on without a question: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.attempt_list(limit=limit, endpoint=endpoint, user=user, kind=kind, since=since, labels=labels, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
     def audit_checkpoint(self) -> types.Checkpoint:
         """The newest signed statement about the whole log."""
         return cast("types.Checkpoint", self.call("GET", "/audit/checkpoint"))
 
-    def audit_export(self) -> bytes:
-        """A zip for assentctl audit verify --offline."""
-        return self.download("GET", "/audit/export")
+    def audit_export(self, *, as_: Optional[Literal["json", "cef", "ocsf", "syslog"]] = None, kind: Optional[str] = None) -> bytes:
+        """A zip for assentctl audit verify --offline, or with as one event a line."""
+        return self.download("GET", "/audit/export", query={"as": as_, "kind": kind})
 
-    def audit_list(self, *, after: Optional[int] = None, limit: Optional[int] = None, kind: Optional[str] = None, request: Optional[str] = None) -> types.AuditPage:
-        """Read the audit log, ascending."""
-        return cast("types.AuditPage", self.call("GET", "/audit", query={"after": after, "limit": limit, "kind": kind, "request": request}))
+    def audit_list(self, *, after: Optional[int] = None, limit: Optional[int] = None, kind: Optional[str] = None, request: Optional[str] = None, sort: Optional[Literal["newest"]] = None, before: Optional[int] = None, until: Optional[str] = None, actor: Optional[str] = None, q: Optional[str] = None) -> types.AuditPage:
+        """Read the audit log, ascending or the newest first."""
+        return cast("types.AuditPage", self.call("GET", "/audit", query={"after": after, "limit": limit, "kind": kind, "request": request, "sort": sort, "before": before, "until": until, "actor": actor, "q": q}))
 
     def audit_proof(self, event: str) -> types.EventProof:
         """Prove that one event is in the signed log."""
@@ -200,15 +214,19 @@ class Operations(Transport):
         """Change an endpoint's labels; routing, scopes and policies follow."""
         return cast("types.Endpoint", self.call("PATCH", f"/endpoints/{place(id)}", body={"labels": labels}))
 
-    def endpoint_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, name: Optional[str] = None, q: Optional[str] = None) -> types.ListEndpoint:
-        """List endpoints."""
-        return cast("types.ListEndpoint", self.call("GET", "/endpoints", query={"limit": limit, "cursor": cursor, "name": name, "q": q}))
+    def endpoint_give_back(self, id: str, *, comment: str, rights: Optional[List[str]] = None, idempotency_key: Optional[str] = None) -> types.RightsOrder:
+        """Put standing rights back that were taken over."""
+        return cast("types.RightsOrder", self.call("POST", f"/endpoints/{place(id)}/give-back", body={"comment": comment, "rights": rights}, idempotency_key=idempotency_key))
 
-    def endpoint_list_all(self, *, limit: Optional[int] = None, name: Optional[str] = None, q: Optional[str] = None) -> Iterator[types.Endpoint]:
+    def endpoint_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, name: Optional[str] = None, q: Optional[str] = None, labels: Optional[str] = None, mode: Optional[Literal["off", "observe", "ask"]] = None, state: Optional[Literal["online", "away", "locked", "quarantined", "paused", "old"]] = None) -> types.ListEndpoint:
+        """List endpoints."""
+        return cast("types.ListEndpoint", self.call("GET", "/endpoints", query={"limit": limit, "cursor": cursor, "name": name, "q": q, "labels": labels, "mode": mode, "state": state}))
+
+    def endpoint_list_all(self, *, limit: Optional[int] = None, name: Optional[str] = None, q: Optional[str] = None, labels: Optional[str] = None, mode: Optional[Literal["off", "observe", "ask"]] = None, state: Optional[Literal["online", "away", "locked", "quarantined", "paused", "old"]] = None) -> Iterator[types.Endpoint]:
         """List endpoints: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.endpoint_list(limit=limit, name=name, q=q, cursor=cursor)
+            page = self.endpoint_list(limit=limit, name=name, q=q, labels=labels, mode=mode, state=state, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -218,9 +236,17 @@ class Operations(Transport):
         """Let nothing new be elevated on an endpoint, and revoke what was granted there."""
         return cast("types.Endpoint", self.call("POST", f"/endpoints/{place(id)}/lock", body={"comment": comment}, idempotency_key=idempotency_key))
 
+    def endpoint_pause(self, id: str, *, comment: str, duration_seconds: Optional[int] = None, until: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Pause:
+        """Let one endpoint only observe for a while."""
+        return cast("types.Pause", self.call("POST", f"/endpoints/{place(id)}/pause", body={"comment": comment, "duration_seconds": duration_seconds, "until": until}, idempotency_key=idempotency_key))
+
     def endpoint_revoke_grants(self, id: str, *, comment: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Revoked:
         """Revoke everything that is granted on an endpoint."""
         return cast("types.Revoked", self.call("POST", f"/endpoints/{place(id)}/revoke-grants", body={"comment": comment}, idempotency_key=idempotency_key))
+
+    def endpoint_take_over(self, id: str, *, comment: str, rights: Optional[List[str]] = None, idempotency_key: Optional[str] = None) -> types.RightsOrder:
+        """Remove standing rights, and keep what is needed to give them back."""
+        return cast("types.RightsOrder", self.call("POST", f"/endpoints/{place(id)}/take-over", body={"comment": comment, "rights": rights}, idempotency_key=idempotency_key))
 
     def endpoint_unlock(self, id: str, *, comment: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Endpoint:
         """End the lock of an endpoint."""
@@ -316,7 +342,7 @@ class Operations(Transport):
         """What runs now."""
         return cast("types.Listing", self.call("GET", "/live", query={"limit": limit, "cursor": cursor}))
 
-    def live_list_all(self, *, limit: Optional[int] = None) -> Iterator[Union[types.Request, types.RequestGroup]]:
+    def live_list_all(self, *, limit: Optional[int] = None) -> Iterator[Any]:
         """What runs now: every item, page after page."""
         cursor: Optional[str] = None
         while True:
@@ -370,9 +396,31 @@ class Operations(Transport):
         """Choose one's own password; sessions end."""
         self.call("PUT", "/me/password", body={"current": current, "password": password})
 
-    def policy_edit(self, *, items: List[types.Policy]) -> types.Policies:
+    def pause_add(self, *, comment: str, duration_seconds: Optional[int] = None, labels: Optional[Dict[str, str]] = None, until: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Pause:
+        """Let endpoints with some labels, or all, only observe for a while."""
+        return cast("types.Pause", self.call("POST", "/pauses", body={"comment": comment, "duration_seconds": duration_seconds, "labels": labels, "until": until}, idempotency_key=idempotency_key))
+
+    def pause_end(self, id: str) -> None:
+        """End a pause before its time."""
+        self.call("DELETE", f"/pauses/{place(id)}")
+
+    def pause_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, active: Optional[bool] = None) -> types.ListPause:
+        """Which endpoints only observe for a while."""
+        return cast("types.ListPause", self.call("GET", "/pauses", query={"limit": limit, "cursor": cursor, "active": active}))
+
+    def pause_list_all(self, *, limit: Optional[int] = None, active: Optional[bool] = None) -> Iterator[types.Pause]:
+        """Which endpoints only observe for a while: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.pause_list(limit=limit, active=active, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def policy_edit(self, *, items: List[types.Policy], version: Optional[int] = None) -> types.Policies:
         """Replace the whole ordered list."""
-        return cast("types.Policies", self.call("PUT", "/policies", body={"items": items}))
+        return cast("types.Policies", self.call("PUT", "/policies", body={"items": items, "version": version}))
 
     def policy_list(self) -> types.Policies:
         """What endpoints do, by label: the first that fits counts."""
@@ -428,9 +476,9 @@ class Operations(Transport):
         """The reports there are."""
         return cast("types.ListReportInfo", self.call("GET", "/reports"))
 
-    def report_view(self, name: str, *, since: Optional[str] = None, until: Optional[str] = None) -> types.Report:
+    def report_view(self, name: str, *, since: Optional[str] = None, labels: Optional[str] = None, until: Optional[str] = None) -> types.Report:
         """Make one report."""
-        return cast("types.Report", self.call("GET", f"/reports/{place(name)}", query={"since": since, "until": until}))
+        return cast("types.Report", self.call("GET", f"/reports/{place(name)}", query={"since": since, "labels": labels, "until": until}))
 
     def request_after_review(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
         """Review a request after its use."""
@@ -468,6 +516,10 @@ class Operations(Transport):
         """Say that one looks at it, for ten minutes."""
         return cast("types.Request", self.call("POST", f"/requests/{place(id)}/claim", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
 
+    def request_confirm(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
+        """Confirm with one's passkey what one's endpoint is about to run."""
+        return cast("types.Request", self.call("POST", f"/requests/{place(id)}/confirm", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
     def request_deny(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
         """Deny a request."""
         return cast("types.Request", self.call("POST", f"/requests/{place(id)}/deny", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
@@ -484,15 +536,15 @@ class Operations(Transport):
         """Ask for more time of what is in use; the answer is the new request."""
         return cast("types.Request", self.call("POST", f"/requests/{place(id)}/extend", body={"comment": comment, "duration_seconds": duration_seconds, "id": new_id, "justification": justification, "priority": priority, "start": start, "ticket": ticket}, idempotency_key=idempotency_key))
 
-    def request_list(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.Listing:
+    def request_list(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, program: Optional[str] = None, publisher: Optional[str] = None, priority: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None, cursor: Optional[str] = None, skip: Optional[int] = None) -> types.Listing:
         """List requests."""
-        return cast("types.Listing", self.call("GET", "/requests", query={"status": status, "group_by": group_by, "access_type": access_type, "endpoint": endpoint, "user": user, "team": team, "since": since, "mine": mine, "q": q, "sort": sort, "limit": limit, "cursor": cursor}))
+        return cast("types.Listing", self.call("GET", "/requests", query={"status": status, "group_by": group_by, "access_type": access_type, "endpoint": endpoint, "user": user, "team": team, "program": program, "publisher": publisher, "priority": priority, "since": since, "mine": mine, "q": q, "sort": sort, "limit": limit, "cursor": cursor, "skip": skip}))
 
-    def request_list_all(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Union[types.Request, types.RequestGroup]]:
+    def request_list_all(self, *, status: Optional[str] = None, group_by: Optional[Literal["program", "publisher", "user", "endpoint"]] = None, access_type: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, team: Optional[str] = None, program: Optional[str] = None, publisher: Optional[str] = None, priority: Optional[str] = None, since: Optional[str] = None, mine: Optional[bool] = None, q: Optional[str] = None, sort: Optional[str] = None, limit: Optional[int] = None, skip: Optional[int] = None) -> Iterator[Any]:
         """List requests: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.request_list(status=status, group_by=group_by, access_type=access_type, endpoint=endpoint, user=user, team=team, since=since, mine=mine, q=q, sort=sort, limit=limit, cursor=cursor)
+            page = self.request_list(status=status, group_by=group_by, access_type=access_type, endpoint=endpoint, user=user, team=team, program=program, publisher=publisher, priority=priority, since=since, mine=mine, q=q, sort=sort, limit=limit, skip=skip, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -505,6 +557,10 @@ class Operations(Transport):
     def request_nudge(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
         """Remind of one's own request."""
         return cast("types.Request", self.call("POST", f"/requests/{place(id)}/nudge", body={"comment": comment, "duration_seconds": duration_seconds, "lasts": lasts, "note": note, "priority": priority, "start": start, "team": team}, idempotency_key=idempotency_key))
+
+    def request_offline_code(self, id: str, *, code: str, command: Optional[str] = None, comment: Optional[str] = None, duration_seconds: Optional[int] = None, endpoint: Optional[str] = None, user: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.OfflineCodeTold:
+        """Approve by a code that is read to somebody whose machine can not reach the controller; id new for a request that never arrived."""
+        return cast("types.OfflineCodeTold", self.call("POST", f"/requests/{place(id)}/offline-code", body={"code": code, "command": command, "comment": comment, "duration_seconds": duration_seconds, "endpoint": endpoint, "user": user}, idempotency_key=idempotency_key))
 
     def request_prioritize(self, id: str, *, comment: Optional[str] = None, duration_seconds: Optional[int] = None, lasts: Optional[str] = None, note: Optional[str] = None, priority: Optional[Literal["low", "normal", "high", "urgent"]] = None, start: Optional[str] = None, team: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Request:
         """Change the place in the queue."""
@@ -546,9 +602,9 @@ class Operations(Transport):
         """Add one rule; the others stay as they are written."""
         return cast("types.Rule", self.call("POST", "/rules", body={"acknowledge_denied": acknowledge_denied, "mode": mode, "yaml": yaml}, idempotency_key=idempotency_key))
 
-    def rule_apply(self, *, yaml: str, acknowledge_denied: Optional[bool] = None, merge: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Ruleset:
+    def rule_apply(self, *, yaml: str, acknowledge_denied: Optional[bool] = None, base: Optional[int] = None, comment: Optional[str] = None, merge: Optional[bool] = None, idempotency_key: Optional[str] = None) -> types.Ruleset:
         """Put rules in force."""
-        return cast("types.Ruleset", self.call("POST", "/rules/apply", body={"acknowledge_denied": acknowledge_denied, "merge": merge, "yaml": yaml}, idempotency_key=idempotency_key))
+        return cast("types.Ruleset", self.call("POST", "/rules/apply", body={"acknowledge_denied": acknowledge_denied, "base": base, "comment": comment, "merge": merge, "yaml": yaml}, idempotency_key=idempotency_key))
 
     def rule_check(self, *, yaml: str, idempotency_key: Optional[str] = None) -> types.RuleCheck:
         """Find faults in rules and run their tests."""
@@ -558,6 +614,10 @@ class Operations(Transport):
         """Remove one rule."""
         self.call("DELETE", f"/rules/{place(id)}", query={"acknowledge_denied": acknowledge_denied})
 
+    def rule_draft(self, *, fields: Optional[Dict[str, Any]] = None, rule: Optional[str] = None, yaml: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.RuleDraft:
+        """One rule as text and as fields, and all rules with it."""
+        return cast("types.RuleDraft", self.call("POST", "/rules/draft", body={"fields": fields, "rule": rule, "yaml": yaml}, idempotency_key=idempotency_key))
+
     def rule_edit(self, id: str, *, acknowledge_denied: Optional[bool] = None, mode: Optional[Literal["enforce", "observe"]] = None, yaml: Optional[str] = None) -> types.Rule:
         """Change one rule, or whether it enforces or observes."""
         return cast("types.Rule", self.call("PUT", f"/rules/{place(id)}", body={"acknowledge_denied": acknowledge_denied, "mode": mode, "yaml": yaml}))
@@ -565,6 +625,10 @@ class Operations(Transport):
     def rule_evaluate(self, *, attempt: Optional[types.EvaluateAttempt] = None, request_id: Optional[str] = None, rule: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Explanation:
         """What the rules say of a request or an attempt."""
         return cast("types.Explanation", self.call("POST", "/rules/evaluate", body={"attempt": attempt, "request_id": request_id, "rule": rule}, idempotency_key=idempotency_key))
+
+    def rule_hits(self, *, days: Optional[int] = None) -> types.ListRuleHits:
+        """How often each rule counted."""
+        return cast("types.ListRuleHits", self.call("GET", "/rules/hits", query={"days": days}))
 
     def rule_list(self) -> types.Ruleset:
         """The rules in force."""
@@ -622,6 +686,28 @@ class Operations(Transport):
         """Sign out."""
         self.call("DELETE", "/sessions")
 
+    def standing_right_give_back(self, *, comment: str, labels: Dict[str, str], rights: Optional[List[str]] = None, idempotency_key: Optional[str] = None) -> types.EndpointResults:
+        """Put standing rights back that were taken over, on every endpoint with these labels."""
+        return cast("types.EndpointResults", self.call("POST", "/standing-rights/give-back", body={"comment": comment, "labels": labels, "rights": rights}, idempotency_key=idempotency_key))
+
+    def standing_right_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, endpoint: Optional[str] = None, user: Optional[str] = None, kind: Optional[Literal["sudoers", "group", "root_group", "uid0", "polkit"]] = None, taken: Optional[Literal["true", "false"]] = None, q: Optional[str] = None, labels: Optional[str] = None) -> types.ListStandingRight:
+        """Who can become root without Assent."""
+        return cast("types.ListStandingRight", self.call("GET", "/standing-rights", query={"limit": limit, "cursor": cursor, "endpoint": endpoint, "user": user, "kind": kind, "taken": taken, "q": q, "labels": labels}))
+
+    def standing_right_list_all(self, *, limit: Optional[int] = None, endpoint: Optional[str] = None, user: Optional[str] = None, kind: Optional[Literal["sudoers", "group", "root_group", "uid0", "polkit"]] = None, taken: Optional[Literal["true", "false"]] = None, q: Optional[str] = None, labels: Optional[str] = None) -> Iterator[types.StandingRight]:
+        """Who can become root without Assent: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.standing_right_list(limit=limit, endpoint=endpoint, user=user, kind=kind, taken=taken, q=q, labels=labels, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    def standing_right_take_over(self, *, comment: str, labels: Dict[str, str], rights: Optional[List[str]] = None, idempotency_key: Optional[str] = None) -> types.EndpointResults:
+        """Remove standing rights, and keep what is needed to give them back, on every endpoint with these labels."""
+        return cast("types.EndpointResults", self.call("POST", "/standing-rights/take-over", body={"comment": comment, "labels": labels, "rights": rights}, idempotency_key=idempotency_key))
+
     def step_up(self, *, code: Optional[str] = None, passkey: Optional[types.PasskeyAnswer] = None, password: Optional[str] = None, idempotency_key: Optional[str] = None) -> types.Me:
         """Prove presence again: with a passkey once there is one, else with the password."""
         return cast("types.Me", self.call("POST", "/sessions/step-up", body={"code": code, "passkey": passkey, "password": password}, idempotency_key=idempotency_key))
@@ -655,6 +741,10 @@ class Operations(Transport):
             cursor = page.get("next_cursor")
             if not cursor:
                 return
+
+    def team_preview(self, id: str) -> types.TeamPreview:
+        """See who would answer, and when, what is asked of a team now."""
+        return cast("types.TeamPreview", self.call("GET", f"/teams/{place(id)}/preview"))
 
     def team_view(self, id: str) -> types.Team:
         """See one team."""

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Literal, Optional, TypedDict, Union
 
 class Access(TypedDict):
     at: "str"
-    by: "Optional[Person]"
+    by: "Person"
     duration_seconds: "int"
     endpoint: "EndpointRef"
     id: "str"
@@ -85,6 +85,8 @@ class _ApplyRules(TypedDict):
 
 class ApplyRules(_ApplyRules, total=False):
     acknowledge_denied: "bool"
+    base: "int"
+    comment: "str"
     merge: "bool"
 
 
@@ -115,9 +117,13 @@ class AuditEvent(_AuditEvent, total=False):
     request: "str"
 
 
-class AuditPage(TypedDict):
+class _AuditPage(TypedDict):
     items: "List[AuditEvent]"
     next_after: "int"
+
+
+class AuditPage(_AuditPage, total=False):
+    next_before: "int"
 
 
 class _Batch(TypedDict):
@@ -174,6 +180,14 @@ class Caution(TypedDict):
 class Ceremony(TypedDict):
     ceremony: "str"
     options: "Dict[str, Any]"
+
+
+class Change(TypedDict):
+    at: "str"
+    how: "str"
+    name: "str"
+    text: "str"
+    what: "str"
 
 
 class _Channel(TypedDict):
@@ -236,14 +250,24 @@ class ChannelTest(_ChannelTest, total=False):
     status: "int"
 
 
-class Checkpoint(TypedDict):
+class _Checkpoint(TypedDict):
     key: "str"
     note: "str"
     size: "int"
 
 
+class Checkpoint(_Checkpoint, total=False):
+    at: "str"
+
+
 class Claim(TypedDict):
-    by: "Optional[Person]"
+    by: "Person"
+    until: "str"
+
+
+class Confirming(TypedDict):
+    asked_at: "str"
+    confirmed_at: "Optional[str]"
     until: "str"
 
 
@@ -348,6 +372,12 @@ class _DirectoryMapping(TypedDict):
 class DirectoryMapping(_DirectoryMapping, total=False):
     external_id: "str"
     id: "str"
+
+
+class DraftRule(TypedDict, total=False):
+    fields: "Dict[str, Any]"
+    rule: "str"
+    yaml: "str"
 
 
 class EditAlert(TypedDict, total=False):
@@ -472,9 +502,12 @@ class EmergencyPatch(TypedDict, total=False):
 class Endpoint(TypedDict):
     agent_version: "Optional[str]"
     arch: "Optional[str]"
+    capabilities: "List[str]"
     cert_not_after: "Optional[str]"
+    clock_off_ms: "Optional[int]"
     connected: "bool"
     enrolled_at: "str"
+    given_labels: "Dict[str, str]"
     id: "str"
     ip: "Optional[str]"
     labels: "Dict[str, str]"
@@ -483,12 +516,16 @@ class Endpoint(TypedDict):
     locked_at: "Optional[str]"
     locked_by: "Optional[str]"
     locked_why: "Optional[str]"
-    mode: "str"
+    mode: "Literal[\"off\", \"observe\", \"ask\"]"
     name: "str"
     os: "Optional[str]"
     os_version: "Optional[str]"
+    paused_until: "Optional[str]"
+    policy: "Optional[str]"
+    policy_version: "Optional[int]"
     quarantined: "bool"
     reported: "Dict[str, str]"
+    standing_rights: "Optional[int]"
 
 
 class EndpointRef(TypedDict):
@@ -502,8 +539,22 @@ class EndpointRef(TypedDict):
     reported: "Dict[str, str]"
 
 
+class _EndpointResult(TypedDict):
+    id: "str"
+    ok: "bool"
+
+
+class EndpointResult(_EndpointResult, total=False):
+    error: "Problem"
+
+
+class EndpointResults(TypedDict):
+    results: "List[EndpointResult]"
+
+
 class _EnrollToken(TypedDict):
     accept_labels: "List[str]"
+    controller: "str"
     created_at: "str"
     created_by: "str"
     expires_at: "str"
@@ -795,6 +846,16 @@ class ListPack(_ListPack, total=False):
     next_cursor: "str"
 
 
+class _ListPause(TypedDict):
+    items: "List[Pause]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListPause(_ListPause, total=False):
+    next_cursor: "str"
+
+
 class _ListProposal(TypedDict):
     items: "List[Proposal]"
     total: "int"
@@ -825,6 +886,16 @@ class ListReportInfo(_ListReportInfo, total=False):
     next_cursor: "str"
 
 
+class _ListRuleHits(TypedDict):
+    items: "List[RuleHits]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListRuleHits(_ListRuleHits, total=False):
+    next_cursor: "str"
+
+
 class _ListRuleVersion(TypedDict):
     items: "List[RuleVersion]"
     total: "int"
@@ -832,6 +903,26 @@ class _ListRuleVersion(TypedDict):
 
 
 class ListRuleVersion(_ListRuleVersion, total=False):
+    next_cursor: "str"
+
+
+class _ListSeenAttempt(TypedDict):
+    items: "List[SeenAttempt]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListSeenAttempt(_ListSeenAttempt, total=False):
+    next_cursor: "str"
+
+
+class _ListStandingRight(TypedDict):
+    items: "List[StandingRight]"
+    total: "int"
+    total_is_lower_bound: "bool"
+
+
+class ListStandingRight(_ListStandingRight, total=False):
     next_cursor: "str"
 
 
@@ -875,8 +966,16 @@ class ListUser(_ListUser, total=False):
     next_cursor: "str"
 
 
+class Listed(TypedDict):
+    args: "List[str]"
+    at: "str"
+    path: "str"
+    refused: "Optional[str]"
+    run_as: "str"
+
+
 class _Listing(TypedDict):
-    items: "List[Union[Request, RequestGroup]]"
+    items: "List[Any]"
     total: "int"
     total_is_lower_bound: "bool"
 
@@ -893,6 +992,7 @@ class MadeRule(TypedDict):
 
 class Me(TypedDict):
     cluster: "str"
+    demo: "bool"
     has_passkey: "bool"
     id: "str"
     login: "str"
@@ -902,8 +1002,9 @@ class Me(TypedDict):
     presence_until: "Optional[str]"
     roles: "List[str]"
     scope: "Dict[str, str]"
+    seat: "Optional[Seat]"
     session: "bool"
-    signed_in_by: "Literal[\"password\", \"totp\", \"passkey\", \"oidc\", \"link\", \"token\"]"
+    signed_in_by: "Literal[\"password\", \"totp\", \"passkey\", \"oidc\", \"link\", \"token\", \"endpoint\"]"
     undo_seconds: "int"
     version: "str"
 
@@ -1006,6 +1107,16 @@ class NewPassword(_NewPassword, total=False):
     current: "str"
 
 
+class _NewPause(TypedDict):
+    comment: "str"
+
+
+class NewPause(_NewPause, total=False):
+    duration_seconds: "int"
+    labels: "Dict[str, str]"
+    until: "str"
+
+
 class _NewProvider(TypedDict):
     client_id: "str"
     issuer: "str"
@@ -1084,7 +1195,7 @@ class NewUser(_NewUser, total=False):
 
 class Note(TypedDict):
     at: "str"
-    by: "Optional[Person]"
+    by: "Person"
     text: "str"
 
 
@@ -1113,6 +1224,77 @@ class _OIDCSignIn(TypedDict):
 
 class OIDCSignIn(_OIDCSignIn, total=False):
     return_to: "str"
+
+
+class _OfflineCode(TypedDict):
+    code: "str"
+
+
+class OfflineCode(_OfflineCode, total=False):
+    command: "str"
+    comment: "str"
+    duration_seconds: "int"
+    endpoint: "str"
+    user: "str"
+
+
+class OfflineCodeTold(TypedDict):
+    access_type: "Literal[\"run\", \"session\", \"admin\"]"
+    account: "Optional[Target]"
+    after_review: "Optional[AfterReview]"
+    approvals: "Approvals"
+    caution: "List[Caution]"
+    changes: "List[Change]"
+    claim: "Optional[Claim]"
+    confirming: "Optional[Confirming]"
+    decision: "Optional[Decision]"
+    delivery: "Literal[\"none\", \"waiting\", \"activating\", \"delivered\", \"revoking\", \"confirmed\"]"
+    emergency: "bool"
+    end_reason: "Optional[str]"
+    endpoint: "EndpointRef"
+    escalations: "List[Escalation]"
+    expires_at: "Optional[str]"
+    extends_id: "Optional[str]"
+    filed_by: "Optional[Person]"
+    grant: "Optional[Grant]"
+    granted: "Optional[Granted]"
+    id: "str"
+    joined: "int"
+    justification: "Optional[str]"
+    listed: "List[Listed]"
+    notes: "List[Note]"
+    nudges: "Nudges"
+    offline_code: "str"
+    origin: "Literal[\"endpoint\", \"portal\", \"resubmit\", \"behalf\", \"offline\"]"
+    previous_id: "Optional[str]"
+    priority: "Priority"
+    questions: "List[Question]"
+    queue: "Optional[Queue]"
+    requested: "Window"
+    reviews: "List[Review]"
+    rules: "List[str]"
+    state: "Literal[\"pending\", \"approved\", \"available\", \"active\", \"ended\", \"expired\", \"revoked\", \"denied\", \"cancelled\"]"
+    subject: "Subject"
+    submitted_at: "Optional[str]"
+    ticket: "Optional[str]"
+    user: "RequestUser"
+
+
+class _OrderRights(TypedDict):
+    comment: "str"
+
+
+class OrderRights(_OrderRights, total=False):
+    rights: "List[str]"
+
+
+class _OrderRightsByLabel(TypedDict):
+    comment: "str"
+    labels: "Dict[str, str]"
+
+
+class OrderRightsByLabel(_OrderRightsByLabel, total=False):
+    rights: "List[str]"
 
 
 class _Pack(TypedDict):
@@ -1150,6 +1332,28 @@ class PasskeyLogin(TypedDict, total=False):
     login: "str"
 
 
+class Pause(TypedDict):
+    comment: "str"
+    created_at: "str"
+    created_by: "str"
+    ended_at: "Optional[str]"
+    ended_by: "str"
+    endpoint_id: "str"
+    id: "str"
+    labels: "Dict[str, str]"
+    state: "Literal[\"active\", \"ended\"]"
+    until: "str"
+
+
+class _PauseEndpoint(TypedDict):
+    comment: "str"
+
+
+class PauseEndpoint(_PauseEndpoint, total=False):
+    duration_seconds: "int"
+    until: "str"
+
+
 class Person(TypedDict):
     id: "str"
     login: "str"
@@ -1160,6 +1364,7 @@ class Policies(TypedDict):
     changed_at: "Optional[str]"
     changed_by: "str"
     items: "List[Policy]"
+    reach: "List[PolicyReach]"
     version: "int"
 
 
@@ -1168,14 +1373,42 @@ class _Policy(TypedDict):
 
 
 class Policy(_Policy, total=False):
+    authorization_rights: "Dict[str, str]"
     break_glass: "str"
+    budget: "PolicyBudget"
     confirm: "Literal[\"none\", \"password\", \"passkey\"]"
     labels: "Dict[str, str]"
     mask: "List[str]"
     mechanisms: "Dict[str, str]"
     mode: "Literal[\"off\", \"observe\", \"ask\"]"
+    offline: "PolicyOffline"
     presets: "List[str]"
     reason_min: "int"
+    words: "PolicyWords"
+
+
+class PolicyBudget(TypedDict, total=False):
+    cooldown_seconds: "int"
+    per_day_seconds: "int"
+    renewals: "int"
+
+
+class PolicyOffline(TypedDict, total=False):
+    codes: "bool"
+    rules: "bool"
+
+
+class PolicyReach(TypedDict):
+    endpoints: "int"
+    names: "List[str]"
+    policy: "str"
+
+
+class PolicyWords(TypedDict, total=False):
+    company: "str"
+    help: "str"
+    language: "Literal[\"en\", \"de\"]"
+    link: "str"
 
 
 class PreviewTemplate(TypedDict, total=False):
@@ -1197,7 +1430,7 @@ class _Problem(TypedDict):
 
 
 class Problem(_Problem, total=False):
-    decision: "Optional[Decision]"
+    decision: "Decision"
     errors: "List[FieldError]"
     type: "str"
 
@@ -1215,7 +1448,13 @@ class _Proposal(TypedDict):
 
 
 class Proposal(_Proposal, total=False):
+    acknowledged: "bool"
+    added: "List[str]"
+    changed: "List[str]"
+    comment: "str"
     diff: "str"
+    removed: "List[str]"
+    yaml: "str"
 
 
 class Provider(TypedDict):
@@ -1246,15 +1485,19 @@ class Publisher(TypedDict):
     thumbprint: "str"
 
 
-class PutPolicies(TypedDict):
+class _PutPolicies(TypedDict):
     items: "List[Policy]"
+
+
+class PutPolicies(_PutPolicies, total=False):
+    version: "int"
 
 
 class Question(TypedDict):
     answer: "Optional[str]"
     answered_at: "Optional[str]"
     at: "str"
-    by: "Optional[Person]"
+    by: "Person"
     text: "str"
 
 
@@ -1286,6 +1529,10 @@ class Replay(TypedDict):
     newly_approved: "int"
     newly_asked: "int"
     newly_denied: "int"
+    observed: "int"
+    observed_approved: "int"
+    observed_asked: "int"
+    observed_denied: "int"
     requests: "int"
     truncated: "bool"
 
@@ -1336,7 +1583,9 @@ class Request(TypedDict):
     after_review: "Optional[AfterReview]"
     approvals: "Approvals"
     caution: "List[Caution]"
+    changes: "List[Change]"
     claim: "Optional[Claim]"
+    confirming: "Optional[Confirming]"
     decision: "Optional[Decision]"
     delivery: "Literal[\"none\", \"waiting\", \"activating\", \"delivered\", \"revoking\", \"confirmed\"]"
     emergency: "bool"
@@ -1351,9 +1600,10 @@ class Request(TypedDict):
     id: "str"
     joined: "int"
     justification: "Optional[str]"
+    listed: "List[Listed]"
     notes: "List[Note]"
     nudges: "Nudges"
-    origin: "Literal[\"endpoint\", \"portal\", \"resubmit\", \"behalf\"]"
+    origin: "Literal[\"endpoint\", \"portal\", \"resubmit\", \"behalf\", \"offline\"]"
     previous_id: "Optional[str]"
     priority: "Priority"
     questions: "List[Question]"
@@ -1397,7 +1647,7 @@ class RetentionPatch(TypedDict, total=False):
 
 class Review(TypedDict):
     at: "str"
-    by: "Optional[Person]"
+    by: "Person"
     comment: "Optional[str]"
     duration_seconds: "Optional[int]"
     start: "Optional[str]"
@@ -1406,6 +1656,16 @@ class Review(TypedDict):
 
 class Revoked(TypedDict):
     requests: "List[str]"
+
+
+class RightsOrder(TypedDict):
+    action: "Literal[\"take_over\", \"give_back\"]"
+    at: "str"
+    by: "str"
+    comment: "str"
+    endpoint: "str"
+    id: "str"
+    rights: "List[str]"
 
 
 class _Rollback(TypedDict):
@@ -1427,7 +1687,9 @@ class _Rule(TypedDict):
     mode: "Literal[\"enforce\", \"observe\"]"
     pack: "str"
     precedence: "int"
+    terms: "List[str]"
     then: "Literal[\"approve\", \"deny\", \"require\"]"
+    what: "str"
     when: "str"
     yaml: "str"
 
@@ -1448,10 +1710,35 @@ class RuleDiff(TypedDict):
     applied_at: "str"
     applied_by: "str"
     changed: "List[str]"
+    comment: "str"
     diff: "str"
     removed: "List[str]"
     version: "int"
     yaml: "str"
+
+
+class RuleDraft(TypedDict):
+    diff: "str"
+    faults: "List[Fault]"
+    fields: "Dict[str, Any]"
+    name: "str"
+    ok: "bool"
+    stored: "str"
+    terms: "List[str]"
+    version: "int"
+    what: "str"
+    whole: "str"
+    yaml: "str"
+
+
+class RuleHits(TypedDict):
+    approved: "int"
+    asked: "int"
+    denied: "int"
+    last_at: "Optional[str]"
+    rule: "str"
+    would_approve: "int"
+    would_deny: "int"
 
 
 class RuleText(TypedDict):
@@ -1463,6 +1750,7 @@ class RuleVersion(TypedDict):
     applied_at: "str"
     applied_by: "str"
     changed: "List[str]"
+    comment: "str"
     removed: "List[str]"
     version: "int"
     yaml: "str"
@@ -1480,6 +1768,35 @@ class _Ruleset(TypedDict):
 
 class Ruleset(_Ruleset, total=False):
     proposal: "Proposal"
+
+
+class Seat(TypedDict):
+    endpoint: "str"
+    user: "str"
+
+
+class SeenAttempt(TypedDict):
+    access_type: "str"
+    args: "List[str]"
+    at: "str"
+    cwd: "str"
+    endpoint: "str"
+    endpoint_id: "str"
+    id: "str"
+    kind: "Literal[\"observed\", \"own\", \"break_glass\", \"around\"]"
+    mechanism: "str"
+    path: "str"
+    rule: "str"
+    run_as: "str"
+    sha256: "str"
+    times: "int"
+    user: "SeenUser"
+    would: "Literal[\"approve\", \"deny\", \"ask\", \"\"]"
+
+
+class SeenUser(TypedDict):
+    name: "str"
+    uid: "str"
 
 
 class Settings(TypedDict):
@@ -1561,6 +1878,34 @@ class Stage(TypedDict):
     team: "str"
 
 
+class StandingLastOrder(TypedDict):
+    action: "Literal[\"take_over\", \"give_back\"]"
+    at: "str"
+    by: "str"
+    done: "bool"
+    done_at: "Optional[str]"
+    id: "str"
+    why: "str"
+
+
+class StandingRight(TypedDict):
+    all: "bool"
+    endpoint: "str"
+    fixed: "str"
+    group: "str"
+    id: "str"
+    kind: "Literal[\"sudoers\", \"group\", \"root_group\", \"uid0\", \"polkit\"]"
+    name: "str"
+    no_password: "bool"
+    order: "Optional[StandingLastOrder]"
+    seen_at: "str"
+    since: "str"
+    source: "str"
+    taken: "bool"
+    text: "str"
+    user: "str"
+
+
 class StepUp(TypedDict, total=False):
     code: "str"
     passkey: "PasskeyAnswer"
@@ -1588,6 +1933,7 @@ class Suggestion(TypedDict):
     first_at: "str"
     last_at: "str"
     name: "str"
+    observed: "int"
     replay: "Replay"
     request_ids: "List[str]"
     requesters: "List[str]"
@@ -1605,6 +1951,7 @@ class TOTPCode(TypedDict):
 
 
 class TOTPSecret(TypedDict):
+    qr: "List[str]"
     secret: "str"
     uri: "str"
 
@@ -1625,6 +1972,12 @@ class Team(TypedDict):
     tz: "str"
 
 
+class TeamPreview(TypedDict):
+    at: "str"
+    steps: "List[TeamTurn]"
+    team: "str"
+
+
 class TeamScope(TypedDict, total=False):
     access_types: "List[Literal[\"run\", \"session\", \"admin\"]]"
     labels: "Dict[str, str]"
@@ -1635,9 +1988,24 @@ class TeamScopeSeen(TypedDict):
     labels: "Dict[str, str]"
 
 
+class TeamSeated(TypedDict):
+    login: "str"
+    stands_in_for: "Optional[str]"
+
+
 class TeamStep(TypedDict):
     after_seconds: "int"
     team: "str"
+
+
+class TeamTurn(TypedDict):
+    after_seconds: "int"
+    answers_from: "Optional[str]"
+    at: "Optional[str]"
+    count: "int"
+    people: "List[TeamSeated]"
+    team: "str"
+    team_id: "str"
 
 
 class TemplatePreview(TypedDict):
@@ -1690,12 +2058,15 @@ class User(TypedDict):
     created_at: "str"
     disabled_at: "Optional[str]"
     email: "str"
+    has_passkey: "bool"
     has_password: "bool"
+    has_totp: "bool"
     id: "str"
     login: "str"
     name: "str"
     roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
     scope: "Dict[str, str]"
+    signed_in_at: "Optional[str]"
 
 
 class Why(TypedDict, total=False):

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/agent/intercept/held"
+	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/shared/elevation"
+)
+
+// sudoersDir is where sudo of macOS reads its drop-ins.
+const sudoersDir = "/private/etc/sudoers.d"
+
+const sudoHere = "its plugin is not built for macOS: assent run asks, and sudo runs it by a rule of a moment"
+
+func mechanismsHere() []local.Mechanism {
+	return []local.Mechanism{{Name: string(elevation.ByAssent), Text: "on"}}
+}
+
+// osVersion is the product's version as the kernel tells it.
+func osVersion() string {
+	v, err := unix.Sysctl("kern.osproductversion")
+	if err != nil {
+		return "macOS"
+	}
+	return "macOS " + v
+}
+
+// mayServe refuses whoever can not do what the agent does.
+func mayServe() error {
+	if os.Geteuid() != 0 {
+		return hinted{errors.New("the agent needs root"), "run it as root, or install the service"}
+	}
+	return nil
+}
+
+// runtimeFolder makes the folder of the socket.
+func runtimeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	if err := local.SafeFolder(dir); err != nil {
+		return hinted{err, "give a folder with --runtime that lies in folders of root"}
+	}
+	return nil
+}
+
+// hasStderr: launchd writes it into a file.
+func hasStderr() bool { return true }
+
+// apart is how the reaper is started: in a session of its own, outlives the agent.
+func apart() (env []string, dir string, attr *syscall.SysProcAttr) {
+	return []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin"}, "/", &syscall.SysProcAttr{Setsid: true}
+}
+
+// Where a profile and an administrator leave the controller and the token.
+const (
+	managedFile = "/Library/Managed Preferences/com.assent-epm.agent.plist"
+	sidecarFile = "/Library/Application Support/Assent/enroll"
+)
+
+// leftEnrolment is what they left, and what forgets the token once it is used.
+func leftEnrolment() (left leftover, forget func() error, err error) {
+	if _, err := os.Stat(managedFile); err == nil {
+		left = leftover{url: managed("ControllerURL"), token: managed("EnrollToken"), label: managed("Labels")}
+		return left, func() error { return nil }, nil // the profile belongs to the device management
+	}
+	f, err := os.OpenFile(sidecarFile, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return left, nil, nil
+	}
+	if err != nil {
+		return left, nil, fmt.Errorf("read what an administrator left: %w", err)
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return left, nil, fmt.Errorf("read what an administrator left: %w", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o077 != 0 || st.Nlink != 1 {
+		return left, nil, fmt.Errorf("%s is not a file that root alone can read (chown root, chmod 600)", sidecarFile)
+	}
+	return readLeft(io.LimitReader(f, 16<<10)), func() error { return os.Remove(sidecarFile) }, nil
+}
+
+// missingHere is what is not served on macOS.
+func missingHere() []string {
+	var list []string
+	if err := held.Usable(); err != nil {
+		list = append(list, err.Error())
+	}
+	return append(list,
+		"sudo asks by way of assent run only: its plugin is not built for macOS",
+		"what runs is held together by its session: a program that leaves it on purpose can be missed",
+		"a program that sudo can not be told exactly (one that others can write, or with odd arguments) has no terminal: what it reads and writes is passed on",
+		"a change of standing rights is seen within minutes, not at once: nothing tells the agent of it",
+		"a session (assent session) is for a terminal and for assent run alone: there are no groups of processes that a job could be held by",
+		"what was started with sudo while somebody was administrator for a while (assent admin) goes on when that ends",
+		"a script that chooses the proxy (PAC) is not run: name the proxy in agent.toml",
+		"passwords of people are not checked on macOS, so nobody can confirm with one: a passkey can")
+}

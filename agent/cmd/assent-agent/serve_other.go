@@ -1,0 +1,313 @@
+//go:build windows || darwin
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/assent-epm/assent/agent"
+	"github.com/assent-epm/assent/agent/grants"
+	"github.com/assent-epm/assent/agent/intercept"
+	"github.com/assent-epm/assent/agent/keep"
+	"github.com/assent-epm/assent/agent/link"
+	"github.com/assent-epm/assent/agent/local"
+	"github.com/assent-epm/assent/agent/local/pipe"
+	"github.com/assent-epm/assent/agent/privilege"
+	"github.com/assent-epm/assent/agent/standing"
+	"github.com/assent-epm/assent/agent/words"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/rules"
+	"github.com/assent-epm/assent/shared/version"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// enrolAgain is between two looks whether this endpoint is enrolled by now.
+const enrolAgain = 10 * time.Second
+
+// serve is the daemon in the foreground, or under a manager that keeps what it
+// writes.
+func serve(ctx context.Context, set *settings) error { return serveAs(ctx, set, false, nil) }
+
+// serveAs is the daemon; quietly says that nobody sees what it writes, woke that the
+// machine has slept; it may be nil. It runs until ctx ends. An endpoint that is not enrolled waits for it: the service of an
+// installer starts before anybody can enrol it.
+func serveAs(ctx context.Context, set *settings, quietly bool, woke <-chan struct{}) error {
+	f, err := set.load()
+	if err != nil {
+		return err
+	}
+	if err := mayServe(); err != nil {
+		return err
+	}
+	release, err := prepareFolders(set)
+	if err != nil {
+		return err
+	}
+	defer release()
+	out, closeLog, err := logFile(set, quietly)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	p := &parts{set: set, file: f, woke: woke, policyDue: make(chan struct{}, 1), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level(set.verbose)}))}
+	if p.id, err = awaitIdentity(ctx, set, f, p.log); err != nil {
+		return quiet(ctx, err)
+	}
+	return p.serve(ctx)
+}
+
+// parts are what an enrolled endpoint runs.
+type parts struct {
+	set  *settings
+	file file
+	log  *slog.Logger
+	id   link.Identity
+	woke <-chan struct{} // the machine has slept; may be nil
+
+	policyDue chan struct{} // 1; the policy is another one
+
+	trees   *privilege.Trees
+	ledger  *grants.Ledger
+	conn    *link.Link
+	agent   *agent.Agent
+	reasons words.Reasons // of everybody
+}
+
+// serve takes back what was left, makes sure that grants end without this process,
+// and then serves until ctx ends.
+func (p *parts) serve(ctx context.Context) error {
+	salt, err := loadSalt(filepath.Join(p.set.data, "salt"))
+	if err != nil {
+		return err
+	}
+	p.trees, err = privilege.NewTrees(privilege.Config{Realm: privilege.Realm(p.set.data), Log: p.log})
+	if err != nil {
+		return err
+	}
+	defer p.trees.Close()
+	takeBack(ctx, p.set, p.trees, p.log)
+	if p.ledger, err = grants.Open(ledgerDir(p.set)); err != nil {
+		return err
+	}
+	stopReaper, err := startReaper(p.set)
+	if err != nil {
+		return err
+	}
+	defer func() { stopReaper(inForce(p.ledger)) }()
+	if err := p.assemble(ctx); err != nil {
+		return err
+	}
+	defer p.agent.Close()
+	return p.run(ctx, salt)
+}
+
+// assemble makes the agent and its connection. The caller closes the agent.
+func (p *parts) assemble(ctx context.Context) (err error) {
+	p.conn, err = link.New(link.Config{Dir: p.set.data, Identity: p.id, Proxies: p.file.proxies(p.set), Facts: factsOf(p.set), BootID: grants.SystemClock().BootID, Log: p.log,
+		Capabilities: capabilities,
+		OnFrame:      func(ctx context.Context, fr wire.Frame) error { return p.agent.Receive(ctx, fr) },
+		OnState:      func(connected bool) { p.agent.Online(connected) }})
+	if err != nil {
+		return err
+	}
+	rights, err := standingHere(ctx, p.set, func(user, group string) bool { return p.agent != nil && p.agent.LentGroup(user, group) }, p.log)
+	if err != nil {
+		return err
+	}
+	lent, err := lentSudo()
+	if err != nil {
+		p.log.Warn("sudo is not lent rules: programs have no terminal of their own", "reason", err)
+	}
+	p.agent, err = agent.New(ctx, agent.Config{SudoDir: lent, Standing: rights, Data: p.set.data, Cluster: p.id.Cluster, Endpoint: p.id.Endpoint, Conn: p.conn, Ledger: p.ledger, Mode: elevation.Mode(p.id.Mode),
+		Trees: p.trees, Clock: grants.SystemClock, Log: p.log, StageDir: filepath.Join(p.set.data, "stage"), FailPoint: failPoint, OnPolicy: p.newPolicy,
+		About: func() local.Status {
+			return local.Status{Controller: p.id.URL, Cluster: p.id.Cluster, Endpoint: string(p.id.Endpoint), Mode: p.id.Mode,
+				Version: version.Get(wire.Version).Version, Sudo: sudoHere, Mechanisms: mechanismsHere()}
+		}})
+	return err
+}
+
+// newPolicy lets whoever obeys the policy apart from the agent look again.
+func (p *parts) newPolicy() {
+	select {
+	case p.policyDue <- struct{}{}:
+	default:
+	}
+}
+
+// run serves until ctx ends or a part fails. What only this system has stands in
+// beside_*.go.
+func (p *parts) run(ctx context.Context, salt []byte) error {
+	ctx, end := lasting(ctx, p.set, p.agent.Farewell)
+	defer end()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return quiet(ctx, p.conn.Run(ctx)) })
+	g.Go(func() error { return p.agent.Expire(ctx) })
+	g.Go(func() error { return p.wake(ctx) })
+	g.Go(func() error { return p.agent.WatchRights(ctx) })
+	g.Go(func() error { return quiet(ctx, p.serveUsers(ctx, salt)) })
+	for _, part := range p.beside() {
+		g.Go(func() error { return quiet(ctx, part(ctx)) })
+	}
+	return g.Wait()
+}
+
+// wake has deadlines looked at, and the controller reached, as soon as the machine
+// has slept. Deadlines hold without it too: they are looked at each second.
+func (p *parts) wake(ctx context.Context) error {
+	for {
+		select {
+		case <-p.woke:
+			p.agent.Wake()
+			p.conn.Retry()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// standingHere are the standing rights of a system that has them in a group of its
+// own; elsewhere they are not looked at yet.
+func standingHere(ctx context.Context, set *settings, lent func(user, group string) bool, log *slog.Logger) (*standing.Standing, error) {
+	if localAdmins() == nil {
+		return nil, nil
+	}
+	return openStanding(ctx, set, func() string { return policyBreakGlass(set) }, lent, log)
+}
+
+// doorAgain is between two looks whether the door's name is free again.
+const doorAgain = 5 * time.Second
+
+// serveUsers answers the users of this machine. A name that somebody else has taken
+// keeps people from asking, and nothing from ending.
+func (p *parts) serveUsers(ctx context.Context, salt []byte) error {
+	a := p.agent
+	cfg := local.Config{Path: local.Address(p.set.runtime), Flow: a, Elevator: a, Runner: a, BySudo: a, Sessions: a, Inside: true, Offline: a, Portal: a, Confirms: a,
+		Salt: salt, Masks: a.Masks, Log: p.log, Voice: intercept.Voice{Words: a.Words, Reasons: &p.reasons}}
+	s, err := pipe.WhenFree(ctx, doorAgain, p.log, func() (*local.Server, error) { return local.Listen(cfg) })
+	if err != nil || s == nil {
+		return err
+	}
+	return s.Serve(ctx)
+}
+
+// capabilities is what this endpoint can do.
+func capabilities() []string {
+	list := []string{"run", "session", "admin", "question", "extend", "policy", "observe", "bundle", "codes", rules.CanPasskey}
+	if localAdmins() != nil {
+		list = append(list, "rights")
+	}
+	return append(list, capabilitiesHere()...)
+}
+
+// awaitIdentity is who this endpoint is, once it is enrolled: with what an
+// installer left, or by hand.
+func awaitIdentity(ctx context.Context, set *settings, f file, log *slog.Logger) (link.Identity, error) {
+	for said := ""; ; {
+		id, err := link.Load(set.data)
+		if err == nil || !errors.Is(err, link.ErrNotEnrolled) {
+			return id, err
+		}
+		if err = enrollLeft(ctx, set, f); err == nil {
+			continue
+		}
+		if err.Error() != said { // the same is said once
+			said = err.Error()
+			log.Warn("this endpoint is not enrolled; it waits for that: assent-agent enroll --controller URL --token T", "reason", err)
+		}
+		select {
+		case <-time.After(enrolAgain):
+		case <-ctx.Done():
+			return link.Identity{}, context.Cause(ctx)
+		}
+	}
+}
+
+// errNothingLeft: no installer left a controller and a token.
+var errNothingLeft = errors.New("there is no controller and no token")
+
+// enrollLeft enrols with what an installer left, and removes the token.
+func enrollLeft(ctx context.Context, set *settings, f file) error {
+	left, forget, err := leftEnrolment()
+	if err != nil {
+		return err
+	}
+	if left.url == "" {
+		left.url = f.Controller
+	}
+	if left.url == "" || left.token == "" {
+		return errNothingLeft
+	}
+	if err := keep.Folder(set.data); err != nil {
+		return err
+	}
+	if err := keep.Write(labelsFile(set), left.labels()); err != nil {
+		return err
+	}
+	about := factsOf(set)()
+	about.Reported[wire.ReportedInstall] = wire.InstalledByPackage
+	if _, err := link.Enroll(ctx, link.EnrollConfig{URL: left.url, Token: left.token, Dir: set.data, Facts: about, Proxies: f.proxies(set)}); err != nil {
+		return fmt.Errorf("%w: %s", err, enrollHint(err))
+	}
+	return forget()
+}
+
+// labelsFile keeps the labels that an installer left: the controller is told of
+// them at each connection.
+func labelsFile(set *settings) string { return filepath.Join(set.data, "labels") }
+
+// factsOf are the facts, with those labels where there are any.
+func factsOf(set *settings) func() wire.Facts {
+	return func() wire.Facts {
+		f := facts()
+		var labels map[string]string
+		if keep.Read(labelsFile(set), &labels) == nil {
+			maps.Copy(f.Reported, labels)
+		}
+		return f
+	}
+}
+
+// prepareFolders makes the folders, and makes sure that one agent alone uses them.
+func prepareFolders(set *settings) (release func(), err error) {
+	if err := keep.Folder(set.data); err != nil {
+		return nil, hinted{err, "give another folder with --data, or remove this one"}
+	}
+	if err := runtimeFolder(set.runtime); err != nil {
+		return nil, err
+	}
+	return lockFolder(set)
+}
+
+// maxLog is how large a log may be when the agent starts; then it begins anew, and
+// the one before is kept.
+const maxLog = 8 << 20
+
+// logFile is where the agent writes what it does: stderr in the foreground, a file
+// beside its data where a service has no stderr.
+func logFile(set *settings, quietly bool) (out *os.File, done func(), err error) {
+	if !quietly && hasStderr() {
+		return os.Stderr, func() {}, nil
+	}
+	path := filepath.Join(set.data, "agent.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("put the log aside: %w", err)
+		}
+	}
+	out, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the log: %w", err)
+	}
+	return out, func() { _ = out.Close() }, nil // nothing else can be done
+}

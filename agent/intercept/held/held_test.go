@@ -1,0 +1,106 @@
+package held_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/assent-epm/assent/agent/intercept/held"
+	"github.com/assent-epm/assent/agent/intercept/held/fakeheld"
+)
+
+// This build has no entitlement: it says so, and opens nothing.
+func TestNotHere(t *testing.T) {
+	s, err := held.Open()
+	if err == nil || s != nil || held.Usable() == nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// Without a source, and when one ends by itself, the rest of the agent goes on; one that
+// can not be served is closed, so that nobody waits for it.
+func TestServe(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	if err := held.Serve(t.Context(), held.Open, held.Config{Log: log}); err != nil {
+		t.Error(err)
+	}
+	s := fakeheld.New()
+	if err := held.Serve(t.Context(), func() (held.Source, error) { return s, nil }, held.Config{Log: log}); err == nil || !s.Start(held.Start{Deadline: time.Now().Add(time.Hour)}) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestToken(t *testing.T) {
+	s := held.Token{10, 11, 12, 13, 14, 15, 16, 17}
+	if s.EUID() != 11 || s.RUID() != 13 || s.PID() != 15 || s.Version() != 17 {
+		t.Errorf("%v", s)
+	}
+}
+
+func TestIncomplete(t *testing.T) {
+	if _, err := held.New(held.Config{Source: fakeheld.New()}); err == nil {
+		t.Error("a watcher without an agent")
+	}
+}
+
+// contract is what every source does; the real one needs Apple's entitlement and a Mac.
+func contract(t *testing.T, s held.Source, start func(held.Start) bool) {
+	t.Helper()
+	for _, allow := range []bool{true, false} {
+		ran := make(chan bool, 1)
+		go func() { ran <- start(held.Start{Path: "/usr/bin/su", Deadline: time.Now().Add(time.Minute)}) }()
+		x, err := s.Next(t.Context())
+		if err != nil || x.Path != "/usr/bin/su" || x.ID == 0 {
+			t.Fatalf("%+v, %v", x, err)
+		}
+		if err := s.Answer(x, allow); err != nil || <-ran != allow {
+			t.Errorf("answered %v: %v", allow, err)
+		}
+		if err := s.Answer(x, !allow); err == nil {
+			t.Error("it can be answered twice")
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Next(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	ran := make(chan bool, 1)
+	go func() { ran <- start(held.Start{Deadline: time.Now().Add(time.Minute)}) }()
+	if _, err := s.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil || !<-ran {
+		t.Errorf("what is held at the end does not run: %v", err)
+	}
+	if _, err := s.Next(t.Context()); !errors.Is(err, held.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestContract(t *testing.T) {
+	t.Run("fake", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := fakeheld.New()
+			contract(t, s, s.Start)
+		})
+	})
+	t.Run("real", func(t *testing.T) {
+		if err := held.Usable(); err != nil {
+			t.Skip(err)
+		}
+	})
+}
+
+// The fake takes a late answer as badly as the system does.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fakeheld.New()
+		if ran := s.Start(held.Start{Deadline: time.Now().Add(time.Second)}); !ran || !s.Killed() {
+			t.Errorf("ran: %v, killed: %v", ran, s.Killed())
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package intercept
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// opener is the program of Windows by which a file is opened that is no program
+// itself, and what it is told, as the menu of a file manager does. root is the
+// folder of Windows. ok is false for everything else: a program is started as it
+// is, and a document is opened by nobody with rights.
+func opener(file, root string) (program string, args []string, ok bool) {
+	system := strings.TrimRight(root, `\`) + `\System32\`
+	switch strings.ToLower(path.Ext(strings.ReplaceAll(file, `\`, "/"))) {
+	case ".msi":
+		return system + "msiexec.exe", []string{"/i", file}, true
+	case ".msp":
+		return system + "msiexec.exe", []string{"/p", file}, true
+	case ".msc":
+		return system + "mmc.exe", []string{file}, true
+	case ".cpl":
+		return system + "control.exe", []string{file}, true
+	case ".ps1": // without what the person's profile says; the company's policy of scripts counts
+		return system + `WindowsPowerShell\v1.0\powershell.exe`, []string{"-NoProfile", "-File", file}, true
+	case ".bat", ".cmd":
+		if strings.ContainsAny(file, unquotable) {
+			return "", nil, false // its name would be read as more commands
+		}
+		return system + "cmd.exe", []string{"/d", "/c", file}, true
+	}
+	return "", nil, false
+}
+
+// unquotable are the characters that cmd.exe obeys also inside of quotes, or that
+// end them.
+const unquotable = "%!\"&|<>^\r\n"
+
+// launched is an attempt to open a file as the attempt to run what opens it. The
+// file is then an argument, whose content is bound by the digest of the arguments,
+// see [Feed]. Where cmd.exe reads the rest, no arguments are passed on.
+func launched(raw Raw, root string) Raw {
+	file := raw.Command
+	if strings.ContainsAny(file, `\/`) {
+		file = inFolder(raw.Cwd, file)
+	}
+	program, args, ok := opener(file, root)
+	if !ok || len(raw.Args) > 0 && slices.Contains(args, "/c") {
+		return raw
+	}
+	raw.Command, raw.Args = program, append(args, raw.Args...)
+	return raw
+}

@@ -1,0 +1,59 @@
+package intercept
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOpener(t *testing.T) {
+	for file, want := range map[string]string{
+		`C:\Temp\setup.msi`:        `C:\Windows\System32\msiexec.exe /i C:\Temp\setup.msi`,
+		`C:\Temp\SETUP.MSI`:        `C:\Windows\System32\msiexec.exe /i C:\Temp\SETUP.MSI`,
+		`C:\Temp\fix.msp`:          `C:\Windows\System32\msiexec.exe /p C:\Temp\fix.msp`,
+		`C:\Windows\devmgmt.msc`:   `C:\Windows\System32\mmc.exe C:\Windows\devmgmt.msc`,
+		`C:\Windows\main.cpl`:      `C:\Windows\System32\control.exe C:\Windows\main.cpl`,
+		`C:\Temp\a b.bat`:          `C:\Windows\System32\cmd.exe /d /c C:\Temp\a b.bat`,
+		`C:\Temp\a b.ps1`:          `C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe -NoProfile -File C:\Temp\a b.ps1`,
+		`C:\Temp\x & calc.cmd`:     "",
+		`C:\Temp\%PATH%.cmd`:       "",
+		`C:\Temp\setup.exe`:        "",
+		`C:\Temp\letter.docx`:      "",
+		`C:\Temp\no ending`:        "",
+		`C:\folder.msi\no ending`:  "",
+		`C:\Temp\script.msi.hello`: "",
+	} {
+		program, args, ok := opener(file, `C:\Windows\`)
+		if got := strings.TrimSpace(program + " " + strings.Join(args, " ")); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", file, got, ok)
+		}
+	}
+}
+
+// What opens a file reads it, so its content is bound; a batch file gets no
+// arguments, because cmd.exe would read them anew.
+func TestLaunched(t *testing.T) {
+	raw := launched(Raw{Command: `C:\Temp\setup.msi`, Args: []string{"/qn"}, Cwd: `C:\`}, `C:\Windows`)
+	if raw.Command != `C:\Windows\System32\msiexec.exe` || strings.Join(raw.Args, " ") != "/i "+inFolder(`C:\`, `C:\Temp\setup.msi`)+" /qn" {
+		t.Errorf("%+v", raw)
+	}
+	if !interprets(raw.Command) || !interprets(`C:\Windows\System32\CMD.EXE`) || !interprets(`C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe`) || interprets(`C:\Temp\setup.exe`) || interprets("control") {
+		t.Error("what reads files is not told")
+	}
+	if raw := launched(Raw{Command: `C:\Temp\a.bat`, Args: []string{"x & calc"}, Cwd: `C:\`}, `C:\Windows`); raw.Command != `C:\Temp\a.bat` {
+		t.Errorf("%+v", raw)
+	}
+}
+
+// Two people of two domains never have one name.
+func TestCalledIn(t *testing.T) {
+	for _, c := range []struct{ domain, name, computer, want string }{
+		{"PC7", "alice", "PC7", "alice"},
+		{"pc7", "alice", "PC7", "alice"},
+		{"CORP", "alice", "PC7", `CORP\alice`},
+		{"", "alice", "PC7", `\alice`},
+	} {
+		if got := calledIn(c.domain, c.name, c.computer); got != c.want {
+			t.Errorf("%s of %s on %s is %s, want %s", c.name, c.domain, c.computer, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package intercept
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/assent-epm/assent/agent/privilege"
+)
+
+// openProgram opens a regular file that nobody can write or replace while it is
+// open, without following a last link.
+func openProgram(path string) (*os.File, Identity, error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, Identity{}, err
+	}
+	h, err := windows.CreateFile(name, windows.GENERIC_READ, windows.FILE_SHARE_READ, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.FILE_FLAG_SEQUENTIAL_SCAN, 0)
+	if err != nil {
+		return nil, Identity{}, err
+	}
+	f := os.NewFile(uintptr(h), path)
+	var info windows.ByHandleFileInformation
+	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
+		f.Close()
+		return nil, Identity{}, err
+	}
+	kind, err := windows.GetFileType(h)
+	if err != nil || kind != windows.FILE_TYPE_DISK || info.FileAttributes&(windows.FILE_ATTRIBUTE_DIRECTORY|windows.FILE_ATTRIBUTE_REPARSE_POINT) != 0 {
+		f.Close()
+		return nil, Identity{}, errors.Join(errors.New("not a regular file"), err)
+	}
+	only, err := privilege.RootOnly(path)
+	if err != nil {
+		f.Close()
+		return nil, Identity{}, err
+	}
+	return f, Identity{Dev: uint64(info.VolumeSerialNumber), Ino: uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow),
+		Size: int64(info.FileSizeHigh)<<32 | int64(info.FileSizeLow), rootOnly: only}, nil
+}
+
+// holdFeed opens a file so that nobody writes to it or takes its name while it is
+// open. One that a link leads to is refused: the link could lead elsewhere
+// meanwhile.
+func holdFeed(feed Feed) (*os.File, error) {
+	name, err := windows.UTF16PtrFromString(feed.Path)
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]uint16, 32<<10)
+	n, err := windows.GetLongPathName(name, &buf[0], uint32(len(buf)))
+	if err != nil {
+		return nil, err
+	}
+	if long := filepath.Clean(windows.UTF16ToString(buf[:min(int(n), len(buf))])); !strings.EqualFold(long, feed.Real) {
+		return nil, errors.New("a link leads to it: name the file itself")
+	}
+	f, _, err := openProgram(feed.Path)
+	return f, err
+}
+
+// parentProgram is not asked for: the number of a parent that is gone can be
+// another's.
+func parentProgram(int) string { return "" }
+
+// separators stand between the folders of a path.
+const separators = `\/`
+
+// program is the program at path: what it is is told by its name, which may be left
+// away.
+func program(path string) (string, bool) {
+	for _, p := range []string{path, path + ".exe"} {
+		info, err := os.Stat(p)
+		if err == nil && info.Mode().IsRegular() && strings.EqualFold(filepath.Ext(p), ".exe") {
+			return filepath.Clean(p), true
+		}
+	}
+	return "", false
+}
+
+// launch has files that are no programs opened by what opens them.
+func launch(raw Raw) Raw {
+	root, err := windows.GetSystemWindowsDirectory()
+	if err != nil {
+		return raw
+	}
+	return launched(raw, root)
+}
+
+// topFolder is a folder of every machine, for what begins in none.
+const topFolder = `C:\`

@@ -1,0 +1,37 @@
+package keep
+
+import "fmt"
+
+// Folder makes the folder in which the agent keeps what it knows, for itself alone.
+// On Windows it is claimed at each start: one that somebody else made is refused,
+// and rights of others in it are taken off (package acl).
+func Folder(path string) error {
+	if err := folder(path); err != nil {
+		return fmt.Errorf("keep things in %s: %w", path, err)
+	}
+	return nil
+}
+
+// Protects reports whether [Protect] does anything on this system.
+const Protects = protects
+
+// Protect makes a secret unreadable to whoever has the file alone, as a disk taken
+// out or a copy of it: on Windows it can be read on this machine only. What keeps
+// others on this machine from it is the folder. Elsewhere the folder does it all.
+func Protect(secret []byte) ([]byte, error) {
+	raw, err := protect(secret)
+	if err != nil {
+		return nil, fmt.Errorf("protect a secret: %w", err)
+	}
+	return raw, nil
+}
+
+// Reveal is the secret that [Protect] was given. One of another machine, or a
+// changed one, is an error.
+func Reveal(raw []byte) ([]byte, error) {
+	secret, err := reveal(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read a protected secret: %w", err)
+	}
+	return secret, nil
+}

@@ -1,0 +1,4 @@
+package link
+
+// systemSettings: on Linux they stand in files, see systemProxyFiles.
+func systemSettings() settings { return nil }

@@ -1,0 +1,59 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/assent-epm/assent/agent/privilege"
+)
+
+// peerOf asks for the credentials of the moment of connecting, and for the process
+// by number and by audit token, which must agree.
+func peerOf(c *net.UnixConn) (peer, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return peer{}, fmt.Errorf("look at the peer: %w", err)
+	}
+	var cred *unix.Xucred
+	var token *unix.ICMPv6Filter // eight numbers, as an audit token is
+	var pid int
+	var credErr, pidErr, tokenErr error
+	err = raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+		pid, pidErr = unix.GetsockoptInt(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERPID)
+		token, tokenErr = unix.GetsockoptICMPv6Filter(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERTOKEN)
+	})
+	if err := errors.Join(err, credErr, pidErr, tokenErr); err != nil {
+		return peer{}, fmt.Errorf("look at the peer: %w", err)
+	}
+	if cred.Ngroups < 1 || cred.Version != xucredVersion {
+		return peer{}, errors.New("look at the peer: its credentials are of an unknown form")
+	}
+	p, err := usable(cred.Uid, cred.Groups[0], pid)
+	if err != nil {
+		return peer{}, err
+	}
+	if !tokenOf(token.Filt, cred.Uid, pid) {
+		p.pid, p.from.PID = 0, 0 // the program that asks is not known
+		return p, nil
+	}
+	p.from.Started, _ = privilege.Started(p.pid) // 0 is no process: nothing is opened for it
+	return p, nil
+}
+
+// xucredVersion is XUCRED_VERSION of sys/ucred.h.
+const xucredVersion = 0
+
+// overflowID is nobody: it can be anybody.
+const overflowID = ^uint32(0) - 1
+
+func sendAtOnce(fd int, text []byte) error {
+	return unix.Sendto(fd, text, unix.MSG_DONTWAIT, nil)
+}
+
+// withStreams: nobody's terminal is handed to a program of root's, so everything is
+// relayed.
+func withStreams(c *net.UnixConn) net.Conn { return relayedConn{c} }

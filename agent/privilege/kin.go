@@ -1,0 +1,209 @@
+package privilege
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// This file decides where somebody sits on systems whose facts come as a table of
+// processes (Windows and macOS). It runs everywhere; seat_*.go have the calls.
+
+// kin is what the kernel says of one living process.
+type kin struct {
+	parent  int
+	started uint64
+	user    string // wholly theirs, see elevation.User's UID; "" = of several, or not known
+	session uint32 // Windows: in which session it is, 0 = that of services
+	leader  int    // macOS: who leads the session of its terminal
+	tty     int    // macOS: the terminal's device, 0 = none
+}
+
+// kinship tells of processes. An error says that there is none of that number, or
+// that nothing can be known of it: both are nobody.
+type kinship interface {
+	look(pid int) (kin, error)
+	// types reports whether a process is a program that people type into: one of a
+	// console, with no windows of its own.
+	types(pid int) bool
+}
+
+// known is what is known of a process that began then, and of no other one.
+func known(of kinship, pid int, started uint64) (kin, bool) {
+	if pid <= 1 {
+		return kin{}, false
+	}
+	k, err := of.look(pid)
+	return k, err == nil && k.started == started
+}
+
+// parentOf is who started a process, as long as that lives: one that began later
+// has only got its number.
+func parentOf(of kinship, k kin) (pid int, parent kin, ok bool) {
+	if k.parent <= 1 {
+		return 0, kin{}, false
+	}
+	parent, err := of.look(k.parent)
+	if err != nil || parent.started > k.started {
+		return 0, kin{}, false
+	}
+	return k.parent, parent, true
+}
+
+// shellSeat is where a process of Windows sits: in the shell that it was called
+// from. What was started by a program with windows, by somebody else or by who is
+// gone has no shell, and a seat without a leader.
+func shellSeat(of kinship, pid int, started uint64, user string) (Seat, error) {
+	me, ok := known(of, pid, started)
+	switch {
+	case !ok, user == "" || me.user != user:
+		return Seat{}, fmt.Errorf("%w: process %d is not theirs", ErrSeat, pid)
+	case me.session == 0:
+		return Seat{}, fmt.Errorf("%w: nobody sits in the session of services", ErrSeat)
+	}
+	s := Seat{TTY: int(me.session), Login: strconv.FormatUint(uint64(me.session), 10)}
+	if up, shell, ok := parentOf(of, me); ok && shell.user == user && shell.session == me.session && of.types(up) {
+		s.Leader, s.Started = up, shell.started
+	}
+	if again, ok := known(of, pid, started); !ok || again != me {
+		return Seat{}, fmt.Errorf("%w: process %d has changed", ErrSeat, pid)
+	}
+	return s, nil
+}
+
+// maxGenerations is how far down from a shell somebody is looked for.
+const maxGenerations = 64
+
+// descends reports whether a process comes from the shell of a seat, by parents
+// that all live: what has lost one of them is in no shell any more.
+func descends(of kinship, s Seat, pid int, started uint64) bool {
+	k, ok := known(of, pid, started)
+	for range maxGenerations {
+		if !ok || int(k.session) != s.TTY {
+			return false
+		}
+		if pid == s.Leader {
+			return k.started == s.Started
+		}
+		pid, k, ok = parentOf(of, k)
+	}
+	return false
+}
+
+// terminalSeat is where a process of macOS sits: at a terminal, in the session that
+// its leader has opened there.
+func terminalSeat(of kinship, pid int, started uint64, user string) (Seat, error) {
+	me, ok := known(of, pid, started)
+	if !ok || user == "" || me.user != user {
+		return Seat{}, fmt.Errorf("%w: process %d is not theirs", ErrSeat, pid)
+	}
+	s := Seat{TTY: me.tty, Login: user}
+	if me.leader > 1 {
+		if leader, err := of.look(me.leader); err == nil && leader.leader == me.leader {
+			s.Leader, s.Started = me.leader, leader.started
+		}
+	}
+	if again, ok := known(of, pid, started); !ok || again != me {
+		return Seat{}, fmt.Errorf("%w: process %d has changed", ErrSeat, pid)
+	}
+	return s, nil
+}
+
+// atTerminal reports whether a process sits in the session and at the terminal of a
+// seat.
+func atTerminal(of kinship, s Seat, pid int, started uint64) bool {
+	k, ok := known(of, pid, started)
+	return ok && k.leader == s.Leader && k.tty == s.TTY
+}
+
+// Where a program of Windows says what it is made for.
+const (
+	atPE          = 0x3c    // the place of its header
+	subsystemAt   = 24 + 68 // from there
+	subsystemText = 3       // IMAGE_SUBSYSTEM_WINDOWS_CUI
+	maxPE         = 1 << 16
+)
+
+// isConsoleProgram reports whether the first bytes of a file are those of a program
+// that works in a console.
+func isConsoleProgram(head []byte) bool {
+	if len(head) < atPE+4 || string(head[:2]) != "MZ" {
+		return false
+	}
+	at := binary.LittleEndian.Uint32(head[atPE:])
+	if at > maxPE || int(at)+subsystemAt+2 > len(head) || string(head[at:at+4]) != "PE\x00\x00" {
+		return false
+	}
+	return binary.LittleEndian.Uint16(head[at+subsystemAt:]) == subsystemText
+}
+
+// onDrive reports whether a path of Windows is on a drive of this machine. What is on
+// another one is not opened: the system would show itself there, to whoever has that.
+func onDrive(path string) bool {
+	return len(path) > 3 && path[1:3] == `:\` && (path[0]|0x20) >= 'a' && (path[0]|0x20) <= 'z'
+}
+
+// login is what is known of a session in which somebody is logged on.
+type login struct {
+	who    string
+	since  int64 // another log-on of the same session number is another one
+	locked bool
+}
+
+// loginsIn asks who is logged on to each session. One that can not be looked at is
+// over, as far as anybody knows; it keeps nobody from hearing of the others. When none
+// can be looked at, nothing is known.
+func loginsIn(sessions []uint32, look func(session uint32) (login, error)) (map[string]login, error) {
+	out := map[string]login{}
+	var errs []error
+	for _, session := range sessions {
+		l, err := look(session)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("look at session %d: %w", session, err))
+		case l.who != "":
+			out[strconv.FormatUint(uint64(session), 10)] = l
+		}
+	}
+	if len(errs) > 0 && len(errs) == len(sessions) {
+		return nil, errors.Join(errs...)
+	}
+	return out, nil
+}
+
+// loginEvents is what happened between two looks at who is logged on. Who is found
+// with a locked screen at the first look has locked it.
+func loginEvents(was, is map[string]login) (events []LoginEvent) {
+	for session, old := range was {
+		now, there := is[session]
+		if !there || now.who != old.who || now.since != old.since {
+			events = append(events, LoginEvent{Session: session})
+		}
+	}
+	for session, now := range is {
+		old, there := was[session]
+		if now.locked && (!there || !old.locked || old.since != now.since) {
+			events = append(events, LoginEvent{Session: session, Locked: true})
+		}
+	}
+	return events
+}
+
+// holder is a process that has the rights of an administrator.
+type holder struct {
+	pid  int
+	user string // SID
+	ours bool   // it is in a tree of Assent's, which ends by itself
+}
+
+// lentTo are the processes of somebody who was administrator for a while and is
+// none any more: what they started then still has the rights.
+func lentTo(all []holder, user string, self int) (pids []int) {
+	for _, h := range all {
+		if h.user == user && user != "" && !h.ours && h.pid > 4 && h.pid != self { // 4 is the kernel's
+			pids = append(pids, h.pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,93 @@
+package privilege
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// processes is what macOS says of its processes.
+type processes struct{}
+
+var _ kinship = processes{}
+
+func (processes) look(pid int) (kin, error) {
+	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil {
+		return kin{}, err
+	}
+	if int(p.Proc.P_pid) != pid || p.Proc.P_stat == zombie {
+		return kin{}, errors.New("there is no such process")
+	}
+	k := kin{parent: int(p.Eproc.Ppid), started: startOf(p)}
+	if k.leader, err = unix.Getsid(pid); err != nil {
+		return kin{}, err
+	}
+	if p.Eproc.Tdev > 0 { // -1 is no terminal
+		k.tty = int(p.Eproc.Tdev)
+	}
+	if uid := p.Eproc.Ucred.Uid; p.Eproc.Pcred.P_ruid == uid && p.Eproc.Pcred.P_svuid == uid {
+		k.user = UserOf(uid)
+	}
+	return k, nil
+}
+
+// types is not asked on macOS, which knows of terminals.
+func (processes) types(int) bool { return false }
+
+func seatOf(pid int, started uint64, user string) (Seat, error) {
+	return terminalSeat(processes{}, pid, started, user)
+}
+
+func seatBy(pid int) (Seat, bool) {
+	k, err := processes{}.look(pid)
+	if err != nil {
+		return Seat{}, false
+	}
+	s, err := terminalSeat(processes{}, pid, k.started, k.user)
+	return s, err == nil && s.Leader > 1
+}
+
+// Started is when a process began, in microseconds since 1970; with its number that
+// is one process and never another.
+func Started(pid int) (uint64, error) {
+	k, err := processes{}.look(pid)
+	if err != nil {
+		return 0, fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	return k.started, nil
+}
+
+func (s Seat) holds(pid int, started uint64) bool { return atTerminal(processes{}, s, pid, started) }
+
+func (s Seat) alive() bool {
+	_, ok := known(processes{}, s.Leader, s.Started)
+	return ok
+}
+
+// seatLook is between two looks at whether somebody still sits there.
+const seatLook = 500 * time.Millisecond
+
+func (s Seat) gone(ctx context.Context) error {
+	look := time.NewTicker(seatLook)
+	defer look.Stop()
+	for s.alive() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// HasGroup is not asked here: who is administrator is asked of the directory, each
+// time, and not of a process.
+func HasGroup(int, uint32) (bool, error) { return false, errors.ErrUnsupported }
+
+// endHolders has nothing to end: a process of macOS has no rights of its own by the
+// group admin, it is asked for at each use.
+func endHolders(context.Context, Membership, time.Duration, string) error { return nil }

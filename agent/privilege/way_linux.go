@@ -1,0 +1,9 @@
+package privilege
+
+import "errors"
+
+// Way is how somebody is administrator on this system.
+const Way = AdminShell
+
+// Console is of systems that open one.
+func Console() (path string, args []string, err error) { return "", nil, errors.ErrUnsupported }

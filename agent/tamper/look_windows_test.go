@@ -1,0 +1,20 @@
+package tamper
+
+import "testing"
+
+// The real machine can be asked, and tells the same twice. Wine has services, but no
+// tasks, no list of accounts and nobody in groups.
+func TestThisMachine(t *testing.T) {
+	first := Take(t.Context(), "")
+	kinds := map[string]int{}
+	for _, thing := range first.Things {
+		kinds[thing.What]++
+	}
+	if kinds[Service] == 0 {
+		t.Errorf("it tells %v, %q", kinds, first.Faults)
+	}
+	t.Log(kinds, first.Faults)
+	if changed := Compare(first, Take(t.Context(), "")); len(changed) > 0 {
+		t.Errorf("two looks differ: %+v", changed)
+	}
+}

@@ -1,0 +1,131 @@
+package tamper
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/assent-epm/assent/agent/localgroup"
+	"github.com/assent-epm/assent/shared/wire"
+)
+
+// office is a machine of memory that tells.
+type office struct {
+	members []localgroup.Member
+	users   []account
+	runs    []service
+	values  []value
+	folder  string
+	silent  string // what can not be listed
+}
+
+func (o *office) fails(what string) error {
+	if o.silent == what {
+		return errors.New("no answer")
+	}
+	return nil
+}
+
+func (o *office) administrators() (string, []localgroup.Member, error) {
+	return "Administratoren", o.members, o.fails("administrators")
+}
+func (o *office) accounts() ([]account, error) { return o.users, o.fails("accounts") }
+func (o *office) services() ([]service, error) { return o.runs, o.fails("services") }
+func (o *office) autostart() ([]value, error)  { return o.values, o.fails("autostart") }
+func (o *office) tasks() string                { return o.folder }
+
+func (o *office) take() Snapshot {
+	l := &look{ctx: context.Background(), s: Snapshot{Things: map[string]Thing{}}}
+	l.ask(o)
+	return l.s
+}
+
+func (o *office) task(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(o.folder, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wide is a text as Windows writes its tasks.
+func wide(text string) string {
+	var b strings.Builder
+	for _, u := range utf16.Encode([]rune("\ufeff" + text)) {
+		b.WriteByte(byte(u))
+		b.WriteByte(byte(u >> 8))
+	}
+	return b.String()
+}
+
+func newOffice(t *testing.T) *office {
+	o := &office{folder: t.TempDir(), members: []localgroup.Member{{SID: "S-1-5-21-1-2-3-500", Name: `PC7\Administrator`}}, users: []account{{name: "alice"}, {name: "guest", off: true}},
+		runs: []service{{name: "Spooler", runs: `C:\Windows\System32\spoolsv.exe`, as: "LocalSystem", start: "at the start of the machine"}}, values: []value{{`SOFTWARE\Run`, "Tray", `C:\tray.exe`}}}
+	o.task(t, "Microsoft/Update", wide("<Task><Exec><Command>C:\\update.exe</Command></Exec></Task>"))
+	return o
+}
+
+func TestWhatWasChangedOnWindows(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(t *testing.T, o *office)
+		want   []wire.Change
+	}{
+		"nothing": {func(*testing.T, *office) {}, nil},
+		"an administrator": {func(_ *testing.T, o *office) {
+			o.members = append(o.members, localgroup.Member{SID: "S-1-5-21-1-2-3-1001", Name: `PC7\bob`})
+		}, []wire.Change{{What: AdminGroup, Name: "Administratoren:S-1-5-21-1-2-3-1001", How: "added", Text: `PC7\bob is in the group Administratoren`}}},
+		"an account":          {func(_ *testing.T, o *office) { o.users = append(o.users, account{name: "helper"}) }, []wire.Change{{What: Account, Name: "helper", How: "added", Text: "can log on"}}},
+		"an account set free": {func(_ *testing.T, o *office) { o.users[1].off = false }, []wire.Change{{What: Account, Name: "guest", How: "changed", Text: "was is switched off, is can log on"}}},
+		"a service": {func(_ *testing.T, o *office) {
+			o.runs = append(o.runs, service{name: "x", runs: `C:\Users\bob\x.exe`, as: "LocalSystem", start: "at the start of the machine"})
+		}, []wire.Change{{What: Service, Name: "x", How: "added", Text: `C:\Users\bob\x.exe as LocalSystem, at the start of the machine`}}},
+		"what a service runs": {func(_ *testing.T, o *office) { o.runs[0].runs = `C:\x.exe` }, []wire.Change{{What: Service, Name: "Spooler", How: "changed",
+			Text: `was C:\Windows\System32\spoolsv.exe as LocalSystem, at the start of the machine, is C:\x.exe as LocalSystem, at the start of the machine`}}},
+		"what is started": {func(_ *testing.T, o *office) { o.values = nil }, []wire.Change{{What: Autostart, Name: `SOFTWARE\Run\Tray`, How: "removed", Text: `C:\tray.exe`}}},
+		"a task": {func(t *testing.T, o *office) {
+			o.task(t, "evil", wide("<Task><Exec><Command>powershell.exe</Command><Arguments>-enc AA==</Arguments></Exec></Task>"))
+		}, []wire.Change{{What: Task, Name: "/evil", How: "added", Text: "powershell.exe -enc AA=="}}},
+		"a task that can not be read as one": {func(t *testing.T, o *office) { o.task(t, "odd", "<Command>") }, []wire.Change{{What: Task, Name: "/odd", How: "added"}}},
+		"nobody says who the administrators are": {func(_ *testing.T, o *office) { o.silent = "administrators" }, []wire.Change{
+			{What: AdminGroup, Name: "Administratoren:S-1-5-21-1-2-3-500", How: "removed", Text: `PC7\Administrator is in the group Administratoren`},
+			{What: Unknown, How: "changed", Text: "the administrators can not be listed"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			before := o.take()
+			row.change(t, o)
+			if got := Compare(before, o.take()); !slices.Equal(got, row.want) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// A link in the scheduler's folder leads to nothing outside of it, and folders below
+// each other have an end.
+func TestTasksAreBounded(t *testing.T) {
+	o := newOffice(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := errors.Join(os.WriteFile(secret, []byte("<Command>secret</Command>"), 0o600), os.Symlink(secret, filepath.Join(o.folder, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	o.task(t, strings.Repeat("d/", maxTaskDepth+3)+"deep", "x")
+	s := o.take()
+	for name := range s.Things {
+		if strings.Contains(name, "link") || strings.Contains(name, "deep") {
+			t.Errorf("it looked at %s", name)
+		}
+	}
+	if !slices.ContainsFunc(s.Faults, func(f string) bool { return strings.Contains(f, "are not looked at") }) {
+		t.Errorf("faults %q", s.Faults)
+	}
+	o.folder = filepath.Join(o.folder, "not there")
+	if s := o.take(); len(s.Faults) > 0 {
+		t.Errorf("a scheduler without tasks: %q", s.Faults)
+	}
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package main
+
+import "context"
+
+// underWine is only done on Linux.
+func (r *report) underWine(context.Context) error {
+	r.note("skipped group wine, tests for Windows: needs Linux")
+	return nil
+}
