@@ -66,42 +66,61 @@ var ErrForms = errors.New("too many forms are open")
 
 // Open shows a form for a wish, or asks with dialogs where there is no browser.
 func (d *Desk) Open(w Wish) error {
-	_, err := d.open(w)
-	if err == nil || errors.Is(err, ErrForms) || w.Request != "" {
+	f, err := d.form(w)
+	if err != nil {
+		return err
+	}
+	err = d.show(f)
+	switch {
+	case err == nil:
+		return nil
+	case w.Request != "":
+		d.forget(f)
 		return err
 	}
 	d.cfg.Log.Info("no page can be shown", "error", err)
-	d.work.Go(func() { d.byDialog(d.ctx, w) })
+	d.work.Go(func() {
+		defer d.forget(f)
+		d.byDialog(d.ctx, f)
+	})
 	return nil
 }
 
+// open is Open without dialogs.
 func (d *Desk) open(w Wish) (*Form, error) {
 	f, err := d.form(w)
 	if err != nil {
 		return nil, err
 	}
-	link, done, stop, err := Serve(f, d.cfg.Door)
-	if err != nil {
-		f.Close()
+	if err := d.show(f); err != nil {
 		d.forget(f)
 		return nil, err
+	}
+	return f, nil
+}
+
+// show opens the page of a form, and forgets the form when the page is left. An
+// error leaves the form as it is.
+func (d *Desk) show(f *Form) error {
+	link, done, stop, err := Serve(f, d.cfg.Door)
+	if err != nil {
+		return err
 	}
 	if err := d.cfg.Show(link); err != nil {
 		stop()
 		<-done
-		d.forget(f)
-		return nil, err
+		return err
 	}
 	d.work.Go(func() {
+		defer d.forget(f)
 		select {
 		case <-done:
 		case <-d.ctx.Done():
 			stop()
 			<-done
 		}
-		d.forget(f)
 	})
-	return f, nil
+	return nil
 }
 
 // form begins a form for a wish.
@@ -116,7 +135,9 @@ func (d *Desk) form(w Wish) (*Form, error) {
 	return f, nil
 }
 
+// forget closes a form; nothing is told to it any more.
 func (d *Desk) forget(f *Form) {
+	f.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.forms = slices.DeleteFunc(d.forms, func(other *Form) bool { return other == f })

@@ -16,21 +16,17 @@ import (
 const maxFilled = 5
 
 // byDialog asks one thing after the other; messages tell the rest.
-func (d *Desk) byDialog(ctx context.Context, w Wish) {
-	t := d.cfg.Form.Tongue
-	for w.Path == "" {
-		var ok bool
-		if w.Path, ok = d.asks(ctx, desktop.Question{Title: t.Say("Approval"), Text: t.Say("Which program do you need with administrator rights?"), OK: t.Say("Ask for it"), Cancel: t.Say("Do not ask")}); !ok {
+func (d *Desk) byDialog(ctx context.Context, f *Form) {
+	for range maxFilled {
+		if f.View().Stage != stagePick {
+			break
+		}
+		path, ok := d.asks(ctx, desktop.Question{Title: f.say("Approval"), Text: f.say("Which program do you need with administrator rights?"), OK: f.say("Ask for it"), Cancel: f.say("Do not ask")})
+		if !ok {
 			return
 		}
+		_ = f.Choose(path) // what is no path is asked for again
 	}
-	f, err := d.form(w)
-	if err != nil {
-		d.cfg.Log.Info("no dialog can be shown", "error", err)
-		return
-	}
-	defer d.forget(f)
-	defer f.Close()
 	v := f.soon(ctx, func(v View) bool { return v.Stage != stageAsk || !v.Fields.Reading })
 	if v.Stage == stageAsk && v.Wrong != "" { // it is not possible at all
 		d.tells(ctx, f, v)
@@ -50,8 +46,9 @@ func (d *Desk) byDialog(ctx context.Context, w Wish) {
 		f.soon(ctx, func(View) bool { return f.taken() })
 	}
 	f.Alone() // nobody looks at it: what is approved from now on waits for them
-	if v.Stage == stageActive {
-		v = f.reached(ctx, func(v View) bool { return v.Stage != stageActive })
+	if v = f.View(); v.Stage == stageApproved || v.Stage == stageActive {
+		f.reached(ctx, func(View) bool { return !f.runs() })
+		v = f.soon(ctx, func(v View) bool { return v.Stage != stageActive })
 	}
 	d.tells(ctx, f, v)
 }
@@ -78,6 +75,13 @@ func (f *Form) taken() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.item == nil || f.item.Asker != "Assent"
+}
+
+// runs reports whether an attempt of the form has not come back yet.
+func (f *Form) runs() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hold != nil
 }
 
 // fillIn asks for what the form wants, as it says.

@@ -60,6 +60,9 @@ func noPage(t *testing.T, d *door, sits bool, w Wish, ready ...string) *typist {
 	}
 	stop()
 	desk.Close()
+	if n := len(d.opts); n > 1 {
+		t.Errorf("one wish made %d attempts", n)
+	}
 	return p
 }
 

@@ -63,7 +63,7 @@ func open(t *testing.T, d *door, w Wish, sits bool) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stop(); <-b.over })
+	t.Cleanup(func() { stop(); <-b.over; b.form.Close() })
 	u, err := url.Parse(b.link)
 	if err != nil || u.Hostname() != "127.0.0.1" || len(u.Fragment) != 32 {
 		t.Fatalf("the link is %s, %v", b.link, err)

@@ -76,7 +76,7 @@ func secret() string {
 }
 
 // Serve opens a door for a form and serves it until done is closed. The form is
-// closed with it.
+// the caller's to close.
 func Serve(f *Form, cfg DoorConfig) (link string, done <-chan struct{}, stop func(), err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -89,14 +89,15 @@ func Serve(f *Form, cfg DoorConfig) (link string, done <-chan struct{}, stop fun
 		cfg.Every = time.Second
 	}
 	d := &Door{form: f, host: l.Addr().String(), now: cfg.Now, mayCall: cfg.MayCall, token: secret(), last: cfg.Now(), closed: make(chan struct{})}
-	srv := &http.Server{Handler: d, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	serving, end := context.WithCancel(context.Background()) // ends with it who waits for news
+	srv := &http.Server{Handler: d, BaseContext: func(net.Listener) context.Context { return serving }, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }}
 	ended := make(chan struct{})
 	go func() { _ = srv.Serve(l) }() // it ends with Close, below
 	go func() {
 		defer close(ended)
 		d.watch(cfg.Every)
-		f.Close()
+		end()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if srv.Shutdown(ctx) != nil {
