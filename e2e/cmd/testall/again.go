@@ -9,7 +9,7 @@ import (
 
 // Packages that drive browsers and machines. What those do also depends on what
 // the machine below does at the same time, so that a test of theirs may fail
-// without a flaw in the product.
+// without a flaw in the product. So may every test under Wine.
 const drivingPackages = e2ePackages + " /controller/console /agent/tray /e2e/browser"
 
 // mostAgain is how many failures can be chance. More are a flaw.
@@ -46,10 +46,15 @@ func (r *report) secondTries(ctx context.Context, try func(context.Context, key)
 // there are too many, or one that no second try excuses.
 func (r *report) chances() (tests []key, ok bool) {
 	for _, f := range r.failed {
+		f, onWindows := strings.CutPrefix(f, windows)
 		pkg, test, found := strings.Cut(f, " ")
+		drives := onWindows || under(pkg, drivingPackages)
+		if onWindows {
+			pkg = windows + pkg
+		}
 		name, _, _ := strings.Cut(test, "/")
 		k := key{pkg, name}
-		if !found || !strings.HasPrefix(test, "Test") || !under(pkg, drivingPackages) || r.grave[k] {
+		if !found || !strings.HasPrefix(test, "Test") || !drives || r.grave[k] {
 			return nil, false
 		}
 		if !slices.Contains(tests, k) {
@@ -72,6 +77,10 @@ func alone(raced bool, r *report) func(context.Context, key) (bool, error) {
 			args = append(args, raceArgs()...)
 		}
 		second := newReport(r.out)
+		if pkg, ok := strings.CutPrefix(k.pkg, windows); ok {
+			err := second.onWine(ctx, "-run=^"+k.test+"$", pkg)
+			return len(second.failed) == 0 && second.passed > 0, err
+		}
 		err := second.goTest(ctx, append(args, k.pkg))
 		return len(second.failed) == 0 && second.passed > 0, err
 	}

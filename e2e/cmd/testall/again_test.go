@@ -10,7 +10,7 @@ import (
 )
 
 func TestSecondTries(t *testing.T) {
-	const console, store = module + "/controller/console", module + "/controller/store"
+	const console, store, onWindows = module + "/controller/console", module + "/controller/store", windows + module + "/agent/tray"
 	failing := func(pkg string, tests ...string) string {
 		var out strings.Builder
 		for _, test := range tests {
@@ -35,6 +35,8 @@ func TestSecondTries(t *testing.T) {
 		{"more than chance", failing(console, "TestA", "TestB", "TestC", "TestD"), true, false, 0, "4 failed"},
 		{"a package that drives nothing", failing(store, "TestA"), true, false, 0, "1 failed"},
 		{"one of each", failing(console, "TestA") + failing(store, "TestA"), true, false, 0, "2 failed"},
+		{"one under Wine", failing(onWindows, "TestA/part", "TestA"), true, true, 1, "2 passed, 0 failed"},
+		{"one here and there", failing(onWindows, "TestA") + failing(console, "TestA"), true, true, 2, "2 passed, 0 failed"},
 		{"a package without a result", failing(console), true, false, 0, "1 failed"},
 		{"a race", said("WARNING: DATA RACE\n") + failing(console, "TestA/part", "TestA"), true, false, 0, "2 failed"},
 		{"a panic", said("panic: oh\n") + failing(console, "TestA/part", "TestA"), true, false, 0, "2 failed"},

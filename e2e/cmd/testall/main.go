@@ -29,6 +29,9 @@ const e2ePackages = "/e2e/machine /e2e/lab /e2e/wine /e2e/cmd/runhere /e2e/linux
 // Packages whose tests are also built for Windows and run under Wine.
 const winePackages = "/agent/acl /agent/cmd/assent-agent /agent/cmd/assent-tray /agent/companion /agent/consent /agent/grants /agent/harden /agent/intercept /agent/keep /agent/link /agent/local /agent/local/pipe /agent/localgroup /agent/offline /agent/privilege /agent/publisher /agent/standing /agent/tamper /agent/tray /installer/msi/undo /installer/pe /shared/durable"
 
+// windows is said before the names of those.
+const windows = "windows: "
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

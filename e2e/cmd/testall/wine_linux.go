@@ -32,6 +32,15 @@ func (r *report) underWine(ctx context.Context) error {
 		r.note("skipped group wine, tests for Windows: " + strings.ReplaceAll(strings.TrimSpace(lacks), "\n", " "))
 		return nil
 	}
+	var folders []string
+	for _, folder := range strings.Fields(winePackages) {
+		folders = append(folders, "."+folder)
+	}
+	return r.onWine(ctx, folders...)
+}
+
+// onWine is goTest for Windows; args are the packages and what else is asked of it.
+func (r *report) onWine(ctx context.Context, args ...string) error {
 	dir, err := os.MkdirTemp("", "assent-testall-")
 	if err != nil {
 		return err
@@ -41,11 +50,7 @@ func (r *report) underWine(ctx context.Context) error {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", runner, "./e2e/cmd/underwine").CombinedOutput(); err != nil {
 		return fmt.Errorf("build what runs tests under wine: %w\n%s", err, out)
 	}
-	args := []string{"-vet=off", "-timeout=5m", "-count=1", "-p=2", "-exec=" + runner}
-	for _, folder := range strings.Fields(winePackages) {
-		args = append(args, "."+folder)
-	}
-	r.where, r.env = "windows: ", []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"}
+	r.where, r.env = windows, []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"}
 	defer func() { r.where, r.env = "", nil }()
-	return r.goTest(ctx, args)
+	return r.goTest(ctx, append([]string{"-vet=off", "-timeout=5m", "-count=1", "-p=2", "-exec=" + runner}, args...))
 }
