@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/assent-epm/assent/e2e/testgroup"
 )
 
 func TestSecondTries(t *testing.T) {
@@ -71,6 +73,18 @@ func TestSecondTries(t *testing.T) {
 func TestAlone(t *testing.T) {
 	const pkg = module + "/e2e/cmd/testall"
 	for test, want := range map[string]bool{"TestChangesOfSudo": true, "TestThatIsNotThere": false} {
+		got, err := alone(false, newReport(io.Discard))(t.Context(), key{pkg, test})
+		if err != nil || got != want {
+			t.Errorf("%s: got %v, want %v, %v", test, got, want, err)
+		}
+	}
+}
+
+// Under Wine too.
+func TestAloneUnderWine(t *testing.T) {
+	testgroup.Need(t, "wine")
+	const pkg = windows + module + "/shared/durable"
+	for test, want := range map[string]bool{"TestReplace": true, "TestThatIsNotThere": false} {
 		got, err := alone(false, newReport(io.Discard))(t.Context(), key{pkg, test})
 		if err != nil || got != want {
 			t.Errorf("%s: got %v, want %v, %v", test, got, want, err)

@@ -34,7 +34,7 @@ func (r *report) underWine(ctx context.Context) error {
 	}
 	var folders []string
 	for _, folder := range strings.Fields(winePackages) {
-		folders = append(folders, "."+folder)
+		folders = append(folders, module+folder)
 	}
 	return r.onWine(ctx, folders...)
 }
@@ -47,7 +47,7 @@ func (r *report) onWine(ctx context.Context, args ...string) error {
 	}
 	defer os.RemoveAll(dir)
 	runner := filepath.Join(dir, "underwine")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", runner, "./e2e/cmd/underwine").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", runner, module+"/e2e/cmd/underwine").CombinedOutput(); err != nil {
 		return fmt.Errorf("build what runs tests under wine: %w\n%s", err, out)
 	}
 	r.where, r.env = windows, []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"}
