@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/assent-epm/assent/e2e/testgroup"
@@ -18,7 +19,9 @@ import (
 
 // vault takes passwords for one request.
 type vault struct {
-	id    elevation.RequestID
+	id elevation.RequestID
+
+	mu    sync.Mutex // guards the field below
 	given []string
 }
 
@@ -26,6 +29,8 @@ func (v *vault) Confirm(user string, id elevation.RequestID, password string) er
 	if id != v.id {
 		return fmt.Errorf("%w: it waits for no password", ErrConflict)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.given = append(v.given, user+" "+password)
 	return nil
 }
@@ -76,6 +81,8 @@ func TestConfirm(t *testing.T) {
 			t.Errorf("%s: %v, want %v", row.id, err, row.want)
 		}
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if !slices.Equal(v.given, []string{"0  s3cret \u00e4\x7f ", "0 "}) {
 		t.Errorf("given %q", v.given)
 	}

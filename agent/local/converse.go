@@ -46,15 +46,13 @@ func (c Client) ask(ctx context.Context, q ask) (answer, error) {
 	stop := context.AfterFunc(ctx, func() { _ = con.c.Close() })
 	defer stop()
 	q.Version = Version
-	if err := con.write(kAsk, q); err != nil {
-		if errors.Is(err, errTooLarge) {
-			return answer{}, fmt.Errorf("%w: it is too long", ErrInvalid)
-		}
-		return answer{}, errors.Join(ErrNoAgent, err)
+	said := con.write(kAsk, q)
+	if errors.Is(said, errTooLarge) {
+		return answer{}, fmt.Errorf("%w: it is too long", ErrInvalid)
 	}
-	f, _, err := con.read(askTime, 0)
+	f, _, err := con.read(askTime, 0) // who could not say it may have been told why
 	if err != nil {
-		return answer{}, errors.Join(ErrNoAgent, err)
+		return answer{}, errors.Join(ErrNoAgent, said, err)
 	}
 	if f.Kind == kEnded {
 		return answer{}, turnedAway(f)
@@ -133,12 +131,12 @@ func (c Client) Run(ctx context.Context, opt RunOptions, std Streams) Outcome {
 			return result(Invalid, "", err.Error())
 		}
 	}
-	if err := con.write(k, q); err != nil {
-		if errors.Is(err, errTooLarge) {
-			return result(Invalid, "", fmt.Sprintf("the command line is too long: %d bytes at most", maxFrame-4096))
-		}
+	switch err := con.write(k, q); {
+	case errors.Is(err, errTooLarge):
+		return result(Invalid, "", fmt.Sprintf("the command line is too long: %d bytes at most", maxFrame-4096))
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return result(Unreachable, "", "the agent does not take the request")
-	}
+	} // after another error the agent has hung up; its last word is still to be read
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, heardSignals()...)
 	defer signal.Stop(signals)

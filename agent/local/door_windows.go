@@ -96,8 +96,9 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	return c, nil
 }
 
-// atOnce is how long the refusal of one client may take; its buffer is empty.
-const atOnce = 50 * time.Millisecond
+// atOnce bounds the refusal of one client, whose buffer is empty: nothing is waited
+// for, and a busy machine does not let it pass before the write.
+const atOnce = time.Second
 
 func writeAtOnce(c net.Conn, text []byte) {
 	if c.SetWriteDeadline(time.Now().Add(atOnce)) == nil {

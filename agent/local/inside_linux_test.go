@@ -111,7 +111,7 @@ func TestAdminByEachWay(t *testing.T) {
 				}
 				served <- err
 			}()
-			f, _, err := (&conn{c: theirs}).read(10*time.Second, 0)
+			f, _, err := (&conn{c: theirs}).read(time.Minute, 0)
 			var e ended
 			if err == nil {
 				err = f.into(&e)

@@ -74,7 +74,7 @@ func (d *desk) Release(elevation.GrantID) {
 // last is the program that was started last, once there is one: its text can be read
 // before it is noted here.
 func (d *desk) last() *privilege.Running {
-	for begin := time.Now(); time.Since(begin) < 10*time.Second; runtime.Gosched() {
+	for begin := time.Now(); time.Since(begin) < time.Minute; runtime.Gosched() {
 		d.mu.Lock()
 		n := len(d.running)
 		if n > 0 {
@@ -324,7 +324,7 @@ func TestBadFrames(t *testing.T) {
 			if err := c.CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.ReadAll(c); err != nil && !errors.Is(err, unix.ECONNRESET) {
@@ -350,7 +350,7 @@ func mustPack(t *testing.T, k kind, body any) []byte {
 }
 
 // A peer that is slow after its first byte, or says nothing at all, is cut off
-// within five seconds and takes nothing from others.
+// after five seconds, give or take a busy machine, and takes nothing from others.
 func TestSlowPeersAreCutOff(t *testing.T) {
 	path := open(t, &desk{}, book{})
 	begin := time.Now()
@@ -366,35 +366,36 @@ func TestSlowPeersAreCutOff(t *testing.T) {
 		t.Error(err)
 	}
 	peers.Wait()
-	if took := time.Since(begin); took > 8*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("cut off after %v", took)
 	}
 }
 
+// TestTheCapPerUser: those who hold the places watch, as others are cut off after a
+// while, which on a busy machine can be before the last line of this test.
 func TestTheCapPerUser(t *testing.T) {
-	path := open(t, &desk{}, book{})
+	path := open(t, &desk{}, book{owner: "0", notices: make(chan Notice)})
 	var held []*net.UnixConn
 	for range maxPerUser {
 		c := raw(t, path)
-		if _, err := c.Write([]byte{0}); err != nil { // it is accepted and being read
+		k := &conn{c: unixConn{c}}
+		if err := k.write(kWatch, ask{Version: Version}); err != nil {
 			t.Fatal(err)
+		}
+		if f, _, err := k.read(time.Minute, 0); err != nil || f.Kind != kAnswer {
+			t.Fatalf("%s, %v", f.Kind, err)
 		}
 		held = append(held, c)
 	}
-	refused := 0
-	for begin := time.Now(); refused < 10000 && time.Since(begin) < frameWithin/2; { // then those who hold are cut off
-		c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	for i := range 2000 {
+		c := raw(t, path)
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if text, err := io.ReadAll(c); err != nil || !bytes.Contains(text, []byte(ErrBusy.Error())) {
-			t.Fatalf("connection %d: %q, %v", refused, text, err)
+			t.Fatalf("connection %d: %q, %v", i, text, err)
 		}
 		c.Close()
-		refused++
 	}
 	client := Client{Path: path}
 	if _, err := client.Status(t.Context()); !errors.Is(err, ErrBusy) {
@@ -406,12 +407,60 @@ func TestTheCapPerUser(t *testing.T) {
 	for _, c := range held {
 		c.Close()
 	}
-	for range 1000 { // the server notices each end at its own time
-		if _, err := (Client{Path: path}).Status(t.Context()); err == nil {
+	served(t, client)
+}
+
+// served waits until somebody is served: the server notices each end of others at its
+// own time.
+func served(t *testing.T, c Client) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < time.Minute; runtime.Gosched() {
+		if _, err := c.Status(t.Context()); err == nil {
 			return
 		}
 	}
-	t.Error("not served after the others left")
+	t.Error("nobody is served any more")
+}
+
+// Whoever is turned away before they have said a word learns why, and not that they
+// could not say it: on a busy machine a client was told that no agent answers.
+func TestTurnedAwayBeforeAWord(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for name, say := range map[string]func(net.Conn){"with a word": refuse, "without one": func(c net.Conn) { c.Close() }} {
+		t.Run(name, func(t *testing.T) {
+			c := Client{Path: path, dialer: func(ctx context.Context, path string) (net.Conn, error) {
+				c, err := dial(ctx, path)
+				if err != nil {
+					return nil, err
+				}
+				theirs, err := l.AcceptUnix()
+				if err != nil {
+					return nil, errors.Join(err, c.Close())
+				}
+				say(withStreams(theirs))
+				return c, nil
+			}}
+			want, code, text := ErrBusy, 1, ErrBusy.Error()
+			if name == "without one" {
+				want, code, text = ErrNoAgent, 69, "the agent is gone"
+			}
+			if _, err := c.Status(t.Context()); !errors.Is(err, want) {
+				t.Errorf("a question: %v", err)
+			}
+			if err := c.Watch(t.Context(), func() {}, func(Notice) error { return nil }); !errors.Is(err, want) {
+				t.Errorf("a watch: %v", err)
+			}
+			out := c.Run(t.Context(), RunOptions{Command: "id"}, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+			if out.Exit != code || !strings.Contains(out.Text, text) {
+				t.Errorf("a command: %+v", out)
+			}
+		})
+	}
 }
 
 // Peers that are gone before anybody looks at them do no harm.
@@ -428,12 +477,7 @@ func TestPeersThatAreGone(t *testing.T) {
 		}
 		c.Close()
 	}
-	for range 1000 { // the server notices each end at its own time
-		if _, err := (Client{Path: path}).Status(t.Context()); err == nil {
-			return
-		}
-	}
-	t.Error("nobody is served any more")
+	served(t, Client{Path: path})
 }
 
 func TestDescriptorsThatNobodyAskedFor(t *testing.T) {

@@ -98,6 +98,7 @@ func TestWordsWhileAProgramRuns(t *testing.T) {
 	d := &desk{}
 	master, _ := terminal(t, open(t, d, book{}), "sh", "-c", "echo ready; exec sleep 300")
 	until(t, master, "ready\r\n")
+	d.last() // now it is noted
 	d.mu.Lock()
 	say := d.say
 	d.mu.Unlock()

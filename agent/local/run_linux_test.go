@@ -129,7 +129,7 @@ func TestRunRefusesBadAttempts(t *testing.T) {
 			if err := c.write(kRun, q); err != nil {
 				t.Fatal(err)
 			}
-			f, _, err := c.read(10*time.Second, 0)
+			f, _, err := c.read(time.Minute, 0)
 			if err != nil || f.Kind != kEnded {
 				t.Fatalf("%s, %v", f.Kind, err)
 			}
@@ -250,7 +250,6 @@ func TestSignalsWhileWaiting(t *testing.T) {
 				t.Fatal(err)
 			}
 			until(t, stderr, "waiting for approval "+string(someRequest))
-			begin := time.Now()
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
@@ -258,8 +257,8 @@ func TestSignalsWhileWaiting(t *testing.T) {
 			if code := exitCode(t, cmd, cmd.Wait()); code != 130 || !bytes.Contains(rest, []byte("withdrawn")) {
 				t.Errorf("exit %d, %q", code, rest)
 			}
-			if err := <-why; !errors.Is(err, intercept.ErrWithdrawn) || time.Since(begin) > 2*time.Second {
-				t.Errorf("ended by %v after %v", err, time.Since(begin))
+			if err := <-why; !errors.Is(err, intercept.ErrWithdrawn) {
+				t.Errorf("ended by %v", err)
 			}
 		})
 	}
@@ -297,7 +296,7 @@ func TestAKilledClientGivesThePermitBack(t *testing.T) {
 	if err := c.write(kRun, runAsk{Version: Version, Command: []byte("true"), Cwd: []byte("/")}); err != nil {
 		t.Fatal(err)
 	}
-	if f, _, err := c.read(10*time.Second, 0); err != nil || f.Kind != kReady {
+	if f, _, err := c.read(time.Minute, 0); err != nil || f.Kind != kReady {
 		t.Fatalf("%s, %v", f.Kind, err)
 	}
 	c.c.Close()
@@ -323,7 +322,7 @@ func TestTheAgentGoesAway(t *testing.T) {
 			ours, theirs := pair(t)
 			go func() {
 				f := &conn{c: unixConn{theirs}}
-				if _, _, err := f.read(time.Second, 0); err == nil && c.id != "" {
+				if _, _, err := f.read(time.Minute, 0); err == nil && c.id != "" {
 					_ = f.write(kWaiting, waiting{Waiting: intercept.Waiting{Request: c.id}})
 				}
 				theirs.Close()

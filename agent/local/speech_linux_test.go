@@ -175,14 +175,14 @@ func TestAdminIsSpokenWithAlike(t *testing.T) {
 		}()
 		client := conn{c: theirs}
 		var n need
-		if f, _, err := client.read(10*time.Second, 0); err != nil || f.Kind != kNeed || f.into(&n) != nil || !slices.Contains(n.Intro.Lines, offered) {
+		if f, _, err := client.read(time.Minute, 0); err != nil || f.Kind != kNeed || f.into(&n) != nil || !slices.Contains(n.Intro.Lines, offered) {
 			t.Fatalf("%v %s %q", err, f.Kind, n.Intro.Lines)
 		}
 		if err := client.write(kReason, reason{Justification: "die Platte tauschen"}); err != nil {
 			t.Fatal(err)
 		}
 		var e ended
-		if f, _, err := client.read(10*time.Second, 0); err != nil || f.into(&e) != nil || e.Text != "abgelehnt von bo" {
+		if f, _, err := client.read(time.Minute, 0); err != nil || f.into(&e) != nil || e.Text != "abgelehnt von bo" {
 			t.Errorf("%v %+v", err, e)
 		}
 		if err := errors.Join(<-served, theirs.Close()); err != nil {

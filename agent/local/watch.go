@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 )
 
 // whatDesktop is asked by a watcher that can ask its user for a reason.
@@ -77,16 +78,17 @@ func (c Client) watch(ctx context.Context, what string, ready func(), each func(
 	defer con.c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = con.c.Close() })
 	defer stop()
-	if err := con.write(kWatch, ask{Version: Version, What: what}); err != nil {
-		return errors.Join(ErrNoAgent, err)
-	}
+	said := con.write(kWatch, ask{Version: Version, What: what})
+	if errors.Is(said, os.ErrDeadlineExceeded) {
+		return errors.Join(ErrNoAgent, said)
+	} // after another error the agent has hung up; its last word is still to be read
 	for {
 		f, _, err := con.read(0, 0)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return errors.Join(ErrNoAgent, err)
+			return errors.Join(ErrNoAgent, said, err)
 		}
 		switch f.Kind {
 		case kNotice:
