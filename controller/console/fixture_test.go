@@ -39,6 +39,8 @@ type desk struct {
 	slow      chan struct{}   // while it is open, readings of the list are on their way
 	slowed    int             // of those
 	breaks    int             // so many of them break
+	verbs     chan struct{}   // while it is open, answers are on their way to the controller
+	replies   chan struct{}   // while it is open, what it says to them is on its way back
 	told      int             // timelines with a decision
 	doors     doors
 }
@@ -64,7 +66,7 @@ func newDesk(t *testing.T) *desk {
 		"GET /api/v1/requests/{id}":             d.one,
 		"GET /api/v1/requests/{id}/timeline":    d.timeline,
 		"GET /api/v1/requests/{id}/explain":     d.explain,
-		"POST /api/v1/requests/{id}/{verb}":     d.answer,
+		"POST /api/v1/requests/{id}/{verb}":     d.answerInTime,
 		"GET /api/v1/requests/{id}/{elsewhere}": d.one,
 	} {
 		mux.HandleFunc(pattern, d.guard(do))
@@ -297,6 +299,28 @@ func (d *desk) explain(_ client.Person, w http.ResponseWriter, _ *http.Request) 
 		{Rule: "apt-update", Why: "the path is not /usr/bin/apt"},
 		{Rule: "services-need-platform", Matched: true, Why: "path and arguments match; in observe mode, so it only watches"},
 	}})
+}
+
+// answerInTime answers as slowly as the test wants. What others are told does not
+// wait for the reply.
+func (d *desk) answerInTime(who client.Person, w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	verbs, replies := d.verbs, d.replies
+	d.mu.Unlock()
+	wait := func(on chan struct{}) {
+		if on == nil {
+			return
+		}
+		select {
+		case <-on:
+		case <-r.Context().Done():
+		}
+	}
+	wait(verbs)
+	said := httptest.NewRecorder()
+	d.answer(who, said, r)
+	wait(replies)
+	reply(w, said.Code, json.RawMessage(said.Body.Bytes()))
 }
 
 func (d *desk) answer(who client.Person, w http.ResponseWriter, r *http.Request) {

@@ -100,6 +100,7 @@ func TestQueueByKeyboard(t *testing.T) {
 	b.Type("dialog textarea", "which folder?")
 	b.Key("Control+Enter")
 	b.Reads(".questions", "which folder?")
+	b.Gone("dialog") // the reply comes after the event
 	if r := p.See(ids[4]); len(r.Questions) != 1 || r.State != "pending" {
 		t.Errorf("asked back: %s, %+v", r.State, r.Questions)
 	}

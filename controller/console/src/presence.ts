@@ -1,6 +1,7 @@
 // Acts that need a fresh proof of who is here. The controller says so; then the
 // dialog asks, and the act is repeated once. Who leaves the dialog has done
-// nothing.
+// nothing. From is where the focus was when the act was asked for: a button that is
+// off while the act goes on has it no more.
 import { signal } from "@preact/signals";
 import { Fault } from "./api";
 
@@ -12,8 +13,7 @@ export interface Wanted {
 
 export const wanted = signal<Wanted | null>(null);
 
-export async function present<T>(act: () => Promise<T>): Promise<T> {
-  const from = document.activeElement;
+export async function present<T>(act: () => Promise<T>, from = document.activeElement): Promise<T> {
   try {
     return await act();
   } catch (e) {

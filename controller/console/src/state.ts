@@ -57,6 +57,8 @@ export function undoable(r: Request): boolean {
   return r.decision?.held_until != null && Date.parse(r.decision.held_until) > now.value && !r.grant?.started_at;
 }
 
+export const mineToUndo = (r: Request): boolean => undoable(r) && r.decision?.by?.id === me.value?.id;
+
 export const current = computed<Request | null>(() =>
   selected.value === null ? null : (rows.value.get(selected.value) ?? null));
 
@@ -228,8 +230,7 @@ function onEvent(e: LiveEvent): void {
   }
   if (data.kind.startsWith("user.") || data.kind.startsWith("endpoint.")) lacksLater();
   if (!data.request || typeof data.request !== "object") return;
-  if (heard.size > 5000) heard.clear();
-  heard.set(data.request.id, (heard.get(data.request.id) ?? 0) + 1);
+  hear(data.request.id);
   if (news.push([data.request, data.kind]) > 1) return;
   setTimeout(takeNews, document.hidden ? 500 : 16); // what comes together is drawn once
 }
@@ -242,8 +243,13 @@ function takeNews(): void {
   if (selected.value !== null && all.some(([r]) => r.id === selected.value)) void loadStory(selected.value);
 }
 
-// heard counts the events of each request.
+// heard counts the events of each request, and the replies to what was done to it.
 const heard = new Map<string, number>();
+
+function hear(id: string): void {
+  if (heard.size > 5000) heard.clear();
+  heard.set(id, (heard.get(id) ?? 0) + 1);
+}
 
 // read reads one request. What was on its way while an event came may be older
 // than the event, so it is read again.
@@ -267,6 +273,7 @@ export function put(r: Request, kind = ""): void {
     if (was && !is) waitingTotal.value = Math.max(0, waitingTotal.value - 1);
     if (is && !was && (before || begins.has(kind))) waitingTotal.value++;
     rows.value = new Map(rows.value).set(r.id, withCautions(r));
+    if (before && was !== is && act(r.id).answered) setAct(r.id, { answered: false }); // so much is certain before the reply comes
     for (const watcher of watchers) watcher(r, before, kind);
   });
 }
@@ -367,11 +374,12 @@ const lesser: readonly Verb[] = ["ask", "claim", "escalate", "prioritize"];
 const going = new Map<string, Promise<boolean>>(); // what was done last to each request
 
 // answer does one thing to a request. What is pressed while a lesser thing is on
-// its way follows it; nothing follows an answer.
+// its way follows it; nothing follows an answer but taking it back.
 export function answer(id: string, verb: Verb, body: AnswerBody = {}): Promise<boolean> {
-  if (act(id).answered) return Promise.resolve(false);
+  if (act(id).answered && verb !== "undo") return Promise.resolve(false);
+  const from = document.activeElement;
   setAct(id, { busy: true, answered: !lesser.includes(verb), fault: "", first: null });
-  const mine: Promise<boolean> = (going.get(id) ?? Promise.resolve(true)).then(() => send(id, verb, body)).then((done) => {
+  const mine: Promise<boolean> = (going.get(id) ?? Promise.resolve(true)).then(() => send(id, verb, body, from)).then((done) => {
     if (going.get(id) === mine) {
       going.delete(id);
       setAct(id, { busy: false, answered: false });
@@ -382,12 +390,14 @@ export function answer(id: string, verb: Verb, body: AnswerBody = {}): Promise<b
   return mine;
 }
 
-async function send(id: string, verb: Verb, body: AnswerBody): Promise<boolean> {
+async function send(id: string, verb: Verb, body: AnswerBody, from: Element | null): Promise<boolean> {
   const known = rows.value.get(id);
+  if (known && verb === "undo" && !mineToUndo(known)) return false; // there was nothing to take back after all
   if (known && !waiting(known) && (verb === "approve" || verb === "deny" || lesser.includes(verb))) return false; // somebody was first meanwhile
   try {
-    const r = await present(() => call<Request>("POST", `/requests/${encodeURIComponent(id)}/${verb}`, body));
+    const r = await present(() => call<Request>("POST", `/requests/${encodeURIComponent(id)}/${verb}`, body), from);
     const until = r.decision?.held_until ? Date.now() + Math.min(Date.parse(r.decision.held_until) - serverNow(), 60_000) : 0;
+    hear(id);
     batch(() => {
       put(r);
       setAct(id, { undoUntil: verb === "undo" ? 0 : until });

@@ -29,7 +29,7 @@ function Dialog({ w }: { w: Wanted }): VNode {
     return () => {
       stop.current.abort();
       const back = w.from;
-      if (back instanceof HTMLElement) setTimeout(() => { if (back.isConnected && document.activeElement === document.body) back.focus(); }, 60); // it is enabled again by then
+      if (back instanceof HTMLElement) setTimeout(() => { if (back.isConnected && document.activeElement === document.body) back.focus(); }); // it is enabled again by then
     };
   }, []);
   const prove = async (body: () => Promise<unknown>): Promise<void> => {

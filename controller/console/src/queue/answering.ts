@@ -1,7 +1,7 @@
 // Answering one request: what an approver writes before it is sent, and the rules
 // by which keys send it.
 import { signal } from "@preact/signals";
-import { act, answer, connection, may, me, undoable, waiting } from "../state";
+import { act, answer, connection, may, mineToUndo, waiting } from "../state";
 import type { Answer, Request } from "../types.gen";
 import { isGrave } from "./words";
 
@@ -63,10 +63,9 @@ export function startDenying(r: Request): void {
   document.getElementById("comment")?.focus();
 }
 
-export const mineToUndo = (r: Request): boolean => undoable(r) && r.decision?.by?.id === me.value?.id;
-
+// undo takes my answer back, also one that is still on its way.
 export function undo(r: Request): void {
-  if (mineToUndo(r)) void answer(r.id, "undo");
+  if (act(r.id).answered || mineToUndo(r)) void answer(r.id, "undo");
 }
 
 export function claim(r: Request): void {

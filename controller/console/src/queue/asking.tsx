@@ -36,6 +36,7 @@ const words: Record<Writing, { title: string; under: string; hint: string; send:
 
 export function Asking({ r, kind, onClose }: { r: Request; kind: Writing; onClose: () => void }): VNode {
   const box = useRef<HTMLDialogElement>(null);
+  const sending = useRef(false);
   const text = useSignal(kind === "ask" ? "" : draftOf(r.id).comment);
   const w = words[kind];
   const offered = kind === "ask" ? canned.value.questions : kind === "deny" ? canned.value.denials : [];
@@ -44,15 +45,20 @@ export function Asking({ r, kind, onClose }: { r: Request; kind: Writing; onClos
     if (kind !== "comment") void learnCanned();
   }, []);
   const send = async (): Promise<void> => {
+    if (sending.current) return;
+    sending.current = true;
+    if (await sent()) onClose();
+    sending.current = false;
+  };
+  const sent = async (): Promise<boolean> => {
     const said = text.value.trim();
     if (kind === "comment") change(r.id, { comment: said });
-    else if (kind === "ask") {
-      if (said === "" || !(await answer(r.id, "ask", { comment: said }))) return;
-    } else {
+    else if (kind === "ask") return said !== "" && answer(r.id, "ask", { comment: said });
+    else {
       change(r.id, { comment: said });
       await answer(r.id, "deny", said === "" ? {} : { comment: said }); // what came of it stands on the page
     }
-    onClose();
+    return true;
   };
   const keys = (e: KeyboardEvent): void => {
     e.stopPropagation();

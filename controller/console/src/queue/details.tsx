@@ -14,8 +14,12 @@ import { Choices, Escalate } from "./choices";
 import { Cautions, Company, Copyable, Facts, Notes, Proof, Questions, Timeline, Used, Why } from "./facts";
 import { stateNames } from "./words";
 
-// Dialogs about the chosen request, opened by buttons and by keys.
-export const dialog = signal<"choices" | "escalate" | "ask" | null>(null);
+type DialogKind = "choices" | "escalate" | "ask";
+
+// The dialog about a request that is open, by a button or a key. It never becomes
+// that of another one.
+const dialog = signal<{ kind: DialogKind; id: string } | null>(null);
+export const openDialog = (kind: DialogKind, r: Request): void => { dialog.value = { kind, id: r.id }; };
 
 export function Details(): VNode {
   const r = current.value;
@@ -67,14 +71,13 @@ function More({ r, alone }: { r: Request; alone: boolean }): VNode {
 // Dialogs are about the chosen request; they stand beside the details.
 export function Dialogs(): VNode | null {
   const r = current.value;
-  const close = (): void => { dialog.value = null; };
+  const close = (): void => { if (dialog.value?.id === r?.id) dialog.value = null; };
   useEffect(() => close, [r?.id]);
-  if (r === null) return null;
-  switch (dialog.value) {
+  if (r === null || dialog.value?.id !== r.id) return null;
+  switch (dialog.value.kind) {
     case "choices": return waiting(r) ? <Choices r={r} close={close} /> : null;
     case "escalate": return <Escalate r={r} close={close} />;
     case "ask": return <Asking r={r} kind="ask" onClose={close} />;
-    default: return null;
   }
 }
 
@@ -215,10 +218,10 @@ function AnswerBox({ r }: { r: Request }): VNode {
         <label class="for">for <Duration r={r} short /></label>
       </div>
       <div class="actions lesser">
-        <button type="button" class="ghost" disabled={off} onClick={() => { dialog.value = "choices"; }}><Icon name="clock" />Choices<kbd>⇧A</kbd></button>
-        <button type="button" class="ghost" disabled={off} onClick={() => { dialog.value = "ask"; }}><Icon name="ask" />Ask back<kbd>B</kbd></button>
+        <button type="button" class="ghost" disabled={off} onClick={() => openDialog("choices", r)}><Icon name="clock" />Choices<kbd>⇧A</kbd></button>
+        <button type="button" class="ghost" disabled={off} onClick={() => openDialog("ask", r)}><Icon name="ask" />Ask back<kbd>B</kbd></button>
         <button type="button" class="ghost" disabled={off || mine} onClick={() => claim(r)}><Icon name="user" />{mine ? "Yours" : "Claim"}<kbd>{mine ? "" : "C"}</kbd></button>
-        <button type="button" class="ghost" disabled={off} onClick={() => { dialog.value = "escalate"; }}><Icon name="up" />Escalate<kbd>E</kbd></button>
+        <button type="button" class="ghost" disabled={off} onClick={() => openDialog("escalate", r)}><Icon name="up" />Escalate<kbd>E</kbd></button>
       </div>
       {!may("requests.decide") && <p class="hint">You can look, but not answer: that needs the role approver.</p>}
       {!connection.value.live && <p class="hint">Answers wait until the connection is back.</p>}

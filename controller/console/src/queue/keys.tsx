@@ -3,14 +3,14 @@ import { signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { pages } from "../pages";
 import { go, route } from "../route";
-import { connection, current, may, opened, selected } from "../state";
+import { act, connection, current, may, mineToUndo, opened, selected } from "../state";
 import type { Request } from "../types.gen";
 import { Dialog } from "../ui/dialog";
 import { toast } from "../ui/load";
-import { approveByKey, canAnswer, claim, mineToUndo, startDenying, undo } from "./answering";
+import { approveByKey, canAnswer, claim, startDenying, undo } from "./answering";
 import { askMany, ofMany, undoMany } from "./bulk";
 import { chosen, clearChosen, extend, toggle } from "./chosen";
-import { dialog } from "./details";
+import { openDialog } from "./details";
 import { move, showHeld } from "./line";
 import { keepMine, mine, singleKeys } from "./mine";
 
@@ -28,12 +28,12 @@ export const queueKeys: readonly Key[] = [
   { keys: ["J"], shown: "Shift+J", name: "Choose on, downwards", group: "Choose", act: () => extend(1) },
   { keys: ["K"], shown: "Shift+K", name: "Choose on, upwards", group: "Choose", act: () => extend(-1) },
   { keys: ["a"], shown: "A", name: "Approve it, or all that are chosen", group: "Answer", needs: "requests.decide", act: (r) => { if (chosen.value.size > 0) askMany("approve"); else if (r) approveByKey(r); } },
-  { keys: ["A"], shown: "Shift+A", name: "Approve with choices", group: "Answer", needs: "requests.decide", act: answering(() => { dialog.value = "choices"; }) },
+  { keys: ["A"], shown: "Shift+A", name: "Approve with choices", group: "Answer", needs: "requests.decide", act: answering((r) => openDialog("choices", r)) },
   { keys: ["d"], shown: "D", name: "Deny it, or all that are chosen", group: "Answer", needs: "requests.decide", act: (r) => { if (chosen.value.size > 0) askMany("deny"); else if (r) startDenying(r); } },
-  { keys: ["z"], shown: "Z", name: "Take the answer back", group: "Answer", needs: "requests.decide", act: (r) => { if (r && mineToUndo(r) && !ofMany(r.id)) undo(r); else if (!undoMany() && r) undo(r); } },
-  { keys: ["b"], shown: "B", name: "Ask back", group: "Answer", needs: "requests.decide", act: answering(() => { dialog.value = "ask"; }) },
+  { keys: ["z"], shown: "Z", name: "Take the answer back", group: "Answer", needs: "requests.decide", act: (r) => { if (r && (act(r.id).answered || mineToUndo(r) && !ofMany(r.id))) undo(r); else if (!undoMany() && r) undo(r); } },
+  { keys: ["b"], shown: "B", name: "Ask back", group: "Answer", needs: "requests.decide", act: answering((r) => openDialog("ask", r)) },
   { keys: ["c"], shown: "C", name: "Claim: I look at it", group: "Answer", needs: "requests.decide", act: answering(claim) },
-  { keys: ["e"], shown: "E", name: "Escalate", group: "Answer", needs: "requests.decide", act: answering(() => { dialog.value = "escalate"; }) },
+  { keys: ["e"], shown: "E", name: "Escalate", group: "Answer", needs: "requests.decide", act: answering((r) => openDialog("escalate", r)) },
   { keys: ["r"], shown: "R", name: "Make a rule from it", group: "Answer", needs: "rules.write", act: (r) => { if (r) go(`#/rules/new?request=${r.id}`); } },
 ];
 
@@ -45,12 +45,12 @@ const everywhere = [
 const places: Readonly<Record<string, string>> = { q: "", a: "all", l: "live", m: "mine", e: "endpoints", r: "rules", p: "people", i: "reports", u: "audit", s: "settings", n: "alerts", v: "reviews" };
 
 export const help = signal(false);
-let going = 0; // when G was pressed
+let going = 0; // when G was pressed, not when a slow page came to it
 
 // press does what a single key does; false if it does nothing here.
 export function press(e: KeyboardEvent): boolean {
   if (!singleKeys.value && e.key.length === 1 && e.key !== "?") return false;
-  if (going > 0 && Date.now() - going < 1500) {
+  if (going > 0 && e.timeStamp - going < 1500) {
     going = 0;
     const to = places[e.key.toLowerCase()];
     if (to === undefined || to !== "" && !pages.some((p) => p.path === to && (p.needs === "" || may(p.needs)))) return false;
@@ -58,7 +58,7 @@ export function press(e: KeyboardEvent): boolean {
     return true;
   }
   if (e.key === "g") {
-    going = Date.now();
+    going = e.timeStamp;
     return true;
   }
   if (e.key === "?") {
