@@ -28,7 +28,7 @@ func TestNeedsNothingOfThisMachine(t *testing.T) {
 	testgroup.Need(t, "shim")
 	self, err := os.Executable()
 	must(t, err)
-	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", brokenHost, t.TempDir(), self, "-test.run=^TestApprovedRunsOnce$", "-test.v=true", "-test.timeout=100s")
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", brokenHost, t.TempDir(), self, "-test.run=^TestApprovedRunsOnce$", "-test.v=true", "-test.timeout=10m")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

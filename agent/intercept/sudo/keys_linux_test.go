@@ -62,7 +62,7 @@ func TestBLeavesSudoWaiting(t *testing.T) {
 	x.watched()
 	x.typed("b")
 	code, took := x.end()
-	if code != 1 || took > 2*time.Second || !strings.Contains(x.seen, "kept as "+string(id)+", run the same command again") || strings.Contains(x.seen, "withdrawn") {
+	if code != 1 || took > atOnce || !strings.Contains(x.seen, "kept as "+string(id)+", run the same command again") || strings.Contains(x.seen, "withdrawn") {
 		t.Errorf("exit %d after %v, terminal %q", code, took, x.seen)
 	}
 	waitFor(t, "the elevator", func() bool { m.elevator.mu.Lock(); defer m.elevator.mu.Unlock(); return len(m.elevator.done) == 1 })
@@ -138,7 +138,7 @@ func TestTypedAheadReachesTheProgram(t *testing.T) {
 			x.until("waiting for approval")
 			x.watched()
 			act(x)
-			x.until("waiting for approval 1s")
+			x.redrawn()
 			release <- true
 			x.until("got=abba.")
 			x.end()

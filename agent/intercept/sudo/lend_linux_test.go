@@ -21,10 +21,20 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// TestMain is our own program where sudo starts it.
+// lentProgram is our own program where sudo starts it.
+const lentProgram = "/usr/local/bin/assent-agent"
+
+// exitNoErrand is how that ends when it is no errand.
+const exitNoErrand = 2
+
+// TestMain is that program, too. It is that even with arguments that are none of its
+// own: once it ran all of these tests then, as root and for as long as a rule is lent.
 func TestMain(m *testing.M) {
 	if IsErrand(os.Args) {
 		os.Exit(RunErrand(os.Args, os.Stderr))
+	}
+	if os.Args[0] == lentProgram {
+		os.Exit(exitNoErrand)
 	}
 	os.Exit(m.Run())
 }
@@ -65,10 +75,9 @@ func newLending(t *testing.T) *lending {
 	must(t, err)
 	raw, err := os.ReadFile(self)
 	must(t, err)
-	const program = "/usr/local/bin/assent-agent"
-	must(t, os.WriteFile(program, raw, 0o755))
-	must(t, os.Chmod(program, 0o755))
-	l := &lending{T: t, Lender: Lender{Dir: sudoersDir, Program: program, Door: "/run/assent data/errand.sock"}, waits: map[elevation.GrantID]Errand{}}
+	must(t, os.WriteFile(lentProgram, raw, 0o755))
+	must(t, os.Chmod(lentProgram, 0o755))
+	l := &lending{T: t, Lender: Lender{Dir: sudoersDir, Program: lentProgram, Door: "/run/assent data/errand.sock"}, waits: map[elevation.GrantID]Errand{}}
 	ctx, end := context.WithCancel(t.Context())
 	ready, over := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -126,8 +135,8 @@ func TestLentRule(t *testing.T) {
 		return
 	}
 	l := newLending(t)
-	soon := time.Now().Add(LentFor)
-	rule := l.lend(l.spec("/usr/bin/id", "-u"), soon)
+	later := time.Now().Add(time.Hour) // what is refused is refused for another reason
+	rule := l.lend(l.spec("/usr/bin/id", "-u"), later)
 	other := append(slices.Clone(rule.Argv[:3]), string(elevation.NewGrantID(time.Now())))
 	for _, argv := range [][]string{{"/usr/bin/id", "-u"}, {"/usr/bin/id"}, {"/bin/sh"}, rule.Argv[:1], rule.Argv[:3], other, append(slices.Clone(rule.Argv), "x"),
 		{rule.Argv[0], "errand", "/tmp/door", rule.Argv[3]}, {rule.Argv[0], "run"}} {
@@ -139,8 +148,8 @@ func TestLentRule(t *testing.T) {
 		t.Errorf("somebody else: %q", out)
 	}
 	// Sudo compares joined arguments; our program wants each in its place.
-	if out, code := l.sudo(alice, rule.Argv[0], "errand", "/run/assent", "data/errand.sock", rule.Argv[3]); code == 0 {
-		t.Errorf("in other pieces: %q", out)
+	if out, code := l.sudo(alice, rule.Argv[0], "errand", "/run/assent", "data/errand.sock", rule.Argv[3]); code != exitNoErrand {
+		t.Errorf("in other pieces: %q, %d", out, code)
 	}
 	if out, code := l.sudo(alice, rule.Argv...); strings.TrimSpace(out) != "0" || code != 0 {
 		t.Errorf("%q, %d", out, code)
@@ -150,7 +159,7 @@ func TestLentRule(t *testing.T) {
 	}
 	must(t, rule.TakeBack())
 	must(t, rule.TakeBack())
-	again := l.lend(l.spec("/usr/bin/id", "-u"), soon)
+	again := l.lend(l.spec("/usr/bin/id", "-u"), later)
 	must(t, again.TakeBack())
 	if out, code := l.sudo(alice, again.Argv...); code == 0 || code == exitErrand {
 		t.Errorf("taken back: %q", out)
@@ -169,10 +178,10 @@ func TestWhatAnErrandBecomes(t *testing.T) {
 		return
 	}
 	l := newLending(t)
-	soon := time.Now().Add(LentFor)
+	later := time.Now().Add(time.Hour) // what is refused is refused for another reason
 	run := func(s privilege.Spec) (string, int) {
 		t.Helper()
-		rule := l.lend(s, soon)
+		rule := l.lend(s, later)
 		defer func() { must(t, rule.TakeBack()) }()
 		return l.sudo(alice, rule.Argv...)
 	}
@@ -193,13 +202,13 @@ func TestWhatAnErrandBecomes(t *testing.T) {
 		t.Errorf("%q, %d", out, code)
 	}
 	moved := l.spec("/usr/local/bin/show")
-	rule := l.lend(moved, soon)
+	rule := l.lend(moved, later)
 	must(t, os.Chmod("/usr/local/bin/show", 0o777))
 	if out, code := l.sudo(alice, rule.Argv...); code != exitErrand || !strings.Contains(out, "others than root") {
 		t.Errorf("others can change it by now: %q, %d", out, code)
 	}
 	must(t, rule.TakeBack())
-	gone := l.lend(l.spec("/usr/bin/id", "-u"), soon)
+	gone := l.lend(l.spec("/usr/bin/id", "-u"), later)
 	must(t, os.Remove(l.Door))
 	if out, code := l.sudo(alice, gone.Argv...); code != exitErrand {
 		t.Errorf("the agent does not answer: %q, %d", out, code)

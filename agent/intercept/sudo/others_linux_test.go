@@ -51,7 +51,7 @@ func TestSudoOlderThanThePlugin(t *testing.T) {
 	})
 	must(t, os.WriteFile(sudoConf, conf, 0o644))
 	installShim(t)
-	m := serve(t, approveAll, func(c *Config) { c.Armed = 2 * time.Second })
+	m := serve(t, approveAll)
 	m.effects.atArm(func(dropin string, pid int) {
 		syscall.Kill(pid, syscall.SIGSTOP)
 		go func() {

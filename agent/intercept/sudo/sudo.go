@@ -81,7 +81,7 @@ const (
 	maxHeld    = 20        // attempts of one user that are held at once
 	maxOfUser  = 64        // exchanges of one user at once, so that others are served
 	effectTime = 10 * time.Second
-	unseenTime = time.Second // for another sudo of the user to load the plugin
+	unseenTime = 5 * time.Second // for another sudo of the user to load the plugin, on a busy machine
 )
 
 // Server answers the plugin.
