@@ -119,7 +119,7 @@ func (w *writer) transact(jobs []*job) error {
 // inOne is one try of transact.
 func (w *writer) inOne(jobs []*job, apart bool) error {
 	bg := context.Background()
-	if err := w.begin(); err != nil {
+	if err := w.begin(jobs[0].later); err != nil {
 		return err
 	}
 	committed := false
@@ -230,9 +230,21 @@ func (w *writer) apart(j *job, several bool) error {
 	return w.c.exec(bg, "RELEASE caller")
 }
 
-// begin starts a transaction, and ends one that an earlier error left open.
-func (w *writer) begin() error {
+// begin starts a transaction, and ends one that an earlier error left open. A job
+// for later is always alone in its transaction.
+func (w *writer) begin(later bool) error {
 	bg := context.Background()
+	if later != w.later {
+		level := "FULL"
+		if later {
+			level = "NORMAL"
+		}
+		// SQLite takes this pragma when it is prepared.
+		if _, err := w.c.c.ExecContext(bg, "PRAGMA synchronous="+level); err != nil {
+			return err
+		}
+		w.later = later
+	}
 	err := w.c.exec(bg, "BEGIN IMMEDIATE")
 	if err != nil && w.c.exec(bg, "ROLLBACK") == nil {
 		err = w.c.exec(bg, "BEGIN IMMEDIATE")

@@ -35,6 +35,7 @@ const (
 // job is one call of Update.
 type job struct {
 	fn    func(*Tx) error
+	later bool // may be lost when the power goes, until somebody else commits
 	state atomic.Int32
 	done  chan error // 1
 
@@ -53,6 +54,7 @@ type writer struct {
 	jobs    chan *job
 	wg      sync.WaitGroup
 	turn    sync.Mutex    // held by who writes; guards c
+	later   bool          // the connection does not wait for the disk; guarded by turn
 	waiting atomic.Int64  // callers that the goroutine has not answered
 	idle    chan struct{} // 1; the tail is long
 
@@ -144,7 +146,9 @@ func (w *writer) run() {
 	}
 }
 
-// takeIn takes requests of the tail into the lists while nobody waits. When the
+// takeIn takes requests of the tail into the lists while nobody waits. Nothing is
+// answered by it, and what is lost is done again, so it does not wait for the
+// disk: the next commit that does has the whole log written before it. When the
 // tail can not grow any more, whoever waits does so for as many as came since.
 func (w *writer) takeIn() {
 	for last := false; !last; {
@@ -164,7 +168,7 @@ func (w *writer) takeIn() {
 func (w *writer) takeInSome(limit int) error {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	j := &job{done: make(chan error, 1), fn: func(tx *Tx) error { _, err := tx.takeInCounted(limit); return err }}
+	j := &job{later: true, done: make(chan error, 1), fn: func(tx *Tx) error { _, err := tx.takeInCounted(limit); return err }}
 	w.commit([]*job{j})
 	return <-j.done
 }

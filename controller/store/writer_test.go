@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -102,6 +103,55 @@ func TestCallersShareCommits(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// Whoever is answered has waited for the disk, also right after requests were
+// taken into the lists, which waits for nothing.
+func TestOnlyTakingInDoesNotWaitForTheDisk(t *testing.T) {
+	s := fresh(t)
+	level := func(c *conn) (n int) {
+		if err := c.c.QueryRowContext(context.Background(), "PRAGMA synchronous").Scan(&n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	answered := func() {
+		t.Helper()
+		update(t, s, func(tx *Tx) error {
+			if n := level(tx.c); n != 2 { // FULL
+				t.Errorf("somebody's change is written with synchronous=%d", n)
+			}
+			return nil
+		})
+	}
+	answered()
+	for round := range 3 {
+		for i := range listFrom {
+			insert(t, s, pending(fmt.Sprint(round, "-", i), day.Add(time.Duration(i)*time.Second), elevation.Low))
+		}
+		for s.tail.Load() >= listFrom {
+			runtime.Gosched()
+		}
+		s.writer.turn.Lock()
+		if n := level(s.writer.c); n != 1 { // NORMAL
+			t.Errorf("taken in with synchronous=%d", n)
+		}
+		s.writer.turn.Unlock()
+		if round == 1 { // several at once
+			release, first := held(t, s)
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(answered)
+			}
+			waitQueued(s, 3)
+			release()
+			wg.Wait()
+			if err := <-first; err != nil {
+				t.Error(err)
+			}
+		}
+		answered()
+	}
 }
 
 func TestNoCommitWithoutEvent(t *testing.T) {
