@@ -46,11 +46,10 @@ func TestATimerComesInTime(t *testing.T) {
 			if err := unix.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			e := armed(Effect{})
+			e, begin := armed(Effect{}), time.Now()
 			e.EndBy = SystemClock().After(500 * time.Millisecond)
 			move(&e.EndBy)
 			timers := Timers{Realm: "test", Clock: SystemClock, Command: []string{"/bin/sh", "-c", "echo \"$1\" >" + fifo, "sh", "it is time"}}
-			begin := time.Now()
 			if err := timers.Schedule(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +61,7 @@ func TestATimerComesInTime(t *testing.T) {
 			if text, err := io.ReadAll(f); err != nil || string(text) != "it is time\n" {
 				t.Errorf("%q, %v", text, err)
 			}
-			if took := time.Since(begin); took < 400*time.Millisecond || took > 4*time.Second {
+			if took := time.Since(begin); took < 400*time.Millisecond || took > 20*time.Second { // a timer of no accuracy comes within a minute
 				t.Errorf("it came after %v", took)
 			}
 		})

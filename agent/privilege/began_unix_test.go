@@ -15,7 +15,7 @@ func TestBecomes(t *testing.T) {
 		script string
 		want   error
 	}{
-		"begun":   {"read x; exec bash -c 'sleep 0.3; true'", nil},
+		"begun":   {"read x; exec bash -c 'cat; true'", nil}, // until the input is closed
 		"refused": {"read x; exec false", ErrNotBegun},
 		"ended":   {"read x; sleep 0.01; exit 1", ErrNotBegun},
 	} {
@@ -53,5 +53,6 @@ func TestBecomes(t *testing.T) {
 		if err := began(t.Context()); !errors.Is(err, row.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+		_ = in.Close() // it may have been closed behind a program that has ended
 	}
 }

@@ -176,7 +176,7 @@ func TestGoneTellsTheEnd(t *testing.T) {
 			if err := <-gone; err != nil {
 				t.Error(err)
 			}
-			if d := time.Since(begin); d > 2*time.Second {
+			if d := time.Since(begin); d > 30*time.Second {
 				t.Errorf("noticed after %v", d)
 			}
 			if alive, err := trees.Alive(ref); alive || err != nil {
@@ -226,7 +226,7 @@ func TestFrontEndComesLast(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			note := filepath.Join(t.TempDir(), "note")
 			front := exec.Command("/bin/sh", "-c", fmt.Sprintf(
-				`trap 'echo told >>%s' TERM HUP; read go; sleep 300 & echo ready; wait $!; echo "child $?" >>%s`, note, note))
+				`trap 'echo told >>%s' TERM HUP; read go; sh -c 'echo ready; exec sleep 300' & wait $!; echo "child $?" >>%s`, note, note))
 			in, err := front.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -248,14 +248,13 @@ func TestFrontEndComesLast(t *testing.T) {
 			bufio.NewScanner(out).Scan()
 			ended := make(chan error, 1)
 			go func() { ended <- front.Wait() }()
-			if err := trees.End(t.Context(), ref, 3*time.Second); err != nil {
+			if err := trees.End(t.Context(), ref, time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			<-ended
 			raw, err := os.ReadFile(note)
-			// A child that was not yet started when it was asked is killed later; which
-			// of the two signals of a session it dies of first is the kernel's choice.
-			if err != nil || !slices.Contains([]string{"child 143\n", "child 137\n", "child 129\n"}, string(raw)) {
+			// Which of the two signals of a session it dies of first is the kernel's choice.
+			if err != nil || !slices.Contains([]string{"child 143\n", "child 129\n"}, string(raw)) {
 				t.Errorf("the front end noted %q, %v; want only the child's end", raw, err)
 			}
 		})
@@ -278,12 +277,12 @@ func TestAFrontEndAloneIsAsked(t *testing.T) {
 				t.Fatal(err)
 			}
 			begin := time.Now()
-			if err := trees.End(t.Context(), ref, 3*time.Second); err != nil {
+			if err := trees.End(t.Context(), ref, time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			<-ended
 			// Asked, it ends at once; not asked, it would live through its grace.
-			if took := time.Since(begin); took > 2*time.Second || cmd.ProcessState.String() != "signal: terminated" {
+			if took := time.Since(begin); took > 30*time.Second || cmd.ProcessState.String() != "signal: terminated" {
 				t.Errorf("ended by %v after %v", cmd.ProcessState, took)
 			}
 		})
@@ -392,7 +391,7 @@ func TestSystemdEndsAScopeInTime(t *testing.T) {
 	if err := trees.Gone(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took < 900*time.Millisecond || took > 6*time.Second {
+	if took := time.Since(begin); took < 900*time.Millisecond || took > 30*time.Second {
 		t.Errorf("ended after %v", took)
 	}
 }

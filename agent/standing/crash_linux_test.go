@@ -136,7 +136,7 @@ func TestWatch(t *testing.T) {
 		b.write(name, text)
 		select {
 		case <-changes:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("a change of %s is not told", name)
 		}
 	}
@@ -146,14 +146,22 @@ func TestWatch(t *testing.T) {
 	if relevant(nil, nil) {
 		t.Error("nothing is a change")
 	}
+	quiet := func() bool {
+		select {
+		case <-changes:
+			return false
+		case <-time.After(3 * gather):
+			return true
+		}
+	}
+	for !quiet() { // one write can be told twice
+	}
 	b.write("etc/motd", "hello\n")
 	b.write("etc/sudoers.d/zz-assent-1-gr", "# ours\n")
-	told("etc/passwd", b.read("etc/passwd")+"dave:x:1009:1009::/:/bin/sh\n")
-	select {
-	case <-changes:
+	if !quiet() {
 		t.Error("a change of other files is told")
-	default:
 	}
+	told("etc/passwd", b.read("etc/passwd")+"dave:x:1009:1009::/:/bin/sh\n")
 }
 
 // TestWatchBeginsLater: a kernel that has no room to tell of changes is asked again,
@@ -172,7 +180,7 @@ func TestWatchBeginsLater(t *testing.T) {
 	for _, when := range []string{"once it works", "after a change"} {
 		select {
 		case <-changes:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s nothing is told", when)
 		}
 		b.write("etc/sudoers.d/new", "bob ALL=(ALL) ALL\n")
