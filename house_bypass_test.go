@@ -11,17 +11,19 @@ import (
 )
 
 // way is one way round that must not work, with the tests that say so. Its id is
-// the row of the lists of known attacks: S for sudo, E for endpoints.
+// the row of the lists of known attacks: S for sudo, E for endpoints, A for flaws
+// that other products had.
 type way struct {
 	id, what string
 	outcome  string // refused, contained or labelled
 	tests    string // FOLDER TestName, one or several
 }
 
-// ways are all that concern sudo, assent run and how grants end. What has no
-// machine here is named in SECURITY.md.
+// ways are all that concern sudo, assent run, how grants end, Windows, macOS and
+// the packages. What has no machine here is named in SECURITY.md.
 func ways() []way {
 	const sudo, local, linux, priv, e2e = "agent/intercept/sudo ", "agent/local ", "e2e/linux ", "agent/privilege ", "e2e/linux "
+	const pipe, msi, pkg, desk = "agent/local/pipe ", "installer/msi ", "installer/pkg ", "controller/queue "
 	return []way{
 		{"S1", "variables on the command line and inherited ones", "refused", sudo + "TestBypassEnvironment " + sudo + "TestNotCovered"},
 		{"S2", "-i and -s hide what runs", "labelled", linux + "TestE1ShellsAreFullRoot"},
@@ -69,6 +71,29 @@ func ways() []way {
 		{"E36", "somebody who is an administrator anyway", "refused", "agent TestA14NaturalAdminRefused"},
 		{"E37", "another controller than the one that granted", "refused", "agent TestPolicyOfAnEarlierEnrolment agent TestLockOfAnEarlierEnrolment"},
 		{"E38", "removing or replacing the package while something is in force", "contained", linux + "TestD3UpgradeKeepsWhatIsGranted " + linux + "TestD3Package"},
+		{"E21", "the name of our pipe, taken before we are there", "refused", pipe + "TestE21SquattedName " + pipe + "TestE21TakenPipe " + pipe + "TestTrusted"},
+		{"E22", "the pipe from another machine", "refused", pipe + "TestE22RemoteClientsAreRefusedByMode " + pipe + "TestAccess"},
+		{"E23", "a client of the pipe that does not say who it is", "refused", pipe + "TestE23AnonymousClient " + pipe + "TestJudge"},
+		{"E24", "libraries and classes of the person in a program with rights", "refused", priv + "TestE24PlantedLibraryIsNotBesideTheCopy " + priv + "TestE24WindowsEnvironment " + priv + "TestCheckToken"},
+		{"E25", "an old or foreign client on macOS", "refused", local + "TestE25OldClient " + local + "TestE25AuditToken"},
+		{"E78", "a repair of the MSI by anybody", "refused", msi + "TestE78NothingOfPeople " + msi + "TestRepairTakesNoController"},
+		{"E79", "a data folder that somebody made first", "refused", msi + "TestE79FolderOfOthers " + msi + "TestE79AccessLists agent/acl TestClaim"},
+		{"E80", "an older package over a newer one; nothing updates itself", "refused", msi + "TestD1MSI"},
+		{"E82", "the environment of whoever installs a pkg", "refused", pkg + "TestE82HostileEnvironment " + pkg + "TestE82Text " + pkg + "TestE82FoldersOfOthers"},
+		{"A60", "actions of an installer as the system", "refused", msi + "TestE78NothingOfPeople " + msi + "TestTables " + msi + "TestRepairWritesNoEmptyValues"},
+		{"A61", "links planted for what removes the product", "refused", pkg + "TestE82FoldersOfOthers " + linux + "TestE81LinkedFoldersAreRefused " + msi + "TestE79FolderOfOthers"},
+		{"A62", "scripts of a package that believe the environment", "refused", pkg + "TestE82HostileEnvironment installer TestD3Scripts"},
+		{"A63", "paths out of an archive, copies that were changed", "refused", "controller TestD5DamagedBackup controller TestRestoreGivesAwayItsOwnFilesOnly"},
+		{"A64", "more servers under the name of our pipe", "refused", pipe + "TestAccess " + pipe + "TestE21SquattedName"},
+		{"A65", "who is judged by the number of a process", "refused", local + "TestE25AuditToken " + local + "TestE25OldClient agent/publisher TestMacTeamStays"},
+		{"A66", "a connection that outlives its process, or is handed on", "refused", local + "TestBypassPassedDescriptor " + local + "TestPeersThatAreGone " + local + "TestUsablePeers"},
+		{"A67", "other bytes between the sum and the start", "refused", priv + "TestTheCopyIsSealed " + priv + "TestStaged " + priv + "TestImageIsHeld " + priv + "TestAnOpenWriterIsRefused"},
+		{"A68", "files of ours through links of others", "refused", "shared/durable TestLinksAreNotFollowed " + linux + "TestE81LinkedFoldersAreRefused"},
+		{"A69", "empty paths and odd names of variables", "refused", priv + "TestStartRefusesBadSpecs " + priv + "TestStartEnvironment " + priv + "TestCheckArguments"},
+		{"A70", "asking until somebody says yes", "refused", desk + "TestFloods " + desk + "TestSameThingJoins " + desk + "TestCooldownAfterDenial"},
+		{"A71", "answering oneself through another door", "refused", "controller TestAuthorisationMatrix controller TestAuthorisationMatrixOfSeats " + desk + "TestTwoAccountsOfOneHumanVoteOnce e2e/doors TestA12TokensAreTheirOwners"},
+		{"A72", "text that a page, a table or a terminal obeys", "refused", "controller TestHostileTextIsInert shared/inert TestText e2e/doors TestN1SlackMessagesMentionNobody e2e/doors TestC1HostileTextNeverMovesTheCursor"},
+		{"A73", "conditions that never end", "refused", "shared/rules/cel TestHostileConditionsAskAPerson shared/rules/cel TestCostLimitHolds"},
 		{"E81", "folders of the package that are links", "refused", linux + "TestE81LinkedFoldersAreRefused"},
 	}
 }
@@ -99,9 +124,10 @@ func TestHouseWaysRound(t *testing.T) {
 			t.Errorf("%s is there %d times", want, n)
 		}
 	}
-	for _, dir := range []string{"agent/intercept/sudo", "agent/local", "e2e/linux"} {
+	attack := regexp.MustCompile(`^Test(Bypass|E2[1-5]|E7[89]|E8[0-2])`)
+	for _, dir := range []string{"agent/intercept/sudo", "agent/intercept", "agent/local", "agent/local/pipe", "agent/privilege", "e2e/linux", "installer/msi", "installer/pkg"} {
 		for _, name := range testsIn(t, dir) {
-			if strings.HasPrefix(name, "TestBypass") && !named[dir+" "+name] {
+			if attack.MatchString(name) && !named[dir+" "+name] {
 				t.Errorf("%s in %s stands in no row of the ways round", name, dir)
 			}
 		}
@@ -110,10 +136,13 @@ func TestHouseWaysRound(t *testing.T) {
 
 // wanted are the numbers that the lists have for what is tested here.
 func wanted() []string {
-	list := strings.Fields("S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13 E81")
-	for _, span := range [][2]int{{1, 20}, {26, 38}} {
-		for n := span[0]; n <= span[1]; n++ {
-			list = append(list, "E"+strconv.Itoa(n))
+	list := strings.Fields("S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13")
+	for _, span := range []struct {
+		kind        string
+		first, last int
+	}{{"E", 1, 38}, {"E", 78, 82}, {"A", 60, 73}} {
+		for n := span.first; n <= span.last; n++ {
+			list = append(list, span.kind+strconv.Itoa(n))
 		}
 	}
 	return list

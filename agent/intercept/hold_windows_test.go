@@ -56,7 +56,7 @@ func TestFeedsAreHeld(t *testing.T) {
 // What changes a package is bound as the package is: a transform or a patch that is
 // another one than at the approval is not run, and one that is not there yet is no
 // part of a request.
-func TestE80TransformsAreBound(t *testing.T) {
+func TestTransformsAreBound(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -8,9 +8,9 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// TestE80InstallerFiles: whatever Windows Installer is told to read is bound, or the
+// TestInstallerFiles: whatever Windows Installer is told to read is bound, or the
 // call is refused.
-func TestE80InstallerFiles(t *testing.T) {
+func TestInstallerFiles(t *testing.T) {
 	for _, row := range []struct {
 		args string // parted by bars
 		want string // files, parted by bars; "refused"

@@ -40,10 +40,9 @@ type Token [8]uint32
 
 // The places in a token.
 const (
-	tokenEUID    = 1
-	tokenRUID    = 3
-	tokenPID     = 5
-	tokenVersion = 7
+	tokenEUID = 1
+	tokenRUID = 3
+	tokenPID  = 5
 )
 
 // EUID is the user whose rights the process has.
@@ -54,9 +53,6 @@ func (t Token) RUID() uint32 { return t[tokenRUID] }
 
 // PID is its number.
 func (t Token) PID() int { return int(t[tokenPID]) }
-
-// Version tells it from an earlier process with the same number.
-func (t Token) Version() uint32 { return t[tokenVersion] }
 
 // Start is one program that is about to start, as the kernel tells of it.
 type Start struct {
@@ -157,7 +153,8 @@ func New(cfg Config) (*Watcher, error) {
 	return &Watcher{cfg: cfg, of: map[uint32]int{}}, nil
 }
 
-// Run answers until ctx ends or the source does. What is held then goes on.
+// Run answers until ctx ends or the source does. What is held then goes on, unless a
+// deny rule was found to name it.
 func (w *Watcher) Run(ctx context.Context) error {
 	defer func() {
 		if err := w.cfg.Source.Close(); err != nil {
