@@ -64,6 +64,13 @@ func TestBudgetOfADay(t *testing.T) {
 func TestBudgetIsKept(t *testing.T) {
 	d := newDesk(t, t.TempDir())
 	d.obey(elevation.Policy{Version: 1, Budget: elevation.Budget{PerDay: time.Hour}}, grants.Deadline{})
+	today := time.Now().Local()
+	noon := time.Date(today.Year(), today.Month(), today.Day(), 12, 0, 0, 0, time.Local).Sub(today) // what was used before midnight is of yesterday
+	d.Clock = func() grants.Moment {
+		m := clock()
+		m.Wall = m.Wall.Add(noon)
+		return m
+	}
 	now := d.Clock()
 	spent := grants.Entry{ID: elevation.NewGrantID(now.Wall), Request: elevation.NewRequestID(now.Wall), UID: 1001, UserName: "alice", Grant: []byte{1}, State: grants.Ended, Used: true,
 		Received: now, UseBy: now.After(time.Hour), Access: elevation.Session, Total: 50 * time.Minute, EndBy: now.After(0), EndReason: elevation.Completed, EndedAt: now.Wall, Reported: true}

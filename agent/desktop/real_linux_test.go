@@ -207,11 +207,15 @@ func window(t *testing.T, title string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^"+title).Output()
-	if err != nil {
-		t.Fatalf("no dialog: %v", err)
+	for {
+		out, err := exec.CommandContext(ctx, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^"+title).Output()
+		if err == nil {
+			return strings.Fields(string(out))[0]
+		}
+		if ctx.Err() != nil { // a window that closes just now ends a search
+			t.Fatalf("no dialog: %v", err)
+		}
 	}
-	return strings.Fields(string(out))[0]
 }
 
 func xdo(t *testing.T, args ...string) {
@@ -290,6 +294,11 @@ func dialogAsks(t *testing.T, p program, name string) {
 // closes asks once more, and the person closes the dialog.
 func closes(t *testing.T, p program, q Question) {
 	t.Helper()
+	for begin := time.Now(); time.Since(begin) < 20*time.Second; { // the dialog before has the same title
+		if exec.CommandContext(t.Context(), "xdotool", "search", "--onlyvisible", "--name", "^"+q.Title).Run() != nil {
+			break
+		}
+	}
 	done := asks(t.Context(), p, q)
 	xdo(t, "windowfocus", "--sync", window(t, q.Title))
 	xdo(t, "key", "Escape")
