@@ -10,7 +10,7 @@ import (
 // Packages that drive browsers and machines. What those do also depends on what
 // the machine below does at the same time, so that a test of theirs may fail
 // without a flaw in the product. So may every test under Wine.
-const drivingPackages = e2ePackages + " /controller/console /agent/tray /e2e/browser"
+const drivingPackages = e2ePackages + " /controller/console /agent/cmd/assent-tray /agent/desktop /agent/tray /e2e/browser"
 
 // mostAgain is how many failures can be chance. More are a flaw.
 const mostAgain = 3
