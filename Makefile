@@ -16,7 +16,7 @@ LDFLAGS   := -s -w -X $(STAMP).number=$(VERSION) -X $(STAMP).commit=$(COMMIT)
 PROGRAMS  := $(patsubst %/,%,$(sort $(dir $(wildcard controller/cmd/assent*/*.go agent/cmd/*/*.go))))
 CONSOLE   := controller/console
 SHIM      := agent/intercept/sudo/shim
-TARGETS   := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/arm64
+TARGETS   := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/amd64 linux/arm64
 PAM       := agent/privilege/pam
 CC_FLAGS  := -std=c11 -O2 -g -fPIC -shared -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now
 PAM_FLAGS := -std=c11 -O2 -g -fPIE -pie -Wall -Wextra -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now
@@ -90,7 +90,7 @@ check: ## format, vet, lint, house tests, type check and cross builds
 	@echo "house tests"; $(GO) test -count=1 .
 	@echo "types written from the OpenAPI document"; $(GO) test -count=1 ./controller/cmd/pysdk ./controller/cmd/tstypes
 	@if [ -x $(CONSOLE)/node_modules/.bin/tsc ]; then echo "types of the console"; cd $(CONSOLE) && node_modules/.bin/tsc --noEmit; else echo "types of the console: not checked, run make build with npm first"; fi
-	@for target in $(TARGETS); do echo "build for $$target"; CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./... || exit 1; done
+	@for target in $(TARGETS); do echo "vet and build for $$target"; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; $(GO) vet . ./agent/... ./controller/... ./installer/... ./shared/... && $(GO) build -o /dev/null ./... || exit 1; done
 	@echo "check passed"
 
 bench: ## measure, against fixed minimal programs, in one run and one table
