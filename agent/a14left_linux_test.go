@@ -18,23 +18,26 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// reborn is the endpoint after a restart of the agent, or of the machine.
-func (o *office) reborn(boot string) {
-	o.t.Helper()
-	o.Close()
-	cfg := o.Config
-	ledger, err := grants.Open(filepath.Join(o.dir, "grants"))
+// reborn is the endpoint after a restart of the agent, or of the machine; furnish
+// gives it what belongs to the test.
+func (d *desk) reborn(boot string, furnish func()) {
+	d.t.Helper()
+	d.Close()
+	cfg := d.Config
+	ledger, err := grants.Open(filepath.Join(d.dir, "grants"))
 	if err != nil {
-		o.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	cfg.Ledger, cfg.Log = ledger, slog.New(slog.DiscardHandler)
 	cfg.Clock = func() grants.Moment { m := clock(); m.BootID = boot; return m }
-	if o.Agent, err = New(o.t.Context(), cfg); err != nil {
-		o.t.Fatal(err)
+	if d.Agent, err = New(d.t.Context(), cfg); err != nil {
+		d.t.Fatal(err)
 	}
-	o.t.Cleanup(o.Close)
-	o.furnish()
+	d.t.Cleanup(d.Close)
+	furnish()
 }
+
+func (o *office) reborn(boot string) { o.t.Helper(); o.desk.reborn(boot, o.furnish) }
 
 // left is the state of a machine that lost power while bob was administrator: the
 // ledger and the group, and no process.

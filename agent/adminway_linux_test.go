@@ -191,23 +191,7 @@ func (p *pc) isEnded(permit intercept.Permit) grants.Entry {
 	return (&office{desk: p.desk}).isEnded(permit.Grant.ID)
 }
 
-// reborn is the endpoint after a restart of the agent, or of the machine.
-func (p *pc) reborn(boot string) {
-	p.t.Helper()
-	p.Close()
-	cfg := p.Config
-	ledger, err := grants.Open(filepath.Join(p.dir, "grants"))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	cfg.Ledger, cfg.Log = ledger, slog.New(slog.DiscardHandler)
-	cfg.Clock = func() grants.Moment { m := clock(); m.BootID = boot; return m }
-	if p.Agent, err = New(p.t.Context(), cfg); err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(p.Close)
-	p.furnish()
-}
+func (p *pc) reborn(boot string) { p.t.Helper(); p.desk.reborn(boot, p.furnish) }
 
 // A user of Windows gets a program with rights, in a window of its own: nothing that
 // runs already has them. They are in the group once that is in the ledger, and are
