@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -28,10 +29,26 @@ type Session struct {
 type Desk interface {
 	// Wanted reports whether the program is to be there at all.
 	Wanted() (bool, error)
-	// Sessions are those in which somebody is, not locked away from their screen.
-	Sessions() ([]Session, error)
-	// Start starts the program in a session, as its person.
-	Start(Session) error
+	// Sessions are those that are shown on a screen.
+	Sessions() ([]uint32, error)
+	// Sit finds who is logged in to a session.
+	Sit(session uint32) (Seat, error)
+}
+
+// Seat is who was found in a session: they stay who they are, whoever is in the
+// session later.
+type Seat interface {
+	Who() (Sitter, error)
+	// Start starts the program there, as its person.
+	Start() error
+	// Leave gives the seat back.
+	Leave()
+}
+
+// Sitter is somebody in a session, as what is started there would be.
+type Sitter struct {
+	Person        string
+	Administrator bool // with those rights, without being asked
 }
 
 const (
@@ -93,11 +110,31 @@ func (k *Keeper) look(now time.Time) {
 			continue
 		}
 		a.next, a.wait = now.Add(a.wait), min(2*a.wait, rarest)
-		if err := k.Desk.Start(s); err != nil {
+		if err := k.start(s); err != nil {
 			k.say("the program beside the clock does not start again", err)
 		}
 	}
 	k.missing = missing
+}
+
+// start starts the program of a person in a session, unless that is somebody else's
+// by now, or what runs there has an administrator's rights.
+func (k *Keeper) start(s Session) error {
+	seat, err := k.Desk.Sit(s.ID)
+	if err != nil {
+		return fmt.Errorf("find who is in session %d: %w", s.ID, err)
+	}
+	defer seat.Leave()
+	is, err := seat.Who()
+	switch {
+	case err != nil:
+		return fmt.Errorf("read who is in session %d: %w", s.ID, err)
+	case is.Person != s.Person:
+		return fmt.Errorf("session %d is somebody else's now", s.ID)
+	case is.Administrator:
+		return fmt.Errorf("session %d: %w", s.ID, ErrAdministrator)
+	}
+	return seat.Start()
 }
 
 // sessions are one of each person, the oldest.
@@ -106,16 +143,35 @@ func (k *Keeper) sessions() ([]Session, error) {
 	if err != nil || !wanted {
 		return nil, err
 	}
-	all, err := k.Desk.Sessions()
+	shown, err := k.Desk.Sessions()
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(s Session) bool { return ofSystem(s.Person) })
+	var all []Session
+	for _, id := range shown {
+		if person := k.person(id); !ofSystem(person) {
+			all = append(all, Session{id, person})
+		}
+	}
 	slices.SortFunc(all, func(a, b Session) int {
 		return cmp.Or(strings.Compare(a.Person, b.Person), cmp.Compare(a.ID, b.ID))
 	})
 	all = slices.CompactFunc(all, func(a, b Session) bool { return a.Person == b.Person })
 	return all[:min(len(all), most)], nil
+}
+
+// person is who is in a session, "" = nobody yet, or any more.
+func (k *Keeper) person(session uint32) string {
+	seat, err := k.Desk.Sit(session)
+	if err != nil {
+		return ""
+	}
+	defer seat.Leave()
+	is, err := seat.Who()
+	if err != nil {
+		return ""
+	}
+	return is.Person
 }
 
 // ofSystem reports whether that is nobody: the system, its services, windows of

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,16 +18,18 @@ const (
 )
 
 // office is a system whose programs stay until they are killed, but where they are
-// broken.
+// broken. Who sits down in a session keeps what they found, whoever comes next.
 type office struct {
 	mu       sync.Mutex // guards the fields below; held while a step is done
 	unwanted bool
 	sessions []Session
+	admins   []string // people with an administrator's rights, without being asked
 	fails    error
 	broken   bool // it starts, and ends at once
 	alive    map[string]bool
 	starts   []string // when, and whose
 	began    time.Time
+	held     int // seats that were not left
 }
 
 func (o *office) Wanted() (bool, error) {
@@ -35,10 +38,28 @@ func (o *office) Wanted() (bool, error) {
 	return !o.unwanted, nil
 }
 
-func (o *office) Sessions() ([]Session, error) {
+func (o *office) Sessions() (all []uint32, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.sessions, o.fails
+	for _, s := range o.sessions {
+		all = append(all, s.ID)
+	}
+	return all, o.fails
+}
+
+func (o *office) at(id uint32) int {
+	return slices.IndexFunc(o.sessions, func(s Session) bool { return s.ID == id })
+}
+
+func (o *office) Sit(id uint32) (Seat, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := o.at(id)
+	if i < 0 {
+		return nil, errors.New("no such session")
+	}
+	o.held++
+	return &chair{o, o.sessions[i]}, nil
 }
 
 func (o *office) here(person string) bool {
@@ -47,15 +68,36 @@ func (o *office) here(person string) bool {
 	return o.alive[person]
 }
 
-func (o *office) Start(s Session) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.starts = append(o.starts, fmt.Sprintf("%s %d@%s", s.Person, s.ID, time.Since(o.began)))
-	if o.broken {
+// chair is a seat of an office.
+type chair struct {
+	o *office
+	s Session
+}
+
+func (c *chair) Who() (Sitter, error) {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	if c.s.Person == "?" {
+		return Sitter{}, errors.New("the token can not be read")
+	}
+	return Sitter{Person: c.s.Person, Administrator: slices.Contains(c.o.admins, c.s.Person)}, nil
+}
+
+func (c *chair) Start() error {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	c.o.starts = append(c.o.starts, fmt.Sprintf("%s %d@%s", c.s.Person, c.s.ID, time.Since(c.o.began)))
+	if c.o.broken {
 		return errors.New("no such file")
 	}
-	o.alive[s.Person] = true
+	c.o.alive[c.s.Person] = true
 	return nil
+}
+
+func (c *chair) Leave() {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	c.o.held--
 }
 
 // kept runs a keeper over an office; each step is done after so long.
@@ -75,6 +117,9 @@ func kept(t *testing.T, o *office, steps ...any) (log string) {
 				s()
 				o.mu.Unlock()
 			}
+		}
+		if o.held != 0 {
+			t.Errorf("%d seats are still held", o.held)
 		}
 	})
 	return out.String()
@@ -113,6 +158,36 @@ func TestNeverForTheSystem(t *testing.T) {
 	o = &office{sessions: []Session{{1, ann}}}
 	kept(t, o, 20*time.Second, func() { o.sessions = nil }, time.Hour)
 	o.started(t)
+}
+
+// TestWhoIsFoundDecides: nothing is started for who came to sit there after they were
+// looked at, for an administrator, or for who can not be known.
+func TestWhoIsFoundDecides(t *testing.T) {
+	for name, row := range map[string]struct {
+		o   *office
+		log string
+	}{
+		"an administrator": {&office{sessions: []Session{{1, ann}}, admins: []string{ann}}, ErrAdministrator.Error()},
+		"not known":        {&office{sessions: []Session{{1, "?"}}}, ""},
+	} {
+		log := kept(t, row.o, 45*time.Second)
+		row.o.started(t)
+		if !strings.Contains(log, row.log) {
+			t.Errorf("%s: the log: %s", name, log)
+		}
+	}
+	o := &office{sessions: []Session{{1, ann}}, alive: map[string]bool{}}
+	var log strings.Builder
+	k := &Keeper{Desk: o, Log: slog.New(slog.NewTextHandler(&log, nil)), missing: map[string]*absence{ann: {wait: soonest}},
+		Alive: func(string) bool { o.sessions[0].Person = bob; return false }}
+	k.look(time.Now())
+	o.started(t)
+	if !strings.Contains(log.String(), "somebody else's now") || o.held != 0 {
+		t.Errorf("%d seats are held, the log: %s", o.held, log.String())
+	}
+	if err := k.start(Session{2, bob}); err == nil {
+		t.Error("it was started where no session is")
+	}
 }
 
 // TestEverMoreRarely: what does not stay is not started all the time, the log says

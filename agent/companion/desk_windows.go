@@ -41,66 +41,57 @@ func (h Here) Wanted() (bool, error) {
 }
 
 // Sessions implements [Desk].
-func (Here) Sessions() ([]Session, error) {
+func (Here) Sessions() (shown []uint32, err error) {
 	var list *windows.WTS_SESSION_INFO
 	var count uint32
 	if err := windows.WTSEnumerateSessions(0, 0, 1, &list, &count); err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
 	defer windows.WTSFreeMemory(uintptr(unsafe.Pointer(list)))
-	var all []Session
 	for _, info := range unsafe.Slice(list, count) {
-		if info.State != windows.WTSActive {
-			continue
+		if info.State == windows.WTSActive {
+			shown = append(shown, info.SessionID)
 		}
-		token, person, err := loggedIn(info.SessionID)
-		if err != nil {
-			continue // nobody is in it yet, or any more
-		}
-		_ = token.Close() // it was only read
-		all = append(all, Session{info.SessionID, person})
 	}
-	return all, nil
+	return shown, nil
 }
 
-// loggedIn is the token of who is in a session, which the caller closes.
-func loggedIn(session uint32) (token windows.Token, person string, err error) {
+// Sit implements [Desk].
+func (h Here) Sit(session uint32) (Seat, error) {
+	var token windows.Token
 	if err := windows.WTSQueryUserToken(session, &token); err != nil {
-		return 0, "", fmt.Errorf("find who is in session %d: %w", session, err)
+		return nil, err
 	}
-	user, err := token.GetTokenUser()
-	if err != nil {
-		return 0, "", errors.Join(fmt.Errorf("read who is in session %d: %w", session, err), token.Close())
-	}
-	return token, user.User.Sid.String(), nil
+	return seat{h, token}, nil
 }
 
-// elevationFull is a token that UAC would have split, and has not.
-const elevationFull = 2
-
-// Start implements [Desk].
-func (h Here) Start(s Session) error {
-	token, person, err := loggedIn(s.ID)
-	if err != nil {
-		return err
-	}
-	defer token.Close()
-	if person != s.Person {
-		return fmt.Errorf("session %d is somebody else's now", s.ID)
-	}
-	var kind, size uint32
-	if err := windows.GetTokenInformation(token, windows.TokenElevationType, (*byte)(unsafe.Pointer(&kind)), uint32(unsafe.Sizeof(kind)), &size); err != nil {
-		return fmt.Errorf("read what rights session %d has: %w", s.ID, err)
-	}
-	if kind == elevationFull {
-		return ErrAdministrator
-	}
-	return h.run(token)
+// seat is the token of who is in a session.
+type seat struct {
+	here  Here
+	token windows.Token
 }
 
-// run starts the program with a token, with that person's environment and no file
-// of ours.
-func (h Here) run(token windows.Token) error {
+// Who implements [Seat]. A token has an administrator's rights where UAC would have
+// split it and has not, and where there is no UAC for who has it.
+func (s seat) Who() (Sitter, error) {
+	user, err := s.token.GetTokenUser()
+	if err != nil {
+		return Sitter{}, err
+	}
+	var elevated, size uint32
+	if err := windows.GetTokenInformation(s.token, windows.TokenElevation, (*byte)(unsafe.Pointer(&elevated)), uint32(unsafe.Sizeof(elevated)), &size); err != nil {
+		return Sitter{}, err
+	}
+	return Sitter{Person: user.User.Sid.String(), Administrator: elevated != 0}, nil
+}
+
+// Leave implements [Seat].
+func (s seat) Leave() { _ = s.token.Close() } // nothing was changed
+
+// Start implements [Seat]. The program has that person's environment and no file of
+// ours.
+func (s seat) Start() error {
+	h, token := s.here, s.token
 	var environment *uint16
 	if err := windows.CreateEnvironmentBlock(&environment, token, false); err != nil {
 		return fmt.Errorf("make an environment: %w", err)

@@ -1,12 +1,11 @@
 package companion
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 )
 
@@ -26,33 +25,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHere: the entry of the Run key decides, the session is that of who sits
-// here, and the program starts there with the environment of its person. Wine has
-// one user and splits no token: whose rights it has is not shown.
+// TestHere: the session is that of who sits here, and the program starts there with
+// the environment of its person. Wine has one user and splits no token: what is
+// started has the rights of this test, and each number is a session's.
 func TestHere(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Here{Program: self, Entry: "AssentTest"}
-	if is, err := h.Wanted(); is || err != nil {
-		t.Errorf("without an entry: %v %v", is, err)
-	}
-	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, runKey, registry.SET_VALUE|registry.WOW64_64KEY)
+	own := windows.GetCurrentProcessToken()
+	user, err := own.GetTokenUser()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer key.Close()
-	if err := key.SetStringValue(h.Entry, "x"); err != nil {
+	var session uint32
+	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session); err != nil {
 		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = key.DeleteValue(h.Entry) })
-	if is, err := h.Wanted(); !is || err != nil {
-		t.Errorf("with an entry: %v %v", is, err)
-	}
-	all, err := h.Sessions()
-	if err != nil || len(all) == 0 || ofSystem(all[0].Person) {
-		t.Fatalf("sessions: %v %v", all, err)
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -60,25 +48,28 @@ func TestHere(t *testing.T) {
 	}
 	file := filepath.Join(dir, mark)
 	_ = os.Remove(file)
-	if err := h.Start(all[0]); err != nil {
+	h := Here{Program: self, Entry: "AssentTest"}
+	contract(t, room{desk: h, session: session, person: user.User.Sid.String(), administrator: own.IsElevated(),
+		want: func(t *testing.T) { enter(t, h.Entry) },
+		ran:  func() bool { _, err := os.Stat(file); return err == nil }})
+	seat, err := (Here{Program: `C:\none.exe`}).Sit(session)
+	if err != nil {
 		t.Fatal(err)
 	}
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for late := time.After(30 * time.Second); ; {
-		if _, err := os.Stat(file); err == nil {
-			break
-		}
-		select {
-		case <-again.C:
-		case <-late:
-			t.Fatal("it has not started")
-		}
-	}
-	if err := h.Start(Session{all[0].ID, "S-1-5-21-7-7-7-1000"}); err == nil || errors.Is(err, ErrAdministrator) {
-		t.Errorf("somebody else's session: %v", err)
-	}
-	if err := (Here{Program: `C:\none.exe`}).Start(all[0]); err == nil {
+	defer seat.Leave()
+	if seat.Start() == nil {
 		t.Error("a program that is not there was started")
+	}
+}
+
+// enter writes the entry that starts a program at log-in, until the test is over.
+func enter(t *testing.T, name string) {
+	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, runKey, registry.SET_VALUE|registry.WOW64_64KEY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = key.DeleteValue(name), key.Close() })
+	if err := key.SetStringValue(name, "x"); err != nil {
+		t.Fatal(err)
 	}
 }
