@@ -19,7 +19,7 @@ import (
 func icons(dir string) api.Plugin {
 	return api.Plugin{Name: "icons", Setup: func(b api.PluginBuild) {
 		b.OnResolve(api.OnResolveOptions{Filter: `^\./icons\.svg$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
-			return api.OnResolveResult{Path: filepath.Join(dir, "node_modules", "lucide", "icons.svg"), Namespace: "icons"}, nil
+			return api.OnResolveResult{Path: "node_modules/lucide/icons.svg", Namespace: "icons"}, nil // the path goes into names: without the folder
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `.`, Namespace: "icons"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			text, err := picture(dir)
