@@ -137,18 +137,20 @@ func TestD11PauseEndsByEveryClock(t *testing.T) {
 		later   hands
 		restart bool
 		boot    string // another one after the restart
+		then    hands  // after that
 		want    bool
 	}{
-		"at once":                        {hands{}, false, "", true},
-		"before the end":                 {hands{59 * time.Minute, 59 * time.Minute}, false, "", true},
-		"at the end":                     {hands{time.Hour, time.Hour}, false, "", false},
-		"wall clock set forward":         {hands{2 * time.Hour, time.Minute}, false, "", false},
-		"wall clock set back":            {hands{-30 * time.Minute, time.Hour}, false, "", false},
-		"restart":                        {hands{59 * time.Minute, 59 * time.Minute}, true, "", true},
-		"restart, wall clock set back":   {hands{time.Second, time.Hour}, true, "", false},
-		"reboot":                         {hands{30 * time.Minute, 0}, true, "boot-2", true},
-		"reboot after the end":           {hands{61 * time.Minute, 0}, true, "boot-2", false},
-		"reboot, wall clock of long ago": {hands{-24 * time.Hour, 0}, true, "boot-2", false},
+		"at once":                        {hands{}, false, "", hands{}, true},
+		"before the end":                 {hands{59 * time.Minute, 59 * time.Minute}, false, "", hands{}, true},
+		"at the end":                     {hands{time.Hour, time.Hour}, false, "", hands{}, false},
+		"wall clock set forward":         {hands{2 * time.Hour, time.Minute}, false, "", hands{}, false},
+		"wall clock set back":            {hands{-30 * time.Minute, time.Hour}, false, "", hands{}, false},
+		"restart":                        {hands{59 * time.Minute, 59 * time.Minute}, true, "", hands{}, true},
+		"restart, wall clock set back":   {hands{time.Second, time.Hour}, true, "", hands{}, false},
+		"reboot":                         {hands{30 * time.Minute, 0}, true, "boot-2", hands{}, true},
+		"reboot after the end":           {hands{61 * time.Minute, 0}, true, "boot-2", hands{}, false},
+		"reboot, wall clock of long ago": {hands{-24 * time.Hour, 0}, true, "boot-2", hands{}, false},
+		"reboot, wall clock a minute ago, boot clock at the end": {hands{-time.Minute, 0}, true, "boot-2", hands{-time.Minute, time.Hour}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h hands
@@ -172,6 +174,9 @@ func TestD11PauseEndsByEveryClock(t *testing.T) {
 				}
 				defer a.Close()
 				d2.Agent, d = a, d2
+			}
+			if c.then != (hands{}) {
+				h = c.then
 			}
 			if got := paused(d); got != c.want {
 				t.Errorf("paused: %v", got)
