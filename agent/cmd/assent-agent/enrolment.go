@@ -1,9 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"io"
+	"bytes"
+	"cmp"
+	"errors"
 	"strings"
+
+	"github.com/assent-epm/assent/agent/mactool"
 )
 
 // leftover is what an installer left for the first start.
@@ -24,20 +27,28 @@ func (l leftover) labels() map[string]string {
 	return all
 }
 
-// readLeft reads lines NAME=VALUE. It is never run: nothing in it is a command.
-func readLeft(from io.Reader) leftover {
-	var l leftover
-	for lines := bufio.NewScanner(from); lines.Scan(); {
-		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
-		value = strings.Trim(strings.TrimSpace(value), `"'`)
-		switch strings.TrimSpace(name) {
-		case "ASSENT_CONTROLLER_URL":
-			l.url = value
-		case "ASSENT_ENROLL_TOKEN":
-			l.token = value
-		case "ASSENT_LABELS":
-			l.label = value
-		}
+// or is what l says, and for what it does not say what other says.
+func (l leftover) or(other leftover) leftover {
+	return leftover{url: cmp.Or(l.url, other.url), token: cmp.Or(l.token, other.token), label: cmp.Or(l.label, other.label)}
+}
+
+// readLeft reads a property list with the keys of a profile.
+func readLeft(raw []byte) (leftover, error) {
+	if bytes.HasPrefix(raw, []byte("bplist")) {
+		return leftover{}, errors.New("it is a property list of the binary form (plutil -convert xml1 FILE)")
 	}
-	return l
+	keys, err := mactool.Dict(raw)
+	if err != nil {
+		return leftover{}, err
+	}
+	var l leftover
+	into := map[string]*string{"ControllerURL": &l.url, "EnrollToken": &l.token, "Labels": &l.label}
+	for key, value := range keys {
+		text, isText := value.(string)
+		if into[key] == nil || !isText {
+			return leftover{}, errors.New("its keys are ControllerURL, EnrollToken and Labels, each a string")
+		}
+		*into[key] = strings.TrimSpace(text)
+	}
+	return l, nil
 }

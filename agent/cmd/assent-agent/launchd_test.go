@@ -42,12 +42,8 @@ func TestReapPlist(t *testing.T) {
 	}
 }
 
-func TestWhatAnInstallerLeft(t *testing.T) {
-	l := readLeft(strings.NewReader("# by hand\n\nASSENT_CONTROLLER_URL = https://ctl.example:8443\nASSENT_ENROLL_TOKEN='asn1_x'\nASSENT_LABELS=\"ring=1, site=north;role=kiosk\"\nrm -rf /\n"))
-	if l.url != "https://ctl.example:8443" || l.token != "asn1_x" {
-		t.Errorf("%+v", l)
-	}
-	labels := l.labels()
+func TestLabelsThatAreLeft(t *testing.T) {
+	labels := leftover{label: "ring=1, site=north;role=kiosk"}.labels()
 	if len(labels) != 3 || labels["ring"] != "1" || labels["site"] != "north" || labels["role"] != "kiosk" {
 		t.Errorf("%v", labels)
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"syscall"
 
@@ -66,31 +64,13 @@ func apart() (env []string, dir string, attr *syscall.SysProcAttr) {
 // Where a profile and an administrator leave the controller and the token.
 const (
 	managedFile = "/Library/Managed Preferences/com.assent-epm.agent.plist"
-	sidecarFile = "/Library/Application Support/Assent/enroll"
+	sidecarFile = "/Library/Application Support/Assent/enroll.plist"
 )
 
-// leftEnrolment is what they left, and what forgets the token once it is used.
+// leftEnrolment is what they left, and what forgets the token once it is used. A
+// profile belongs to the device management.
 func leftEnrolment() (left leftover, forget func() error, err error) {
-	if _, err := os.Stat(managedFile); err == nil {
-		left = leftover{url: managed("ControllerURL"), token: managed("EnrollToken"), label: managed("Labels")}
-		return left, func() error { return nil }, nil // the profile belongs to the device management
-	}
-	f, err := os.OpenFile(sidecarFile, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return left, nil, nil
-	}
-	if err != nil {
-		return left, nil, fmt.Errorf("read what an administrator left: %w", err)
-	}
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return left, nil, fmt.Errorf("read what an administrator left: %w", err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o077 != 0 || st.Nlink != 1 {
-		return left, nil, fmt.Errorf("%s is not a file that root alone can read (chown root, chmod 600)", sidecarFile)
-	}
-	return readLeft(io.LimitReader(f, 16<<10)), func() error { return os.Remove(sidecarFile) }, nil
+	return leftBeside(leftover{url: managed("ControllerURL"), token: managed("EnrollToken"), label: managed("Labels")}, sidecarFile)
 }
 
 // missingHere is what is not served on macOS.

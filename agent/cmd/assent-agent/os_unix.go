@@ -4,6 +4,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -34,4 +37,43 @@ func closeFile(name string) string { return "chmod 600 " + name }
 func readAlone(f *os.File) (bool, error) {
 	info, err := f.Stat()
 	return err == nil && info.Mode().Perm()&0o077 == 0, err
+}
+
+// enrollSize bounds a file that an administrator leaves for the enrolment.
+const enrollSize = 16 << 10
+
+// readRootsOwn is a small file that root alone can have written and can read. A
+// link is not followed, and nothing is waited for.
+func readRootsOwn(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o077 != 0 || st.Nlink != 1 || st.Size > enrollSize {
+		return nil, errors.New("it is not a small file that root alone can read (chown root, chmod 600)")
+	}
+	return io.ReadAll(io.LimitReader(f, enrollSize))
+}
+
+// leftBeside is what a profile says, and for what it does not say the property list
+// that an administrator left; forget removes that.
+func leftBeside(profile leftover, path string) (left leftover, forget func() error, err error) {
+	raw, err := readRootsOwn(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return profile, func() error { return nil }, nil
+	}
+	var file leftover
+	if err == nil {
+		file, err = readLeft(raw)
+	}
+	if err != nil {
+		return leftover{}, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return profile.or(file), func() error { return os.Remove(path) }, nil
 }

@@ -2,28 +2,24 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
-	"golang.org/x/sys/unix"
 
 	"github.com/assent-epm/assent/agent/link"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
-const (
-	enrollFile = "/etc/assent/enroll"
-	enrollSize = 16 << 10
-)
+const enrollFile = "/etc/assent/enroll"
 
 // installPackage is what a package does once its files are there, the service
 // manager apart: it makes the data folder and enrols with what the environment
@@ -104,21 +100,12 @@ func enrollment(path string) (url, token, from string, err error) {
 // readEnrollFile reads lines NAME=VALUE of a file that only root can read. It is
 // never run: nothing in it is a command.
 func readEnrollFile(path string) (map[string]string, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	raw, err := readRootsOwn(path)
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 || st.Mode&0o077 != 0 || st.Nlink != 1 || st.Size > enrollSize {
-		return nil, errors.New("it is not a small file that root alone can read (chown root, chmod 600)")
-	}
 	values := map[string]string{}
-	for lines := bufio.NewScanner(io.LimitReader(f, enrollSize)); lines.Scan(); {
+	for lines := bufio.NewScanner(bytes.NewReader(raw)); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || line[0] == '#' {
 			continue
