@@ -105,7 +105,7 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 
 func TestHelpIsGolden(t *testing.T) {
 	var all strings.Builder
-	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove", "portal", "status", "version"} {
+	for _, verb := range []string{"", "run", "list", "view", "cancel", "checkin", "answer", "extend", "resubmit", "remove", "portal", "session", "admin", "offline", "status", "doctor", "version"} {
 		args := []string{"--help"}
 		if verb != "" {
 			args = []string{verb, "--help"}
