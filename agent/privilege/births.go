@@ -28,6 +28,59 @@ type newcomers interface {
 	close()
 }
 
+// port is where a job of Windows tells of its processes; see [newcomers].
+type port interface {
+	next(within time.Duration) (pid int, err error)
+	stop()
+	close()
+}
+
+// jobNews are the newcomers of a job.
+type jobNews struct {
+	port
+	sys jobs
+	job handle
+}
+
+func (t jobTrees) births(ref TreeRef) (newcomers, error) {
+	job, err := t.find(ref) // one without a name tells nobody
+	if err != nil {
+		return nil, err
+	}
+	port, err := t.sys.tells(job)
+	if err != nil {
+		t.sys.close(job)
+		return nil, fmt.Errorf("have the job tell: %w", err)
+	}
+	return jobNews{port, t.sys, job}, nil
+}
+
+// look holds the process while it reads, so that its number stays its own.
+func (n jobNews) look(pid int) (one newcomer, err error) {
+	process, err := n.sys.process(pid, toLook)
+	if err != nil {
+		return one, fmt.Errorf("open process %d: %w", pid, err)
+	}
+	defer n.sys.close(process)
+	in, err := n.sys.in(process, n.job)
+	if err != nil {
+		return one, fmt.Errorf("look for process %d in its job: %w", pid, err)
+	}
+	if !in {
+		return one, fmt.Errorf("process %d is not of the job", pid)
+	}
+	if one.started, err = n.sys.started(process); err != nil {
+		return one, err
+	}
+	one.path, err = n.sys.image(process)
+	return one, err
+}
+
+func (n jobNews) close() {
+	n.port.close()
+	n.sys.close(n.job)
+}
+
 // newcomer is a process that has just begun.
 type newcomer struct {
 	path    string

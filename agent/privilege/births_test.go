@@ -6,107 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
-
-// fakeJob is a job of Windows as far as it tells: processes that begin and end, numbers
-// that are given again, and one place at a time that it tells.
-type fakeJob struct {
-	mu      sync.Mutex // guards the fields below
-	clock   uint64
-	next    int
-	running map[int]newcomer
-	early   map[int]int // looks at a process for which it is not made up yet
-	ear     *jobEar     // nil = nobody
-}
-
-// jobEar is who is told.
-type jobEar struct {
-	*fakeJob
-	lines chan int // 0 = stop
-}
-
-func newJob() *fakeJob { return &fakeJob{next: 100, running: map[int]newcomer{}, early: map[int]int{}} }
-
-func (j *fakeJob) begin(path string) (pid int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.next++
-	return j.as(j.next, path)
-}
-
-func (j *fakeJob) as(pid int, path string) int {
-	j.clock++
-	j.running[pid] = newcomer{path: path, started: j.clock}
-	if j.ear != nil {
-		j.ear.lines <- pid
-	}
-	return pid
-}
-
-func (j *fakeJob) end(pid int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	delete(j.running, pid)
-}
-
-// again gives the number of a process that has ended to another one.
-func (j *fakeJob) again(pid int, path string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	delete(j.running, pid)
-	j.as(pid, path)
-}
-
-func (j *fakeJob) births(first int) *Births {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.ear = &jobEar{j, make(chan int, 10_000)}
-	for pid := range j.running {
-		j.ear.lines <- pid
-	}
-	return &Births{os: j.ear, first: TreeRef{Name: "fake", PID: first, Started: j.running[first].started}}
-}
-
-func (e *jobEar) next(within time.Duration) (int, error) {
-	var quiet <-chan time.Time
-	if within > 0 {
-		quiet = time.After(within)
-	}
-	select {
-	case pid := <-e.lines:
-		if pid == 0 {
-			return 0, io.EOF
-		}
-		return pid, nil
-	case <-quiet:
-		return 0, errQuiet
-	}
-}
-
-func (e *jobEar) look(pid int) (newcomer, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n, ok := e.running[pid]
-	if e.early[pid]--; !ok || e.early[pid] >= 0 {
-		return n, errors.New("no such process")
-	}
-	return n, nil
-}
-
-func (e *jobEar) stop() { e.lines <- 0 }
-func (e *jobEar) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ear == e {
-		e.ear = nil
-	}
-}
 
 // nursery is a tree whose first program runs and starts others; a fake, or a job.
 type nursery interface {
@@ -197,39 +101,65 @@ func contractOfRestart(t *testing.T, n nursery) {
 	}
 }
 
-// fakeNursery is a nursery of [fakeJob].
+// fakeNursery is a nursery in a village.
 type fakeNursery struct {
-	*fakeJob
-	first int
+	*village
+	first TreeRef
+	last  *int // number that was given
 }
 
-func newFake() fakeNursery {
-	j := newJob()
-	return fakeNursery{j, j.begin(`C:\installer.exe`)}
+func newFake(t *testing.T) fakeNursery {
+	t.Helper()
+	f := fakeNursery{newVillage(), TreeRef{Kind: TreeJob, Name: "fake", PID: 100}, new(100)}
+	f.beginsIn(nil, 100, 10, windowsAlice, 2, `C:\installer.exe`)
+	var err error
+	if f.first, err = (jobTrees{f}).put(t.Context(), f.first, 0, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
-func (f fakeNursery) births(*testing.T) *Births { return f.fakeJob.births(f.first) }
+func (f fakeNursery) births(t *testing.T) *Births {
+	t.Helper()
+	news, err := jobTrees{f}.births(f.first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Births{os: news, first: f.first}
+}
+
+func (f fakeNursery) begin(path string) (pid int) {
+	*f.last++
+	f.beginsIn(f.jobs[f.first.Name], *f.last, 100, windowsAlice, 2, path)
+	return *f.last
+}
+
+// again gives the number of a process that has ended to another one.
+func (f fakeNursery) again(pid int, path string) {
+	f.ends(pid)
+	f.beginsIn(f.jobs[f.first.Name], pid, 100, windowsAlice, 2, path)
+}
 
 func (f fakeNursery) stay(_ *testing.T, program string)  { f.begin(program) }
-func (f fakeNursery) brief(_ *testing.T, program string) { f.end(f.begin(program)) }
+func (f fakeNursery) brief(_ *testing.T, program string) { f.ends(f.begin(program)) }
 func (f fakeNursery) programs() [3]string {
 	return [3]string{`C:\a.exe`, `C:\b.exe`, `C:\c.exe`}
 }
 
 func TestContractOfBirthsByTheFake(t *testing.T) {
-	t.Run("births", func(t *testing.T) { contractOfBirths(t, newFake()) })
-	t.Run("gone", func(t *testing.T) { contractOfGone(t, newFake()) })
-	t.Run("restart", func(t *testing.T) { contractOfRestart(t, newFake()) })
+	t.Run("births", func(t *testing.T) { contractOfBirths(t, newFake(t)) })
+	t.Run("gone", func(t *testing.T) { contractOfGone(t, newFake(t)) })
+	t.Run("restart", func(t *testing.T) { contractOfRestart(t, newFake(t)) })
 }
 
 // What is gone is told once, as what it is: not known. What is not made up yet is
 // named as soon as it is.
 func TestGoneAndEarly(t *testing.T) {
-	f := newFake()
+	f := newFake(t)
 	births := f.births(t)
 	f.brief(t, `C:\gone.exe`)
 	f.brief(t, `C:\gone too.exe`)
-	f.early[f.begin(`C:\slow.exe`)] = 3
+	f.all[f.begin(`C:\slow.exe`)].early = 3
 	f.begin(`C:\quick.exe`)
 	_, over := follow(t, births)
 	if rest := over(); !slices.Equal(rest, []string{`C:\quick.exe`, `C:\slow.exe`, BornUnnamed}) {
@@ -239,7 +169,7 @@ func TestGoneAndEarly(t *testing.T) {
 
 // After 200 programs one line stands for all the others.
 func TestBirthsAreBounded(t *testing.T) {
-	f := newFake()
+	f := newFake(t)
 	_, over := follow(t, f.births(t))
 	for i := range bornMost + 50 {
 		f.begin(fmt.Sprintf(`C:\%d.exe`, i))
@@ -252,7 +182,7 @@ func TestBirthsAreBounded(t *testing.T) {
 
 // A program is one, however its name is written.
 func TestOneProgramIsToldOnce(t *testing.T) {
-	f := newFake()
+	f := newFake(t)
 	_, over := follow(t, f.births(t))
 	for _, path := range []string{`C:\A.exe`, `c:\a.EXE`, `C:\A.exe`} {
 		f.begin(path)
@@ -265,10 +195,10 @@ func TestOneProgramIsToldOnce(t *testing.T) {
 // A number that went to another process does not name the one before, and the
 // first program's number, given again, hides nobody.
 func TestNumbersThatAreGivenAgain(t *testing.T) {
-	f := newFake()
+	f := newFake(t)
 	births := f.births(t)
 	f.again(f.begin(`C:\short.exe`), `C:\long.exe`)
-	f.again(f.first, `C:\late.exe`)
+	f.again(f.first.PID, `C:\late.exe`)
 	_, over := follow(t, births)
 	if rest := over(); !slices.Contains(rest, `C:\long.exe`) || !slices.Contains(rest, `C:\late.exe`) || !slices.Contains(rest, BornUnnamed) || slices.Contains(rest, `C:\short.exe`) {
 		t.Errorf("told %q", rest)

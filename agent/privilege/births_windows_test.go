@@ -63,7 +63,7 @@ func (n *realNursery) births(t *testing.T) *Births {
 		n.first = false
 		return n.run.Births
 	}
-	dead := n.run.Births.os.(jobPort) // of an agent that died: the job was not told of that
+	dead := n.run.Births.os.(jobNews).port.(jobPort) // of an agent that died: the job was not told of that
 	closeHandles([]windows.Handle{dead.port, dead.job})
 	b, err := n.trees.Births(n.run.Tree)
 	if errors.Is(err, windows.ERROR_INVALID_PARAMETER) {

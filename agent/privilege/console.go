@@ -15,28 +15,6 @@ import (
 // consoleLook is between two looks at it.
 const consoleLook = 5 * time.Second
 
-// pollLogins tells of what changes between looks, until one fails or ctx ends.
-func pollLogins(ctx context.Context, every time.Duration, now func(context.Context) (map[string]login, error), hear func(LoginEvent)) error {
-	look := time.NewTicker(every)
-	defer look.Stop()
-	var was map[string]login
-	for {
-		is, err := now(ctx)
-		if err != nil {
-			return fmt.Errorf("watch logins: %w", err)
-		}
-		for _, e := range loginEvents(was, is) {
-			hear(e)
-		}
-		was = is
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // consoleLogins asks ioreg. A session is called by its user's number, as seats of
 // macOS are.
 func consoleLogins(ctx context.Context, tools mactool.Runner) (map[string]login, error) {

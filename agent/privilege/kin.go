@@ -2,7 +2,6 @@ package privilege
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 )
@@ -125,6 +124,23 @@ const (
 	maxPE         = 1 << 16
 )
 
+// programs tells of the files that processes run.
+type programs interface {
+	runs(pid int) (path string, err error)
+	head(path string, size int) ([]byte, error)
+}
+
+// typesInto reports whether a process of Windows runs a program of a console. What is
+// not known is none.
+func typesInto(of programs, pid int) bool {
+	path, err := of.runs(pid)
+	if err != nil || !onDrive(path) {
+		return false
+	}
+	head, err := of.head(path, maxPE+4096)
+	return err == nil && isConsoleProgram(head)
+}
+
 // isConsoleProgram reports whether the first bytes of a file are those of a program
 // that works in a console.
 func isConsoleProgram(head []byte) bool {
@@ -142,68 +158,4 @@ func isConsoleProgram(head []byte) bool {
 // another one is not opened: the system would show itself there, to whoever has that.
 func onDrive(path string) bool {
 	return len(path) > 3 && path[1:3] == `:\` && (path[0]|0x20) >= 'a' && (path[0]|0x20) <= 'z'
-}
-
-// login is what is known of a session in which somebody is logged on.
-type login struct {
-	who    string
-	since  int64 // another log-on of the same session number is another one
-	locked bool
-}
-
-// loginsIn asks who is logged on to each session. One that can not be looked at is
-// over, as far as anybody knows; it keeps nobody from hearing of the others. When none
-// can be looked at, nothing is known.
-func loginsIn(sessions []uint32, look func(session uint32) (login, error)) (map[string]login, error) {
-	out := map[string]login{}
-	var errs []error
-	for _, session := range sessions {
-		l, err := look(session)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("look at session %d: %w", session, err))
-		case l.who != "":
-			out[strconv.FormatUint(uint64(session), 10)] = l
-		}
-	}
-	if len(errs) > 0 && len(errs) == len(sessions) {
-		return nil, errors.Join(errs...)
-	}
-	return out, nil
-}
-
-// loginEvents is what happened between two looks at who is logged on. Who is found
-// with a locked screen at the first look has locked it.
-func loginEvents(was, is map[string]login) (events []LoginEvent) {
-	for session, old := range was {
-		now, there := is[session]
-		if !there || now.who != old.who || now.since != old.since {
-			events = append(events, LoginEvent{Session: session})
-		}
-	}
-	for session, now := range is {
-		old, there := was[session]
-		if now.locked && (!there || !old.locked || old.since != now.since) {
-			events = append(events, LoginEvent{Session: session, Locked: true})
-		}
-	}
-	return events
-}
-
-// holder is a process that has the rights of an administrator.
-type holder struct {
-	pid  int
-	user string // SID
-	ours bool   // it is in a tree of Assent's, which ends by itself
-}
-
-// lentTo are the processes of somebody who was administrator for a while and is
-// none any more: what they started then still has the rights.
-func lentTo(all []holder, user string, self int) (pids []int) {
-	for _, h := range all {
-		if h.user == user && user != "" && !h.ours && h.pid > 4 && h.pid != self { // 4 is the kernel's
-			pids = append(pids, h.pid)
-		}
-	}
-	return pids
 }

@@ -22,14 +22,14 @@ func native(name string, args ...uintptr) error {
 	return nil
 }
 
-// makePermanent lets the name of an object outlive whoever holds it; only the
+// permanent lets the name of an object outlive whoever holds it; only the
 // system may.
-func makePermanent(object windows.Handle) error {
-	return native("NtMakePermanentObject", uintptr(object))
+func (processes) permanent(job handle) error {
+	return native("NtMakePermanentObject", uintptr(job))
 }
 
-func makeTemporary(object windows.Handle) error {
-	if err := native("NtMakeTemporaryObject", uintptr(object)); err != nil {
+func (processes) temporary(job handle) error {
+	if err := native("NtMakeTemporaryObject", uintptr(job)); err != nil {
 		return fmt.Errorf("let the job's name go: %w", err)
 	}
 	return nil
@@ -44,8 +44,8 @@ const (
 // objectEntry is one answer of the system about a folder of objects.
 type objectEntry struct{ name, kind windows.NTUnicodeString }
 
-// jobNames lists the job objects that every session sees.
-func jobNames() ([]string, error) {
+// names lists the job objects that every session sees.
+func (processes) names() ([]string, error) {
 	path, err := windows.NewNTUnicodeString(`\BaseNamedObjects`)
 	if err != nil {
 		return nil, err

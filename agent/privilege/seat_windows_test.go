@@ -27,7 +27,7 @@ func aChild(t *testing.T) (pid int, end func()) {
 	})
 }
 
-// What the system says of processes is what the village of kin_test.go says.
+// What the system says of processes is what the village of village_test.go says.
 func TestProcesses(t *testing.T) {
 	kinContract(t, processes{}, os.Getpid(), func() (int, func()) { return aChild(t) })
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
@@ -70,14 +70,14 @@ func TestSeatIsGone(t *testing.T) {
 func TestOursAreKnown(t *testing.T) {
 	trees := here(t)
 	ref, ended := family(t, trees, newGrant())
-	ours, err := oursNow(trees.prefix())
+	ours, err := trees.os.ours(trees.prefix())
 	if err != nil || !ours[ref.PID] || ours[os.Getpid()] {
 		t.Errorf("%v, %v", ours, err)
 	}
-	if others, err := oursNow("assent-made-up-"); err != nil || len(others) > 0 {
+	if others, err := trees.os.ours("assent-made-up-"); err != nil || len(others) > 0 {
 		t.Errorf("of another realm: %v, %v", others, err)
 	}
-	all, err := administratorsHere(trees.prefix())
+	all, err := trees.os.administrators(trees.prefix())
 	if err != nil || len(all) == 0 {
 		t.Errorf("%v, %v", all, err)
 	}
@@ -143,13 +143,12 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// The screen's lock is asked of the system, which Wine does not know.
-func TestLogins(t *testing.T) {
-	is, err := loginsNow()
-	if err != nil {
-		t.Skipf("Wine does not tell who is logged on (%v): what is made of it is shown by TestWhatBecomesOfLogins", err)
+func TestTerminalsOfWindows(t *testing.T) {
+	var mine uint32
+	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &mine); err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("%+v", is)
+	contractOfTerminals(t, processes{}, mine)
 }
 
 func sumOf(path string) (string, error) {
@@ -182,4 +181,9 @@ func factsOfProcess(pid int) (tokenFacts, error) {
 	}
 	defer token.Close()
 	return factsOf(token)
+}
+
+// What the system does with jobs is what the village of village_test.go does.
+func TestJobsOfWindows(t *testing.T) {
+	contractOfJobsAlone(t, jobWorld{processes{}, os.Getpid(), "assent-" + testRealm + "-alone", func() (int, func()) { return aChild(t) }})
 }

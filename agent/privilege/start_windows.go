@@ -63,7 +63,7 @@ func (t *Trees) start(ctx context.Context, spec Spec) (*Running, error) {
 }
 
 func (t *Trees) release(ctx context.Context, spec Spec, held *image, c child, run *Running) (err error) {
-	if run.Tree, err = t.os.contain(run.Tree, c.process); err != nil {
+	if run.Tree, err = t.os.contain(run.Tree, handle(c.process)); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotContained, err)
 	}
 	if spec.Follow {
@@ -279,16 +279,7 @@ func (r *Running) Signal(syscall.Signal) error {
 	if r.over {
 		return nil
 	}
-	job, err := openJob(r.Tree, jobTerminate)
-	if err != nil {
-		return fmt.Errorf("end the program: %w", err)
-	}
-	if job == 0 {
-		endEach(firstAlone(r.Tree), 0)
-		return nil
-	}
-	defer windows.CloseHandle(job)
-	if err := windows.TerminateJobObject(job, endedCode); err != nil {
+	if err := (jobTrees{processes{}}).end(r.Tree); err != nil {
 		return fmt.Errorf("end the program: %w", err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestPlantedJobIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := windows.UTF16PtrFromString(objectName(plan))
+	path, err := windows.UTF16PtrFromString(objectName(plan.Name))
 	if err != nil {
 		t.Fatal(err)
 	}
