@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +51,7 @@ type jobs interface {
 	rights(process handle) (user string, admin bool, err error)
 	end(process handle) error
 	pids() ([]int, error) // of all processes
+	self() int            // this one
 
 	close(handle)
 }
@@ -203,7 +203,7 @@ func (t jobTrees) end(ref TreeRef) error {
 // by then. This process is never ended, and it is found out by the caller whether the
 // other one was.
 func (t jobTrees) endOne(pid int, is func(process handle) bool) {
-	if pid == 0 || pid == os.Getpid() {
+	if pid == 0 || pid == t.sys.self() {
 		return
 	}
 	process, err := t.sys.process(pid, toEnd)
@@ -296,7 +296,7 @@ func (t jobTrees) endHolders(ctx context.Context, user string, grace time.Durati
 		if err != nil {
 			return fmt.Errorf("end what was lent rights: %w", err)
 		}
-		lent := lentTo(all, user, os.Getpid())
+		lent := lentTo(all, user, t.sys.self())
 		switch {
 		case len(lent) == 0:
 			return nil

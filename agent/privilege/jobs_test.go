@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -14,7 +13,6 @@ import (
 // jobWorld is where jobs are, with processes.
 type jobWorld struct {
 	jobs
-	self  int
 	name  string // of a job that is not there
 	begin func() (pid int, end func())
 }
@@ -39,7 +37,7 @@ func contractOfJobsAlone(t *testing.T, w jobWorld) {
 	}
 	process, err := w.process(pid, toContain)
 	fine("hold a process", err)
-	me, err := w.process(w.self, toLook)
+	me, err := w.process(w.self(), toLook)
 	fine("hold this one", err)
 	began, err := w.started(me)
 	fine("when this one began", err)
@@ -69,7 +67,7 @@ func contractOfJobsAlone(t *testing.T, w jobWorld) {
 	if names, err := w.names(); err != nil || !slices.Contains(names, w.name) {
 		t.Errorf("the jobs are %v, %v", names, err)
 	}
-	if all, err := w.pids(); err != nil || !slices.Contains(all, pid) || !slices.Contains(all, w.self) {
+	if all, err := w.pids(); err != nil || !slices.Contains(all, pid) || !slices.Contains(all, w.self()) {
 		t.Errorf("the processes are %v, %v", all, err)
 	}
 	mine, _, err := w.rights(me)
@@ -130,7 +128,7 @@ func TestJobsOfTheVillage(t *testing.T) {
 		v.system = system
 		v.begins(20, 10, windowsAlice, 2)
 		pid := 30
-		contractOfJobsAlone(t, jobWorld{v, 20, "assent-r-x", func() (int, func()) {
+		contractOfJobsAlone(t, jobWorld{v, "assent-r-x", func() (int, func()) {
 			pid++
 			v.begins(pid, 20, windowsAlice, 2)
 			mine := pid
@@ -275,7 +273,7 @@ func TestMembersOfJobs(t *testing.T) {
 func TestKillOfJobs(t *testing.T) {
 	v := newVillage()
 	trees, ref, front, child := inJob(t, v)
-	me := v.begins(os.Getpid(), 40, windowsAlice, 2)
+	me := v.begins(v.self(), 40, windowsAlice, 2)
 	v.begins(48, 44, windowsAlice, 2)
 	var stranger kin
 	v.before["process to end"] = func() {
@@ -283,10 +281,10 @@ func TestKillOfJobs(t *testing.T) {
 		stranger = v.begins(44, 10, windowsBob, 2)
 	}
 	trees.kill(ref, true)
-	if !v.lives(40, front) || v.lives(44, child) || !v.lives(44, stranger) || v.all[48] != nil || !v.lives(os.Getpid(), me) {
+	if !v.lives(40, front) || v.lives(44, child) || !v.lives(44, stranger) || v.all[48] != nil || !v.lives(v.self(), me) {
 		t.Errorf("left: %v", v.all)
 	}
-	v.ends(os.Getpid())
+	v.ends(v.self())
 	trees.kill(ref, false)
 	if v.lives(40, front) || !v.lives(44, stranger) {
 		t.Errorf("left: %v", v.all)
@@ -309,8 +307,8 @@ func TestKillWithoutAJob(t *testing.T) {
 	if !v.lives(40, front) || !v.lives(44, child) {
 		t.Error("somebody else was ended, or the front end")
 	}
-	self := v.begins(os.Getpid(), 10, windowsAlice, 2)
-	trees.kill(TreeRef{Kind: TreeJob, Name: ref.Name, PID: os.Getpid(), Started: self.started}, false)
+	self := v.begins(v.self(), 10, windowsAlice, 2)
+	trees.kill(TreeRef{Kind: TreeJob, Name: ref.Name, PID: v.self(), Started: self.started}, false)
 	ref.Front = false
 	trees.ask(ref)
 	if v.lives(40, front) || !v.lives(44, child) {
@@ -416,7 +414,7 @@ func TestEndHolders(t *testing.T) {
 		"of others":      {func(v *village) { v.admin(40, windowsBob) }, nil, []int{40}},
 		"without rights": {func(v *village) { v.begins(40, 10, windowsAlice, 2) }, nil, []int{40}},
 		"the kernel":     {func(v *village) { v.admin(4, windowsAlice) }, nil, []int{4}},
-		"this process":   {func(v *village) { v.admin(os.Getpid(), windowsAlice) }, nil, []int{os.Getpid()}},
+		"this process":   {func(v *village) { v.admin(v.self(), windowsAlice) }, nil, []int{20}},
 		"it begins again": {func(v *village) {
 			pid := 40
 			var again func()

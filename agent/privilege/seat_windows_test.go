@@ -185,5 +185,5 @@ func factsOfProcess(pid int) (tokenFacts, error) {
 
 // What the system does with jobs is what the village of village_test.go does.
 func TestJobsOfWindows(t *testing.T) {
-	contractOfJobsAlone(t, jobWorld{processes{}, os.Getpid(), "assent-" + testRealm + "-alone", func() (int, func()) { return aChild(t) }})
+	contractOfJobsAlone(t, jobWorld{processes{}, "assent-" + testRealm + "-alone", func() (int, func()) { return aChild(t) }})
 }

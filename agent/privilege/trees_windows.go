@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 	"unsafe"
 
@@ -175,6 +176,8 @@ func (processes) pids() ([]int, error) {
 	}
 	return all, nil
 }
+
+func (processes) self() int { return os.Getpid() }
 
 func (processes) close(h handle) { _ = windows.CloseHandle(windows.Handle(h)) }
 
