@@ -30,10 +30,10 @@ func (o office) endpoint() client.Endpoint {
 func (o office) kept() map[string]string {
 	o.Helper()
 	all := map[string]string{}
-	for _, name := range []string{"identity.json", "salt", "labels"} {
+	for _, name := range []string{`identity\identity.json`, `identity\key.pem`, "salt", "labels"} {
 		raw, err := o.windows.Read(`C:\ProgramData\Assent\` + name)
 		if err != nil {
-			continue
+			o.Fatal(err)
 		}
 		all[name] = string(raw)
 	}
@@ -49,7 +49,7 @@ func (o office) upgraded(id string, before map[string]string) {
 		}
 		return e.Connected && e.AgentVersion != nil && *e.AgentVersion == "1.3.0"
 	})
-	if now := o.kept(); len(before) == 0 || !maps.Equal(now, before) {
+	if now := o.kept(); !maps.Equal(now, before) {
 		o.Errorf("the data folder has %v, had %v", slices.Sorted(maps.Keys(now)), slices.Sorted(maps.Keys(before)))
 	}
 	if r := o.windows.Run("sc", "query", "assent-agent"); !strings.Contains(r.Stdout, "RUNNING") {
@@ -115,8 +115,12 @@ func TestUpgradeKeepsGrants(t *testing.T) {
 	if !running() {
 		t.Fatal("making room for an upgrade ended a grant")
 	}
-	o.msiexec("/i", `C:\1.3.0.msi`)
+	// Whoever installs each version by one line names a token each time.
+	o.msiexec("/i", `C:\1.3.0.msi`, "CONTROLLER_URL="+o.controller.AgentURL, "ENROLL_TOKEN=asn1_again")
 	o.upgraded(id, before)
+	o.until("a token that nobody needs is gone", func() bool {
+		return !strings.Contains(o.windows.Run("reg", "query", `HKLM\SOFTWARE\Assent\Enroll`, "/reg:64").Stdout, "asn1_again")
+	})
 	active := o.ctl("approval", "list", "--status", "active", "--format", "json")
 	if !running() || !strings.Contains(active, "stayer.exe") {
 		t.Fatalf("the grant did not outlive the upgrade: %s", active)

@@ -211,11 +211,17 @@ func capabilities() []string {
 }
 
 // awaitIdentity is who this endpoint is, once it is enrolled: with what an
-// installer left, or by hand.
+// installer left, or by hand. Then nobody needs a token that was left.
 func awaitIdentity(ctx context.Context, set *settings, f file, log *slog.Logger) (link.Identity, error) {
 	for said := ""; ; {
 		id, err := link.Load(set.data)
-		if err == nil || !errors.Is(err, link.ErrNotEnrolled) {
+		if err == nil {
+			if err := forgetLeft(); err != nil {
+				log.Warn("what an installer left for the enrolment stays", "error", err)
+			}
+			return id, nil
+		}
+		if !errors.Is(err, link.ErrNotEnrolled) {
 			return id, err
 		}
 		if err = enrollLeft(ctx, set, f); err == nil {
@@ -258,6 +264,15 @@ func enrollLeft(ctx context.Context, set *settings, f file) error {
 	about.Reported[wire.ReportedInstall] = wire.InstalledByPackage
 	if _, err := link.Enroll(ctx, link.EnrollConfig{URL: left.url, Token: left.token, Dir: set.data, Facts: about, Proxies: f.proxies(set)}); err != nil {
 		return fmt.Errorf("%w: %s", err, enrollHint(err))
+	}
+	return forget()
+}
+
+// forgetLeft removes a token that was left.
+func forgetLeft() error {
+	left, forget, err := leftEnrolment()
+	if err != nil || left.token == "" {
+		return err
 	}
 	return forget()
 }
