@@ -10,10 +10,9 @@ import (
 	"github.com/assent-epm/assent/agent/acl"
 )
 
-// guardedAttributes are the access list and the owner of a process with rights, and
-// of its threads.
-func guardedAttributes() (*windows.SecurityAttributes, error) {
-	sd, err := windows.SecurityDescriptorFromString("O:BA" + acl.Guarded)
+// guardedAttributes are an access list with its owner.
+func guardedAttributes(text string) (*windows.SecurityAttributes, error) {
+	sd, err := windows.SecurityDescriptorFromString(text)
 	if err != nil {
 		return nil, fmt.Errorf("guard the program: %w", err)
 	}
@@ -25,9 +24,8 @@ func guardedAttributes() (*windows.SecurityAttributes, error) {
 // tokenDefault is TOKEN_DEFAULT_DACL.
 type tokenDefault struct{ list *windows.ACL }
 
-// guardToken has what a program makes, such as further processes, guarded as it is.
-func guardToken(token windows.Token) error {
-	sd, err := windows.SecurityDescriptorFromString(acl.Guarded)
+func (t windowsToken) guardNew(text string) error {
+	sd, err := windows.SecurityDescriptorFromString(text)
 	if err != nil {
 		return fmt.Errorf("guard the program: %w", err)
 	}
@@ -36,23 +34,20 @@ func guardToken(token windows.Token) error {
 		return fmt.Errorf("guard the program: %w", err)
 	}
 	usual := tokenDefault{list}
-	if err := windows.SetTokenInformation(token, windows.TokenDefaultDacl, (*byte)(unsafe.Pointer(&usual)), uint32(unsafe.Sizeof(usual))); err != nil {
+	if err := windows.SetTokenInformation(t.Token, windows.TokenDefaultDacl, (*byte)(unsafe.Pointer(&usual)), uint32(unsafe.Sizeof(usual))); err != nil {
 		return fmt.Errorf("guard the program: who may open what it makes: %w", err)
 	}
 	runtime.KeepAlive(sd)
 	return nil
 }
 
-// guarded reads back that nobody else can open a process or thread.
-func guarded(handles ...windows.Handle) error {
-	for _, h := range handles {
+func (c windowsChild) lists() (lists []acl.List, err error) {
+	for _, h := range []windows.Handle{c.process, c.thread} {
 		list, err := acl.OfObject(h)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrIdentity, err)
+			return nil, err
 		}
-		if !list.Exclusive() {
-			return fmt.Errorf("%w: others than administrators could open it", ErrIdentity)
-		}
+		lists = append(lists, list)
 	}
-	return nil
+	return lists, nil
 }

@@ -2,25 +2,15 @@ package privilege
 
 import (
 	"fmt"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// This file is the way of [wayLogon]: the log-on service makes a token of a person
-// without their password (S4U), as it does for an ssh server that knows a person by
-// their key. The kind is that of the network, which everybody may log on by; that
-// of tasks (batch) needs a right that people do not have. It was never run on
-// Windows: what comes out is checked by settle, and refused when it is not an
-// administrator's token of the same person.
+// This file has the calls of the log-on service for [wayLogon]. It was never run on
+// Windows: what comes out is judged as any other token.
 
-const (
-	packageLocal  = "MICROSOFT_AUTHENTICATION_PACKAGE_V1_0"
-	packageDomain = "Kerberos"
-	s4uLogon      = 12 // MSV1_0_S4U_LOGON and KERB_S4U_LOGON
-	logonNetwork  = 3
-)
+const s4uLogon = 12 // MSV1_0_S4U_LOGON and KERB_S4U_LOGON
 
 type lsaString struct {
 	length, maximum uint16
@@ -38,72 +28,40 @@ type tokenSource struct {
 	luid windows.LUID
 }
 
-// logOn makes a token of the session's person with the administrators' group and
-// the session's log-on group in it, which their windows ask for.
-func logOn(s Spec, session windows.Token) (windows.Token, error) {
-	user, err := session.GetTokenUser()
+func (windowsSystem) logOn(as winLogOn) (winToken, error) {
+	groups, err := addedGroups(as.groups)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	account, domain, _, err := user.User.Sid.LookupAccount("")
+	request, err := newS4U(as.account, as.domain)
 	if err != nil {
-		return 0, fmt.Errorf("find the account: %w", err)
-	}
-	computer, err := windows.ComputerName()
-	if err != nil {
-		return 0, err
-	}
-	groups, err := logonGroups(session)
-	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	lsa := windows.NewLazySystemDLL("secur32.dll")
 	var handle, mode uintptr
 	if err := status(lsa, "LsaRegisterLogonProcess", uintptr(unsafe.Pointer(ansi("assent"))), uintptr(unsafe.Pointer(&handle)), uintptr(unsafe.Pointer(&mode))); err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer lsa.NewProc("LsaDeregisterLogonProcess").Call(handle)
-	name := packageDomain
-	if domain == computer {
-		name = packageLocal
-	}
 	var pack uint32
-	if err := status(lsa, "LsaLookupAuthenticationPackage", handle, uintptr(unsafe.Pointer(ansi(name))), uintptr(unsafe.Pointer(&pack))); err != nil {
-		return 0, err
-	}
-	request, err := newS4U(account, domain)
-	if err != nil {
-		return 0, err
+	if err := status(lsa, "LsaLookupAuthenticationPackage", handle, uintptr(unsafe.Pointer(ansi(as.pack))), uintptr(unsafe.Pointer(&pack))); err != nil {
+		return nil, err
 	}
 	source := tokenSource{name: [8]byte{'A', 's', 's', 'e', 'n', 't'}}
 	var profile, profileSize, token, sub uintptr
 	var luid windows.LUID
 	var quotas [12]uintptr
-	err = status(lsa, "LsaLogonUser", handle, uintptr(unsafe.Pointer(ansi("assent"))), logonNetwork, uintptr(pack),
+	err = status(lsa, "LsaLogonUser", handle, uintptr(unsafe.Pointer(ansi("assent"))), uintptr(as.kind), uintptr(pack),
 		uintptr(unsafe.Pointer(&request[0])), uintptr(len(request)*8), uintptr(unsafe.Pointer(groups)), uintptr(unsafe.Pointer(&source)),
 		uintptr(unsafe.Pointer(&profile)), uintptr(unsafe.Pointer(&profileSize)), uintptr(unsafe.Pointer(&luid)), uintptr(unsafe.Pointer(&token)),
 		uintptr(unsafe.Pointer(&quotas)), uintptr(unsafe.Pointer(&sub)))
-	runtime.KeepAlive(session)
 	if err != nil {
-		return 0, fmt.Errorf("log %s on: %w", s.Requester.Name, err)
+		return nil, err
 	}
 	if profile != 0 {
 		lsa.NewProc("LsaFreeReturnBuffer").Call(profile)
 	}
-	return linkedIfSplit(windows.Token(token))
-}
-
-// linkedIfSplit is the half of a token that counts, where UAC has split it.
-func linkedIfSplit(token windows.Token) (windows.Token, error) {
-	kind, err := tokenNumber(token, windows.TokenElevationType)
-	if err == nil && kind != elevationLimited {
-		return token, nil
-	}
-	defer token.Close()
-	if err != nil {
-		return 0, err
-	}
-	return token.GetLinkedToken()
+	return windowsToken{windows.Token(token)}, nil
 }
 
 // moreGroups is what the system adds to a new token (TOKEN_GROUPS).
@@ -112,26 +70,14 @@ type moreGroups struct {
 	groups [2]windows.SIDAndAttributes
 }
 
-func logonGroups(session windows.Token) (*moreGroups, error) {
-	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
-	if err != nil {
-		return nil, err
-	}
-	const on = windows.SE_GROUP_ENABLED | windows.SE_GROUP_ENABLED_BY_DEFAULT | windows.SE_GROUP_MANDATORY
-	out := &moreGroups{count: 1}
-	out.groups[0] = windows.SIDAndAttributes{Sid: admins, Attributes: on | windows.SE_GROUP_OWNER}
-	groups, err := session.GetTokenGroups()
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range groups.AllGroups() {
-		if g.Attributes&windows.SE_GROUP_LOGON_ID != 0 {
-			sid, err := g.Sid.Copy()
-			if err != nil {
-				return nil, err
-			}
-			out.count, out.groups[1] = 2, windows.SIDAndAttributes{Sid: sid, Attributes: on | windows.SE_GROUP_LOGON_ID}
+func addedGroups(list []tokenGroup) (*moreGroups, error) {
+	out := &moreGroups{count: uint32(len(list))}
+	for i, g := range list {
+		sid, err := windows.StringToSid(g.sid)
+		if err != nil {
+			return nil, err
 		}
+		out.groups[i] = windows.SIDAndAttributes{Sid: sid, Attributes: g.attributes}
 	}
 	return out, nil
 }

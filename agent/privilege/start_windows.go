@@ -15,94 +15,55 @@ import (
 // checkPeople is what a spec says of people on this system.
 func (s Spec) checkPeople() error { return s.checkSession() }
 
-// mitigations of a program with rights: libraries come from the system's folder
-// first, never from another machine or a place of low trust, and nobody's hooks
-// are loaded into it.
-const mitigations = uint64(1)<<32 | 1<<52 | 1<<56 | 1<<60
-
-// child is a process that was made and does not run yet.
-type child struct{ process, thread windows.Handle }
-
-func (c child) close() { _, _ = windows.CloseHandle(c.process), windows.CloseHandle(c.thread) }
-
-// start makes the process stopped, puts it into its job, reads back what it is,
-// and lets it go.
+// start is that of [winStart].
 func (t *Trees) start(ctx context.Context, spec Spec) (*Running, error) {
-	if spec.Alone {
-		return nil, fmt.Errorf("%w: a program is not kept from starting others on Windows", ErrNotContained)
-	}
-	ref, err := t.Plan(string(spec.Grant), 0)
-	if err != nil {
-		return nil, err
-	}
-	held, err := t.os.holdImage(spec)
-	if err != nil {
-		return nil, err
-	}
-	defer held.close()
-	token, err := tokenFor(spec)
-	if err != nil {
-		return nil, err
-	}
-	defer token.Close()
-	c, pid, err := create(spec, held, token, ref)
-	if err != nil {
-		return nil, err
-	}
-	ref.PID = pid
-	run := &Running{PID: pid, Tree: ref, done: make(chan struct{})}
-	if err := t.release(ctx, spec, held, c, run); err != nil {
-		_ = windows.TerminateProcess(c.process, endedCode) // it never ran; the tree is read below
-		c.close()
-		run.Births.Close()
-		return nil, errors.Join(err, t.End(context.WithoutCancel(ctx), run.Tree, 0))
-	}
-	_ = windows.CloseHandle(c.thread)
-	go run.reap(c.process)
-	return run, nil
+	return winStart{sys: windowsSystem{trees: t.os}, trees: t, only: t.os.only, most: maxImage}.start(ctx, spec)
 }
 
-func (t *Trees) release(ctx context.Context, spec Spec, held *image, c child, run *Running) (err error) {
-	if run.Tree, err = t.os.contain(run.Tree, handle(c.process)); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotContained, err)
-	}
-	if spec.Follow {
-		if run.Births, err = t.Births(run.Tree); err != nil {
-			return err
-		}
-	}
-	if err := held.runs(c.process); err != nil {
-		return err
-	}
+// windowsSystem is this machine.
+type windowsSystem struct {
+	windowsFiles
+	trees osTrees
+}
+
+var _ winSystem = windowsSystem{}
+
+// windowsChild is a process with its first thread.
+type windowsChild struct {
+	trees           osTrees
+	process, thread windows.Handle
+	id              int
+}
+
+func (c windowsChild) pid() int { return c.id }
+func (c windowsChild) close()   { closeHandles([]windows.Handle{c.process, c.thread}) }
+
+func (c windowsChild) contain(ref TreeRef) (TreeRef, error) { return c.trees.contain(ref, handle(c.process)) }
+
+func (c windowsChild) image() (string, error) { return imageName(c.process) }
+
+func (c windowsChild) token() (winToken, error) {
 	var token windows.Token
-	if err := windows.OpenProcessToken(c.process, windows.TOKEN_QUERY, &token); err != nil {
-		return fmt.Errorf("%w: %w", ErrIdentity, err)
-	}
-	defer token.Close()
-	facts, err := factsOf(token)
-	if err == nil {
-		err = spec.checkToken(facts)
-	}
-	if err != nil {
-		return err
-	}
-	if !spec.Own {
-		if err := guarded(c.process, c.thread); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if spec.Contained != nil {
-		if err := spec.Contained(); err != nil {
-			return err
-		}
-	}
-	if _, err := windows.ResumeThread(c.thread); err != nil {
-		return fmt.Errorf("let the program go: %w", err)
-	}
-	return nil
+	err := windows.OpenProcessToken(c.process, windows.TOKEN_QUERY, &token)
+	return windowsToken{token}, err
+}
+
+func (c windowsChild) resume() error {
+	_, err := windows.ResumeThread(c.thread)
+	return err
+}
+
+func (c windowsChild) end() error { return windows.TerminateProcess(c.process, endedCode) }
+
+func (c windowsChild) wait() error {
+	_, err := windows.WaitForSingleObject(c.process, windows.INFINITE)
+	return err
+}
+
+func (c windowsChild) code() (int, error) {
+	var code uint32
+	err := windows.GetExitCodeProcess(c.process, &code)
+	return int(code), err
 }
 
 // wording is what a new process is told in text.
@@ -111,42 +72,30 @@ type wording struct {
 	env                                     []uint16
 }
 
-func wordingOf(spec Spec, held *image, token windows.Token, ref TreeRef) (w wording, err error) {
-	line, err := commandLine(append([]string{spec.argv0()}, spec.Args...))
-	if err != nil {
-		return w, err
-	}
-	facts, err := systemOf(token, held.temp)
-	if err != nil {
-		return w, err
-	}
-	cwd := spec.Cwd
-	if !spec.Own { // libraries are also looked for where a program begins
-		cwd = facts.Root + `\System32`
-	}
+func wordingOf(p winProcess) (w wording, err error) {
 	var errs [5]error
-	w.application, errs[0] = windows.UTF16PtrFromString(held.path)
-	w.arguments, errs[1] = windows.UTF16PtrFromString(line)
-	w.folder, errs[2] = windows.UTF16PtrFromString(cwd)
+	w.application, errs[0] = windows.UTF16PtrFromString(p.program)
+	w.arguments, errs[1] = windows.UTF16PtrFromString(p.line)
+	w.folder, errs[2] = windows.UTF16PtrFromString(p.folder)
 	w.desktop, errs[3] = windows.UTF16PtrFromString(`winsta0\default`)
-	w.env, errs[4] = environmentBlock(windowsEnvironment(spec, facts, ref.Name))
+	w.env, errs[4] = environmentBlock(p.env)
 	return w, errors.Join(errs[:]...)
 }
 
-// create makes the process. It gets exactly the three files, or a window.
-func create(spec Spec, held *image, token windows.Token, ref TreeRef) (child, int, error) {
-	w, err := wordingOf(spec, held, token, ref)
+// create makes the process. It gets exactly the files, or a window.
+func (s windowsSystem) create(p winProcess) (winChild, error) {
+	w, err := wordingOf(p)
 	if err != nil {
-		return child{}, 0, err
+		return nil, err
 	}
-	files, err := inherited(spec.Files)
+	files, err := inherited(p.files)
 	if err != nil {
-		return child{}, 0, err
+		return nil, err
 	}
 	defer closeHandles(files)
 	attributes, err := windows.NewProcThreadAttributeList(2)
 	if err != nil {
-		return child{}, 0, err
+		return nil, err
 	}
 	defer attributes.Delete()
 	info := &windows.StartupInfoEx{ProcThreadAttributeList: attributes.List()}
@@ -157,42 +106,37 @@ func create(spec Spec, held *image, token windows.Token, ref TreeRef) (child, in
 		info.StdInput, info.StdOutput, info.StdErr = files[0], files[1], files[2]
 		flags |= windows.CREATE_NO_WINDOW
 		if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_HANDLE_LIST, unsafe.Pointer(&files[0]), uintptr(len(files))*unsafe.Sizeof(files[0])); err != nil {
-			return child{}, 0, fmt.Errorf("hand over the files: %w", err)
+			return nil, fmt.Errorf("hand over the files: %w", err)
 		}
 	} else {
 		flags |= windows.CREATE_NEW_CONSOLE
 	}
-	policy := mitigations
-	if !spec.Own {
-		if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_MITIGATION_POLICY, unsafe.Pointer(&policy), unsafe.Sizeof(policy)); err != nil {
-			return child{}, 0, fmt.Errorf("guard the program: %w", err)
-		}
-	}
+	policy := p.mitigations
 	var guard *windows.SecurityAttributes
-	if !spec.Own {
-		if guard, err = guardedAttributes(); err != nil {
-			return child{}, 0, err
+	if p.guard != "" {
+		if guard, err = guardedAttributes(p.guard); err != nil {
+			return nil, err
+		}
+		if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_MITIGATION_POLICY, unsafe.Pointer(&policy), unsafe.Sizeof(policy)); err != nil {
+			return nil, fmt.Errorf("guard the program: %w", err)
 		}
 	}
 	var made windows.ProcessInformation
-	err = windows.CreateProcessAsUser(token, w.application, w.arguments, guard, guard, len(files) > 0, flags, &w.env[0], w.folder, &info.StartupInfo, &made)
+	err = windows.CreateProcessAsUser(p.token.(windowsToken).Token, w.application, w.arguments, guard, guard, len(files) > 0, flags, &w.env[0], w.folder, &info.StartupInfo, &made)
 	runtime.KeepAlive(&policy)
 	runtime.KeepAlive(guard)
 	runtime.KeepAlive(files)
 	if err != nil {
-		return child{}, 0, fmt.Errorf("make the process: %w", err)
+		return nil, fmt.Errorf("make the process: %w", err)
 	}
-	return child{process: made.Process, thread: made.Thread}, int(made.ProcessId), nil
+	return windowsChild{trees: s.trees, process: made.Process, thread: made.Thread, id: int(made.ProcessId)}, nil
 }
 
-// inherited are handles of the files that the process gets; none for none.
-func inherited(files [3]*os.File) ([]windows.Handle, error) {
+// inherited are handles of the files that the process gets.
+func inherited(files []*os.File) ([]windows.Handle, error) {
 	var out []windows.Handle
 	self := windows.CurrentProcess()
 	for _, f := range files {
-		if f == nil {
-			continue
-		}
 		var h windows.Handle
 		if err := windows.DuplicateHandle(self, windows.Handle(f.Fd()), self, &h, 0, true, windows.DUPLICATE_SAME_ACCESS); err != nil {
 			closeHandles(out)
@@ -221,8 +165,9 @@ func environmentBlock(env []string) ([]uint16, error) {
 	return append(block, 0), nil
 }
 
-// systemOf asks the system what the environment of a program tells.
-func systemOf(token windows.Token, temp string) (f systemFacts, err error) {
+// facts asks the system what the environment of a program tells.
+func (windowsSystem) facts(of winToken) (f systemFacts, err error) {
+	token := of.(windowsToken)
 	if f.Root, err = windows.GetSystemWindowsDirectory(); err != nil {
 		return f, fmt.Errorf("find the system's folder: %w", err)
 	}
@@ -231,9 +176,7 @@ func systemOf(token windows.Token, temp string) (f systemFacts, err error) {
 			return f, fmt.Errorf("find the system's folders: %w", err)
 		}
 	}
-	if path, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFilesX86, windows.KF_FLAG_DONT_VERIFY); err == nil && path != f.Programs {
-		f.Programs32 = path
-	}
+	f.Programs32, _ = windows.KnownFolderPath(windows.FOLDERID_ProgramFilesX86, windows.KF_FLAG_DONT_VERIFY) // there may be none
 	if f.Profile, err = token.GetUserProfileDirectory(); err != nil {
 		return f, fmt.Errorf("find the person's folder: %w", err)
 	}
@@ -248,41 +191,13 @@ func systemOf(token windows.Token, temp string) (f systemFacts, err error) {
 		return f, err
 	}
 	f.Processors, f.Machine = runtime.NumCPU(), map[string]string{"amd64": "AMD64", "arm64": "ARM64"}[runtime.GOARCH]
-	if f.Temp = temp; temp == "" {
-		f.Temp = f.Root + `\Temp`
-	}
 	return f, nil
-}
-
-func (r *Running) reap(process windows.Handle) {
-	defer windows.CloseHandle(process)
-	if _, err := windows.WaitForSingleObject(process, windows.INFINITE); err != nil {
-		r.finish(0, fmt.Errorf("wait for process %d: %w", r.PID, err))
-		return
-	}
-	r.mu.Lock()
-	r.over = true
-	r.mu.Unlock()
-	var code uint32
-	if err := windows.GetExitCodeProcess(process, &code); err != nil {
-		r.finish(0, fmt.Errorf("wait for process %d: %w", r.PID, err))
-		return
-	}
-	r.finish(int(code), nil)
 }
 
 // Signal ends the program and all that it started, whatever sig is: Windows has no
 // signals for programs of another session. After the program's end it does nothing.
 func (r *Running) Signal(syscall.Signal) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return nil
-	}
-	if err := (jobTrees{processes{}}).end(r.Tree); err != nil {
-		return fmt.Errorf("end the program: %w", err)
-	}
-	return nil
+	return r.unlessOver(func() error { return (jobTrees{processes{}}).end(r.Tree) })
 }
 
 // HangUp ends the program because whoever it talked to is gone.

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"github.com/assent-epm/assent/agent/localgroup"
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
@@ -319,16 +320,13 @@ func TestOwnProgram(t *testing.T) {
 }
 
 // Wine has no log-on service: the way for people who are no administrators is
-// refused there, and nothing runs by it.
+// refused there, and nothing runs by it. What is asked of the service is told by
+// TestLogOnByWindows, which runs everywhere.
 func TestLogOnWithoutPassword(t *testing.T) {
-	var session windows.Token
-	if err := windows.WTSQueryUserToken(windows.WTSGetActiveConsoleSessionId(), &session); err != nil {
-		t.Skipf("Wine tells no token of the session: %v", err)
-	}
-	defer session.Close()
-	token, err := logOn(Spec{Requester: Account{Name: "alice"}}, session)
+	token, err := windowsSystem{}.logOn(winLogOn{pack: packageLocal, kind: logonNetwork, account: "alice", domain: "PC7",
+		groups: []tokenGroup{{localgroup.AdministratorsSID, groupEnabled}}})
 	if err == nil {
-		token.Close()
+		_ = token.close()
 		t.Fatal("Wine has learned to log people on: this way can be tested now")
 	}
 	t.Skipf("Wine logs nobody on without a password (%v): only that it is refused is shown here", err)

@@ -9,94 +9,62 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tokenFor is the token of the program: of the person in their session, with an
-// administrator's rights unless it is their own program. How is wayFor's choice.
-func tokenFor(s Spec) (windows.Token, error) {
-	var session windows.Token
-	if err := windows.WTSQueryUserToken(s.Requester.Session, &session); err != nil {
-		return 0, fmt.Errorf("%w: nobody is logged on to session %d: %w", ErrIdentity, s.Requester.Session, err)
-	}
-	defer session.Close()
-	user, err := session.GetTokenUser()
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrIdentity, err)
-	}
-	if sid := user.User.Sid.String(); sid != s.Requester.SID {
-		return 0, fmt.Errorf("%w: session %d is of %s now", ErrIdentity, s.Requester.Session, sid)
-	}
-	kind, err := tokenNumber(session, windows.TokenElevationType)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrIdentity, err)
-	}
-	how, err := wayFor(s.Own, kind)
-	if err != nil {
-		return 0, err
-	}
-	var from windows.Token
-	switch how {
-	case wayLinked:
-		from, err = session.GetLinkedToken()
-	case wayLogon:
-		from, err = logOn(s, session)
-	default:
-		err = windows.DuplicateHandle(windows.CurrentProcess(), windows.Handle(session), windows.CurrentProcess(), (*windows.Handle)(&from), 0, false, windows.DUPLICATE_SAME_ACCESS)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("%w: by the way %q: %w", ErrIdentity, how, err)
-	}
-	defer from.Close()
-	var primary windows.Token
-	if err := windows.DuplicateTokenEx(from, windows.MAXIMUM_ALLOWED, nil, windows.SecurityImpersonation, windows.TokenPrimary, &primary); err != nil {
-		return 0, fmt.Errorf("%w: make a token: %w", ErrIdentity, err)
-	}
-	err = settle(s, primary)
-	if err == nil && !s.Own {
-		err = guardToken(primary)
-	}
-	if err != nil {
-		return 0, errors.Join(err, primary.Close())
-	}
-	return primary, nil
+// windowsToken is an open token of this machine.
+type windowsToken struct{ windows.Token }
+
+func (windowsSystem) sessionToken(session uint32) (winToken, error) {
+	var token windows.Token
+	err := windows.WTSQueryUserToken(session, &token)
+	return windowsToken{token}, err
 }
 
-// settle puts the token into the person's session and reads it back.
-func settle(s Spec, token windows.Token) error {
-	if now, err := tokenNumber(token, windows.TokenSessionId); err != nil || now != s.Requester.Session {
-		number := s.Requester.Session
-		if err := windows.SetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&number)), uint32(unsafe.Sizeof(number))); err != nil {
-			return fmt.Errorf("%w: move the token to session %d: %w", ErrIdentity, number, err)
-		}
+func (t windowsToken) close() error { return t.Close() }
+
+func (t windowsToken) linked() (winToken, error) {
+	other, err := t.GetLinkedToken()
+	return windowsToken{other}, err
+}
+
+func (t windowsToken) primary() (winToken, error) {
+	var primary windows.Token
+	if err := windows.DuplicateTokenEx(t.Token, windows.MAXIMUM_ALLOWED, nil, windows.SecurityImpersonation, windows.TokenPrimary, &primary); err != nil {
+		return nil, fmt.Errorf("make a token: %w", err)
 	}
-	facts, err := factsOf(token)
+	return windowsToken{primary}, nil
+}
+
+func (t windowsToken) moveTo(session uint32) error {
+	return windows.SetTokenInformation(t.Token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)))
+}
+
+func (t windowsToken) read() (d tokenData, err error) {
+	user, err := t.GetTokenUser()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrIdentity, err)
+		return d, err
 	}
-	return s.checkToken(facts)
+	d.user = user.User.Sid.String()
+	if d.session, err = tokenNumber(t.Token, windows.TokenSessionId); err != nil {
+		return d, err
+	}
+	if d.elevation, err = tokenNumber(t.Token, windows.TokenElevationType); err != nil {
+		return d, err
+	}
+	if d.integrity, err = integrityOf(t.Token); err != nil {
+		return d, err
+	}
+	groups, err := t.GetTokenGroups()
+	if err != nil {
+		return d, err
+	}
+	for _, g := range groups.AllGroups() {
+		d.groups = append(d.groups, tokenGroup{g.Sid.String(), g.Attributes})
+	}
+	return d, nil
 }
 
 func factsOf(token windows.Token) (tokenFacts, error) {
-	user, err := token.GetTokenUser()
-	if err != nil {
-		return tokenFacts{}, err
-	}
-	f := tokenFacts{user: user.User.Sid.String()}
-	if f.session, err = tokenNumber(token, windows.TokenSessionId); err != nil {
-		return tokenFacts{}, err
-	}
-	if f.integrity, err = integrityOf(token); err != nil {
-		return tokenFacts{}, err
-	}
-	groups, err := token.GetTokenGroups()
-	if err != nil {
-		return tokenFacts{}, err
-	}
-	for _, g := range groups.AllGroups() {
-		const counts = windows.SE_GROUP_ENABLED | windows.SE_GROUP_USE_FOR_DENY_ONLY
-		if g.Attributes&counts == windows.SE_GROUP_ENABLED && g.Sid.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
-			f.admin = true
-		}
-	}
-	return f, nil
+	d, err := windowsToken{token}.read()
+	return d.facts(), err
 }
 
 // integrityOf is the last number of the token's label.

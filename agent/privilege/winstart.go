@@ -10,7 +10,7 @@ import (
 )
 
 // This file has what is decided about a program of Windows before the calls of
-// start_windows.go are made. It runs everywhere.
+// start_windows.go are made. It runs everywhere; winprogram.go has the order.
 
 // checkSession refuses a spec whose people are not one person of Windows in a
 // session of theirs. An elevated program runs as the same person: with the rights
@@ -126,9 +126,7 @@ func checkImage(path string, head []byte) error {
 	return nil
 }
 
-func extension(path string) string {
-	return filepath.Ext(path[strings.LastIndexAny(path, `\/`)+1:])
-}
+func extension(path string) string { return filepath.Ext(fileName(path)) }
 
 // maxCommandLine is the system's limit in UTF-16 units, with its end.
 const maxCommandLine = 32767
@@ -183,7 +181,7 @@ func quote(b *strings.Builder, a string) {
 type systemFacts struct {
 	Root       string // C:\Windows
 	Programs   string // C:\Program Files
-	Programs32 string // C:\Program Files (x86), "" where there is none
+	Programs32 string // C:\Program Files (x86), "" or Programs where there is none
 	Data       string // C:\ProgramData
 	Public     string
 	Profile    string // the person's
@@ -213,7 +211,7 @@ func windowsEnvironment(s Spec, f systemFacts, tree string) []string {
 		"NUMBER_OF_PROCESSORS": fmt.Sprint(f.Processors), "PROCESSOR_ARCHITECTURE": f.Machine,
 		"ASSENT_SID": s.Requester.SID, "ASSENT_USER": s.Requester.Name, "ASSENT_GRANT": string(s.Grant), "ASSENT_REQUEST": string(s.Request), treeMark: tree,
 	}
-	if f.Programs32 != "" {
+	if f.Programs32 != "" && f.Programs32 != f.Programs {
 		env["ProgramFiles(x86)"], env["CommonProgramFiles(x86)"] = f.Programs32, f.Programs32+`\Common Files`
 	}
 	if s.Own {
@@ -245,10 +243,4 @@ func addOwn(env map[string]string, own []string) {
 			env[name] = value
 		}
 	}
-}
-
-// ofThisMachine reports whether a path, as the system tells where an open file
-// really is, begins with a drive. Files of other machines begin with UNC.
-func ofThisMachine(real string) bool {
-	return len(real) > 2 && real[1] == ':' && real[2] == '\\' && (real[0]|0x20 >= 'a' && real[0]|0x20 <= 'z')
 }
