@@ -74,7 +74,9 @@ func (w winStart) hold(s Spec, held *winImage) (err error) {
 		return fmt.Errorf("%w: %s leads to %s now", ErrChanged, s.Path, real)
 	}
 	head := make([]byte, 2)
-	_, _ = held.file.ReadAt(head, 0) // a shorter file has no such head
+	if _, err := held.file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) { // a shorter file has no such head
+		return err
+	}
 	if err := checkImage(s.Path, head); err != nil {
 		return err
 	}

@@ -206,19 +206,23 @@ func (w winStart) processOf(spec Spec, held *winImage, token winToken, ref TreeR
 
 // follow waits for the end of a program of Windows.
 func (r *Running) follow(c winChild) {
-	defer c.close()
+	code, err := r.outcome(c)
+	c.close()
+	r.finish(code, err)
+}
+
+func (r *Running) outcome(c winChild) (int, error) {
 	if err := c.wait(); err != nil {
-		r.finish(0, fmt.Errorf("wait for process %d: %w", r.PID, err))
-		return
+		return 0, fmt.Errorf("wait for process %d: %w", r.PID, err)
 	}
 	r.mu.Lock()
 	r.over = true
 	r.mu.Unlock()
 	code, err := c.code()
 	if err != nil {
-		err = fmt.Errorf("wait for process %d: %w", r.PID, err)
+		return 0, fmt.Errorf("wait for process %d: %w", r.PID, err)
 	}
-	r.finish(code, err)
+	return code, nil
 }
 
 // unlessOver calls end while the program has not ended.

@@ -111,7 +111,11 @@ func primaryOf(from winToken, err error) (winToken, error) {
 
 // settle puts the token into the person's session and reads it back.
 func settle(s Spec, token winToken) error {
-	if now, err := token.read(); err != nil || now.session != s.Requester.Session {
+	now, err := token.read()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	if now.session != s.Requester.Session {
 		if err := token.moveTo(s.Requester.Session); err != nil {
 			return fmt.Errorf("%w: move the token to session %d: %w", ErrIdentity, s.Requester.Session, err)
 		}
