@@ -16,7 +16,7 @@ func TestContractOfWindowsHere(t *testing.T) {
 	contractOfWindows(t, func(t *testing.T) (winStart, winPlace) {
 		dir := t.TempDir()
 		trees := here(t, filepath.Join(dir, "stage"))
-		return winStart{sys: windowsSystem{trees: trees.os}, trees: trees, only: trees.os.only, most: maxImage}, windowsPlace{trees, dir}
+		return winStart{sys: windowsSystem{trees: trees.os}, trees: trees, only: trees.os.only}, windowsPlace{trees, dir}
 	})
 }
 

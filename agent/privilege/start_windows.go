@@ -17,7 +17,7 @@ func (s Spec) checkPeople() error { return s.checkSession() }
 
 // start is that of [winStart].
 func (t *Trees) start(ctx context.Context, spec Spec) (*Running, error) {
-	return winStart{sys: windowsSystem{trees: t.os}, trees: t, only: t.os.only, most: maxImage}.start(ctx, spec)
+	return winStart{sys: windowsSystem{trees: t.os}, trees: t, only: t.os.only}.start(ctx, spec)
 }
 
 // windowsSystem is this machine.

@@ -1,6 +1,7 @@
 package privilege
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,7 +45,7 @@ func (i *winImage) discard(of winFiles) error {
 }
 
 // maxImage bounds programs that have to be copied, in bytes.
-const maxImage = 512 << 20
+const maxImage = int64(512 << 20)
 
 // errInUse: somebody else has a file open in a way that does not go together.
 var errInUse = errors.New("it is open elsewhere")
@@ -150,10 +151,11 @@ func (w winStart) copyImage(s Spec, held *winImage) error {
 	if err != nil {
 		return fmt.Errorf("make the copy: %w", err)
 	}
-	bounded := &io.LimitedReader{R: held.file, N: w.most + 1}
+	most := cmp.Or(w.most, maxImage)
+	bounded := &io.LimitedReader{R: held.file, N: most + 1}
 	err = isApproved(bounded, to, s.SHA256)
 	if bounded.N == 0 {
-		err = fmt.Errorf("%w: it is larger than %d bytes", ErrUnsafe, w.most)
+		err = fmt.Errorf("%w: it is larger than %d bytes", ErrUnsafe, most)
 	}
 	if err := errors.Join(err, to.Close()); err != nil {
 		return err

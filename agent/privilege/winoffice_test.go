@@ -679,7 +679,7 @@ func (o officeTrees) Births(ref TreeRef) (*Births, error) {
 		return nil, errors.New("there is no such job")
 	}
 	o.handles++
-	return &Births{os: officeEar{o.office}, first: ref}, nil
+	return &Births{os: officeEar(o), first: ref}, nil
 }
 
 // officeEar is an open port that nobody reads.

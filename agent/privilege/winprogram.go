@@ -72,7 +72,7 @@ type winStart struct {
 	sys   winSystem
 	trees winTrees
 	only  func(path string) (bool, error) // whether only administrators change a path
-	most  int64                           // bytes of a copy
+	most  int64                           // bytes of a copy, 0 = maxImage
 }
 
 // start makes the process stopped, puts it into its job, reads back what it is,
