@@ -232,5 +232,8 @@ func (r *Running) unlessOver(end func() error) error {
 	if r.over {
 		return nil
 	}
-	return end()
+	if err := end(); err != nil {
+		return fmt.Errorf("end the program: %w", err)
+	}
+	return nil
 }
