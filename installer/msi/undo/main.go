@@ -33,10 +33,11 @@ func run() int {
 	if err := cmd.Run(); err != nil {
 		return failed
 	}
-	if err := giveBack(uac()); err != nil {
+	policy := uac()
+	if err := policy.giveBack(); err != nil {
 		return failed
 	}
-	if err := forget(); err != nil {
+	if err := policy.forget(enrollment); err != nil {
 		return failed
 	}
 	return 0

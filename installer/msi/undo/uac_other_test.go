@@ -4,6 +4,6 @@ package main
 
 import "testing"
 
-func machines() map[string]func(*testing.T) machine {
-	return map[string]func(*testing.T) machine{"memory": inMemory}
+func registries() map[string]func(*testing.T) place {
+	return map[string]func(*testing.T) place{"memory": inMemory}
 }

@@ -1,45 +1,41 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"testing"
 
 	"golang.org/x/sys/windows/registry"
 )
 
-func machines() map[string]func(*testing.T) machine {
-	return map[string]func(*testing.T) machine{"memory": inMemory, "registry": withRegistry}
+func registries() map[string]func(*testing.T) place {
+	return map[string]func(*testing.T) place{"memory": inMemory, "registry": inRegistry}
 }
 
-// withRegistry is a policy in keys of this test.
-func withRegistry(t *testing.T) machine {
+// inRegistry is a policy in keys of this test.
+func inRegistry(t *testing.T) place {
 	const folder = `SOFTWARE\AssentTest`
-	r := inRegistry{folder + `\UAC`, folder + `\System`}
-	put := func(path, name string, value *uint32) {
-		key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, path, registry.SET_VALUE)
-		if err == nil && value != nil {
-			err = key.SetDWordValue(name, *value)
-		}
-		if err == nil && value == nil {
-			err = key.SetStringValue(name, "") // as the package writes what is not there
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = key.Close()
-	}
-	put(r.policies, policyName, number32(refuse))
+	p := policy{machine{}, folder + `\UAC`, folder + `\System`}
 	t.Cleanup(func() {
-		for _, path := range []string{r.kept, r.policies, folder} {
-			if err := remove(path); err != nil {
+		for _, path := range []string{p.kept, p.policies, folder} {
+			if err := p.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Error(err)
 			}
 		}
 	})
-	return machine{r, func(before *uint32) {
-		put(r.kept, markName, number32(1))
-		put(r.kept, beforeName, before)
-	}, func(to *uint32) {
-		if err := r.set(to); err != nil {
+	return place{p, func(path, name string, value any) {
+		key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, path, registry.SET_VALUE|registry.WOW64_64KEY)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer key.Close()
+		switch value := value.(type) {
+		case uint32:
+			err = key.SetDWordValue(name, value)
+		case string:
+			err = key.SetStringValue(name, value)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}}
