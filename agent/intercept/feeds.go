@@ -3,7 +3,9 @@ package intercept
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -94,13 +96,14 @@ func (r Real) HoldFeeds() (release func(), err error) {
 		}
 	}
 	for _, feed := range r.Feeds {
-		f, err := holdFeed(feed)
+		f, err := holdFeed(feed.Path)
+		if f != nil {
+			held = append(held, f)
+			err = straight(feed.Path)
+		}
 		if err != nil {
 			release()
 			return nil, fmt.Errorf("hold %s: %w", inert.Text(feed.Path), err)
-		}
-		if f != nil {
-			held = append(held, f)
 		}
 	}
 	if err := r.FeedsUnchanged(); err != nil {
@@ -108,6 +111,25 @@ func (r Real) HoldFeeds() (release func(), err error) {
 		return nil, err
 	}
 	return release, nil
+}
+
+// straight refuses a path that leads through a link: it could lead elsewhere once it
+// was looked at. Names are not compared for that, as systems differ in which letters
+// are the same. While a file is held on Windows, no folder above it can be moved or
+// become a link.
+func straight(path string) error {
+	for at := path; ; at = filepath.Dir(at) {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return err
+		}
+		if info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
+			return fmt.Errorf("the link %s leads to it: name the file itself", inert.Text(at))
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
 }
 
 // bound is what the digest of the arguments covers. No argument holds a NUL, so

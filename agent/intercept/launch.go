@@ -1,10 +1,24 @@
 package intercept
 
 import (
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
+
+// programNamed is the program of Windows at a path: what it is is told by its name,
+// whose ending may be left away.
+func programNamed(file string, look func(string) (os.FileInfo, error)) (string, bool) {
+	for _, p := range []string{file, file + ".exe"} {
+		info, err := look(p)
+		if err == nil && info.Mode().IsRegular() && strings.EqualFold(filepath.Ext(p), ".exe") {
+			return filepath.Clean(p), true
+		}
+	}
+	return "", false
+}
 
 // opener is the program of Windows by which a file is opened that is no program
 // itself, and what it is told, as the menu of a file manager does. root is the

@@ -1,6 +1,8 @@
 package intercept
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,6 +56,31 @@ func TestCalledIn(t *testing.T) {
 	} {
 		if got := calledIn(c.domain, c.name, c.computer); got != c.want {
 			t.Errorf("%s of %s on %s is %s, want %s", c.name, c.domain, c.computer, got, c.want)
+		}
+	}
+}
+
+// A program of Windows is told by its name; folders and other files are none.
+func TestProgramNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"setup.exe", "UPPER.EXE", "notes.txt", "bare"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.exe"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"setup.exe": "setup.exe", "setup": "setup.exe", "UPPER.EXE": "UPPER.EXE", "x/../setup": "setup.exe",
+		"notes.txt": "", "bare": "", "folder": "", "folder.exe": "", "none": "",
+	} {
+		if name == "x/../setup" {
+			_ = os.Mkdir(filepath.Join(dir, "x"), 0o700) // Unix wants the folder to be there
+		}
+		got, ok := programNamed(dir+string(filepath.Separator)+filepath.FromSlash(name), os.Stat)
+		if ok != (want != "") || ok && got != filepath.Join(dir, want) {
+			t.Errorf("%s: %q, %v", name, got, ok)
 		}
 	}
 }

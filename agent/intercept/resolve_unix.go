@@ -45,7 +45,7 @@ const Elevated = "root"
 func lookupElevated(_ Account, as string) (Account, error) { return LookupRunAs(as) }
 
 // holdFeed holds nothing: nobody can be kept from writing to their own file.
-func holdFeed(Feed) (*os.File, error) { return nil, nil }
+func holdFeed(string) (*os.File, error) { return nil, nil }
 
 // launch is the attempt as it is: files that can be run are programs.
 func launch(raw Raw) Raw { return raw }

@@ -3,8 +3,6 @@ package intercept
 import (
 	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/windows"
 
@@ -43,23 +41,10 @@ func openProgram(path string) (*os.File, Identity, error) {
 		Size: int64(info.FileSizeHigh)<<32 | int64(info.FileSizeLow), rootOnly: only}, nil
 }
 
-// holdFeed opens a file so that nobody writes to it or takes its name while it is
-// open. One that a link leads to is refused: the link could lead elsewhere
-// meanwhile.
-func holdFeed(feed Feed) (*os.File, error) {
-	name, err := windows.UTF16PtrFromString(feed.Path)
-	if err != nil {
-		return nil, err
-	}
-	buf := make([]uint16, 32<<10)
-	n, err := windows.GetLongPathName(name, &buf[0], uint32(len(buf)))
-	if err != nil {
-		return nil, err
-	}
-	if long := filepath.Clean(windows.UTF16ToString(buf[:min(int(n), len(buf))])); !strings.EqualFold(long, feed.Real) {
-		return nil, errors.New("a link leads to it: name the file itself")
-	}
-	f, _, err := openProgram(feed.Path)
+// holdFeed opens a file so that nobody writes to it or takes its name, or that of a
+// folder above it, while it is open.
+func holdFeed(path string) (*os.File, error) {
+	f, _, err := openProgram(path)
 	return f, err
 }
 
@@ -70,17 +55,8 @@ func parentProgram(int) string { return "" }
 // separators stand between the folders of a path.
 const separators = `\/`
 
-// program is the program at path: what it is is told by its name, which may be left
-// away.
-func program(path string) (string, bool) {
-	for _, p := range []string{path, path + ".exe"} {
-		info, err := os.Stat(p)
-		if err == nil && info.Mode().IsRegular() && strings.EqualFold(filepath.Ext(p), ".exe") {
-			return filepath.Clean(p), true
-		}
-	}
-	return "", false
-}
+// program is the program at path.
+func program(path string) (string, bool) { return programNamed(path, os.Stat) }
 
 // launch has files that are no programs opened by what opens them.
 func launch(raw Raw) Raw {
