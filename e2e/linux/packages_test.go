@@ -157,8 +157,8 @@ func (s *scene) works(when string) {
 	}
 }
 
-// TestD3Package is the life of the package: installed without a token, with one
-// in the environment, removed, and purged without a trace.
+// TestD3Package is the life of the package: installed without a token, enrolled later,
+// with a token in the environment, removed, and purged without a trace.
 func TestD3Package(t *testing.T) {
 	s := bareMachineFor(t, "packages")
 	older, _ := packages(t)
@@ -176,6 +176,21 @@ func TestD3Package(t *testing.T) {
 	s.same("sudo -l, installed", rights, s.rights())
 	s.apt("purge")
 	s.same("purged without ever running", tree, s.tree())
+
+	// As it says, and as the playbook of installer/howto does.
+	s.install(older)
+	if r := s.asRoot("/bin/sh", "-c", "printf "+s.token("observe")+" | /usr/bin/assent-agent enroll --controller "+s.controller.AgentURL+" --token - && /usr/bin/assent-agent install"); r.Code != 0 {
+		t.Fatalf("enrolled later: %s", r)
+	}
+	if err := lab.AwaitConnected(t.Context(), s.machine); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.mode(); got != "observe" {
+		t.Errorf("enrolled later, in mode %q", got)
+	}
+	s.works("enrolled later")
+	s.apt("purge")
+	s.same("purged after it was enrolled later", tree, s.tree())
 
 	r = s.install(older, "ASSENT_CONTROLLER_URL="+s.controller.AgentURL, "ASSENT_ENROLL_TOKEN="+s.token(""))
 	if err := lab.AwaitConnected(t.Context(), s.machine); err != nil {
