@@ -57,6 +57,10 @@ func uninstall(ctx context.Context, set *settings) error {
 	return errors.Join(removeReaper(ctx), control(ctx, set, "uninstall"))
 }
 
+// withoutIdentity is what an installer leaves where nobody is enrolled: the service
+// looks again and again.
+const withoutIdentity = "installed, and waiting"
+
 // installPackage is what an installer does once its files are there. What it left
 // for enrolment is used now; when that fails, the service goes on trying.
 func installPackage(ctx context.Context, set *settings) error {

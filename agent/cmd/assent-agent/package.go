@@ -43,12 +43,12 @@ func packageVerb(set *settings, use, short string, act, forPackage func(context.
 // must not hold up an installation.
 const enrollTime = time.Minute
 
-// notEnrolled says in one line why nothing is started and what to do.
+// notEnrolled says in one line why nothing is asked here yet and what to do.
 func notEnrolled(why error, hint string) error {
 	reason := ""
 	if why != nil {
 		reason = " (" + why.Error() + ")"
 	}
-	fmt.Fprintf(os.Stderr, "assent-agent: installed, not started: this endpoint is not enrolled%s. To do: %s\n", reason, hint)
+	fmt.Fprintf(os.Stderr, "assent-agent: %s: this endpoint is not enrolled%s. To do: %s\n", withoutIdentity, reason, hint)
 	return errNotEnrolled
 }

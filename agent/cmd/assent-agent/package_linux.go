@@ -21,6 +21,9 @@ import (
 
 const enrollFile = "/etc/assent/enroll"
 
+// withoutIdentity is what the package leaves where nobody is enrolled.
+const withoutIdentity = "installed, not started"
+
 // installPackage is what a package does once its files are there, the service
 // manager apart: it makes the data folder and enrols with what the environment
 // or /etc/assent/enroll give. An enrolment that fails does not fail the

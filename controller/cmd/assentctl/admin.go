@@ -243,7 +243,7 @@ func (a *app) enrollToken() *cobra.Command {
 			c.Flags().IntVar(&in.MaxUses, "max-uses", 0, "how many machines may enrol with it (1)")
 			c.Flags().StringArrayVar(&labels, "label", nil, "k=v that its machines get; may be repeated")
 			c.Flags().StringSliceVar(&in.AcceptLabels, "accept-label", nil, "label that its machines may say of themselves; may be repeated")
-			c.Flags().StringVar(&in.Mode, "mode", "", "observe or ask (ask)")
+			c.Flags().StringVar(&in.Mode, "mode", "", "observe or ask (ask; what a package enrols observes)")
 		},
 		func(in *client.NewEnrollToken, _ []string) (err error) {
 			if in.TTLSeconds, err = secondsOf("--ttl", ttl); err != nil {
