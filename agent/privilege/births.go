@@ -109,7 +109,7 @@ var errQuiet = errors.New("nothing is told")
 // before. What runs in it already may be told as well. [errors.ErrUnsupported] is
 // of systems that do not tell.
 func (t *Trees) Births(ref TreeRef) (*Births, error) {
-	os, err := t.os.births(ref)
+	os, err := t.by.births(ref)
 	if err != nil {
 		return nil, fmt.Errorf("follow what %s starts: %w", ref.Name, err)
 	}

@@ -41,7 +41,17 @@ func playsPart(args []string) bool {
 	return true
 }
 
-// family starts a parent and puts it into a tree of its own, with its child.
+// home is where trees are, with processes: a machine, or a village.
+type home struct {
+	*Trees
+	self int
+	// family starts a parent and puts it into a tree of its own, with its child. ended
+	// is closed once the parent has ended.
+	family func(t *testing.T, trees *Trees, name string) (ref TreeRef, ended <-chan struct{})
+}
+
+func onThisMachine(trees *Trees) home { return home{trees, os.Getpid(), family} }
+
 func family(t *testing.T, trees *Trees, name string) (ref TreeRef, ended <-chan struct{}) {
 	t.Helper()
 	self, err := os.Executable()
@@ -87,7 +97,7 @@ func family(t *testing.T, trees *Trees, name string) (ref TreeRef, ended <-chan 
 }
 
 // contract is what trees do on every system, by whatever they are held together.
-func contract(t *testing.T, trees *Trees) {
+func contract(t *testing.T, trees home) {
 	name := newGrant()
 	plan, err := trees.Plan(name, 1000)
 	if err != nil {
@@ -99,11 +109,11 @@ func contract(t *testing.T, trees *Trees) {
 	if err := trees.End(t.Context(), plan, 0); err != nil {
 		t.Errorf("end a tree that was never made: %v", err)
 	}
-	ref, ended := family(t, trees, name)
+	ref, ended := trees.family(t, trees.Trees, name)
 	if alive, err := trees.Alive(ref); !alive || err != nil {
 		t.Errorf("alive: %v, %v", alive, err)
 	}
-	if in, err := trees.Holds(ref, os.Getpid()); in || err != nil {
+	if in, err := trees.Holds(ref, trees.self); in || err != nil {
 		t.Errorf("this process is in the tree: %v, %v", in, err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)

@@ -68,6 +68,8 @@ func (jobTrees) usable(k TreeKind) error {
 	return nil
 }
 
+func (jobTrees) dir(TreeKind, string, uint32) string { return "" }
+
 func (t jobTrees) put(_ context.Context, ref TreeRef, _ uint32, _ time.Duration) (TreeRef, error) {
 	process, err := t.sys.process(ref.PID, toContain)
 	if err != nil {
@@ -238,6 +240,10 @@ func (t jobTrees) remove(ref TreeRef) error {
 	return t.sys.temporary(job)
 }
 
+func (jobTrees) extend(context.Context, TreeRef, time.Duration) error { return nil } // nothing but the ledger ends it
+
+func (jobTrees) watch(TreeRef) watcher { return newSeldom() } // a job tells of its end to its maker only
+
 // list lets the names of empty jobs go that a crash has left.
 func (t jobTrees) list(prefix string) ([]TreeRef, error) {
 	names, err := t.sys.names()
@@ -259,6 +265,8 @@ func (t jobTrees) list(prefix string) ([]TreeRef, error) {
 	}
 	return refs, err
 }
+
+func (jobTrees) close() {}
 
 // holder is a process that has the rights of an administrator.
 type holder struct {

@@ -38,7 +38,9 @@ type windowsChild struct {
 func (c windowsChild) pid() int { return c.id }
 func (c windowsChild) close()   { closeHandles([]windows.Handle{c.process, c.thread}) }
 
-func (c windowsChild) contain(ref TreeRef) (TreeRef, error) { return c.trees.contain(ref, handle(c.process)) }
+func (c windowsChild) contain(ref TreeRef) (TreeRef, error) {
+	return c.trees.contain(ref, handle(c.process))
+}
 
 func (c windowsChild) image() (string, error) { return imageName(c.process) }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-func TestContractOfJobs(t *testing.T) { contract(t, here(t)) }
+func TestContractOfJobs(t *testing.T) { contract(t, onThisMachine(here(t))) }
 
 // A job that somebody made under the name is not used: they could watch and end
 // what is in it, or have left processes there.

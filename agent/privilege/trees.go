@@ -26,6 +26,49 @@ type Trees struct {
 	cfg  Config
 	kind TreeKind
 	os   osTrees
+	by   keeper // os; tests have others
+}
+
+// keeper is how a system holds trees together.
+type keeper interface {
+	usable(TreeKind) error
+	dir(kind TreeKind, name string, uid uint32) string
+	put(ctx context.Context, ref TreeRef, uid uint32, ttl time.Duration) (TreeRef, error)
+	extend(ctx context.Context, ref TreeRef, ttl time.Duration) error
+	members(TreeRef) ([]int, error)
+	births(TreeRef) (newcomers, error)
+	watch(TreeRef) watcher
+	ask(TreeRef)
+	kill(ref TreeRef, spareFront bool)
+	remove(TreeRef) error
+	list(prefix string) ([]TreeRef, error)
+	close()
+}
+
+// watcher waits for a tree to change. It is only an alarm: whoever waits reads the
+// tree again afterwards.
+type watcher interface {
+	wait(context.Context) error
+	close()
+}
+
+// seldom looks again and again, more and more seldom, where nothing tells of changes.
+type seldom struct{ pause time.Duration }
+
+func newSeldom() *seldom { return &seldom{firstLook} }
+
+func (*seldom) close() {}
+
+func (s *seldom) wait(ctx context.Context) error {
+	timer := time.NewTimer(s.pause)
+	defer timer.Stop()
+	s.pause = min(2*s.pause, seldomLook)
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // NewTrees finds the best kind of tree that this machine has. It fails when
@@ -45,10 +88,10 @@ func NewTrees(cfg Config) (*Trees, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contain processes: %w", err)
 	}
-	t := &Trees{cfg: cfg, os: os}
+	t := &Trees{cfg: cfg, os: os, by: os}
 	var last error
 	for _, k := range kinds {
-		if err := t.os.usable(k); err != nil {
+		if err := t.by.usable(k); err != nil {
 			last = err
 			continue
 		}
@@ -78,7 +121,7 @@ func (t *Trees) Plan(name string, uid uint32) (TreeRef, error) {
 		return TreeRef{}, fmt.Errorf("plan a tree: %w: no user", ErrIdentity)
 	}
 	ref := TreeRef{Kind: t.kind, Name: t.prefix() + name}
-	ref.Dir = t.os.dir(t.kind, ref.Name, uid)
+	ref.Dir = t.by.dir(t.kind, ref.Name, uid)
 	return ref, nil
 }
 
@@ -108,7 +151,7 @@ func (t *Trees) Holds(ref TreeRef, pid int) (bool, error) {
 	if !ref.Planned() || ref.Kind == TreeSessions || pid <= 1 {
 		return false, nil
 	}
-	pids, err := t.os.members(ref)
+	pids, err := t.by.members(ref)
 	if err != nil {
 		return false, fmt.Errorf("look at %s: %w", ref.Name, err)
 	}
@@ -124,7 +167,7 @@ func (t *Trees) put(ctx context.Context, name string, uid uint32, pid int, ttl t
 		return TreeRef{}, fmt.Errorf("contain %s: %w: pid %d, %v to live", name, ErrNotContained, pid, ttl)
 	}
 	ref.PID, ref.Front = pid, front
-	if ref, err = t.os.put(ctx, ref, uid, ttl); err != nil {
+	if ref, err = t.by.put(ctx, ref, uid, ttl); err != nil {
 		return TreeRef{}, fmt.Errorf("contain %s: %w: %w", name, ErrNotContained, err)
 	}
 	return ref, nil
@@ -136,7 +179,7 @@ func (t *Trees) Extend(ctx context.Context, ref TreeRef, ttl time.Duration) erro
 	if !ref.Planned() || ttl <= 0 {
 		return fmt.Errorf("extend %s: %w", ref.Name, ErrNotContained)
 	}
-	if err := t.os.extend(ctx, ref, ttl); err != nil {
+	if err := t.by.extend(ctx, ref, ttl); err != nil {
 		return fmt.Errorf("extend %s: %w", ref.Name, err)
 	}
 	return nil
@@ -148,7 +191,7 @@ func (t *Trees) Alive(ref TreeRef) (bool, error) {
 	if !ref.Planned() {
 		return false, fmt.Errorf("look at a tree: %w: no reference", ErrNotContained)
 	}
-	pids, err := t.os.members(ref)
+	pids, err := t.by.members(ref)
 	if err != nil {
 		return false, fmt.Errorf("look at %s: %w", ref.Name, err)
 	}
@@ -157,7 +200,7 @@ func (t *Trees) Alive(ref TreeRef) (bool, error) {
 
 // Gone waits until no process of the tree is left, or ctx ends.
 func (t *Trees) Gone(ctx context.Context, ref TreeRef) error {
-	watch := t.os.watch(ref)
+	watch := t.by.watch(ref)
 	defer watch.close()
 	for {
 		alive, err := t.Alive(ref)
@@ -185,10 +228,10 @@ func (t *Trees) End(ctx context.Context, ref TreeRef, grace time.Duration) error
 	if alive {
 		t.endAlive(ctx, ref, grace)
 	}
-	if err := t.os.remove(ref); err != nil {
+	if err := t.by.remove(ref); err != nil {
 		return fmt.Errorf("end %s: %w", ref.Name, err)
 	}
-	pids, err := t.os.members(ref)
+	pids, err := t.by.members(ref)
 	if err != nil {
 		return fmt.Errorf("end %s: %w", ref.Name, err)
 	}
@@ -207,12 +250,12 @@ func (t *Trees) endAlive(ctx context.Context, ref TreeRef, grace time.Duration) 
 		grace = frontGrace // what it held is gone, and it had its time
 	}
 	ref.Front = false
-	t.os.ask(ref)
+	t.by.ask(ref)
 	if t.goneWithin(ctx, ref, grace) {
 		return
 	}
 	for range killRounds {
-		t.os.kill(ref, false)
+		t.by.kill(ref, false)
 		if t.goneWithin(hard, ref, killWait) {
 			return
 		}
@@ -225,7 +268,7 @@ func (t *Trees) endBehindFront(ctx context.Context, ref TreeRef, grace time.Dura
 	if t.frontAlone(ref) {
 		return false
 	}
-	t.os.ask(ref)
+	t.by.ask(ref)
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	for pause := firstLook; ctx.Err() == nil && !t.frontAlone(ref); pause = min(2*pause, frontLook) {
@@ -234,12 +277,12 @@ func (t *Trees) endBehindFront(ctx context.Context, ref TreeRef, grace time.Dura
 		case <-ctx.Done():
 		}
 	}
-	t.os.kill(ref, true)
+	t.by.kill(ref, true)
 	return true
 }
 
 func (t *Trees) frontAlone(ref TreeRef) bool {
-	pids, err := t.os.members(ref)
+	pids, err := t.by.members(ref)
 	return err == nil && (len(pids) == 0 || len(pids) == 1 && pids[0] == ref.PID)
 }
 
@@ -267,7 +310,7 @@ func (t *Trees) goneWithin(ctx context.Context, ref TreeRef, d time.Duration) bo
 // List finds the trees of this realm that exist, whoever made them. The result
 // is enough for Alive and End. [TreeSessions] can not be found again.
 func (t *Trees) List() ([]TreeRef, error) {
-	refs, err := t.os.list(t.prefix())
+	refs, err := t.by.list(t.prefix())
 	if err != nil {
 		return nil, fmt.Errorf("list trees: %w", err)
 	}
@@ -285,7 +328,7 @@ func (t *Trees) NameOf(ref TreeRef) string {
 }
 
 // Close gives up the connection to the service manager, if there is one.
-func (t *Trees) Close() { t.os.close() }
+func (t *Trees) Close() { t.by.close() }
 
 func plainName(s string, longest int) bool {
 	return s != "" && len(s) <= longest && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""

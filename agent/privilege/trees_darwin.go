@@ -103,22 +103,4 @@ func (o osTrees) signal(ref TreeRef, sig unix.Signal, spared int) {
 func (osTrees) remove(TreeRef) error           { return nil }
 func (osTrees) list(string) ([]TreeRef, error) { return nil, nil } // sessions have no names
 func (osTrees) close()                         {}
-
-// treeWatch looks again and again: nothing tells of the end of a session.
-type treeWatch struct{ pause time.Duration }
-
-func (osTrees) watch(TreeRef) *treeWatch { return &treeWatch{pause: firstLook} }
-
-func (*treeWatch) close() {}
-
-func (w *treeWatch) wait(ctx context.Context) error {
-	t := time.NewTimer(w.pause)
-	defer t.Stop()
-	w.pause = min(2*w.pause, seldomLook)
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (osTrees) watch(TreeRef) watcher          { return newSeldom() } // nothing tells of the end of a session

@@ -401,6 +401,6 @@ func TestContractOfTrees(t *testing.T) {
 		if kind == TreeSessions {
 			continue // documented: it can not be found again
 		}
-		t.Run(string(kind), func(t *testing.T) { contract(t, trees) })
+		t.Run(string(kind), func(t *testing.T) { contract(t, onThisMachine(trees)) })
 	}
 }

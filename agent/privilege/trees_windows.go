@@ -1,7 +1,6 @@
 package privilege
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,10 +18,6 @@ type osTrees struct {
 }
 
 func newOSTrees(Config) (osTrees, error) { return osTrees{jobTrees{processes{}}, rootOnly}, nil }
-
-func (osTrees) dir(TreeKind, string, uint32) string                  { return "" }
-func (osTrees) extend(context.Context, TreeRef, time.Duration) error { return nil } // nothing but the ledger ends it
-func (osTrees) close()                                               {}
 
 var _ jobs = processes{}
 
@@ -193,23 +188,4 @@ func imageName(process windows.Handle) (string, error) {
 		return "", fmt.Errorf("look what runs: %w", err)
 	}
 	return windows.UTF16ToString(buf[:n]), nil
-}
-
-// treeWatch looks again and again, more and more seldom: a job tells of its end to
-// its maker only.
-type treeWatch struct{ pause time.Duration }
-
-func (osTrees) watch(TreeRef) *treeWatch { return &treeWatch{pause: firstLook} }
-func (*treeWatch) close()                {}
-
-func (w *treeWatch) wait(ctx context.Context) error {
-	timer := time.NewTimer(w.pause)
-	defer timer.Stop()
-	w.pause = min(2*w.pause, seldomLook)
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,55 +9,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// treeWatch waits for a tree to change. It is only an alarm: whoever waits
-// reads the tree again afterwards.
-type treeWatch struct {
-	events *os.File // inotify on cgroup.events, nil where there is none
-	pause  time.Duration
-}
+// treeWatch hears of changes by inotify on cgroup.events.
+type treeWatch struct{ events *os.File }
 
 // safetyLook: the kernel tells when a v2 tree is emptied, but may leave out the
 // last change of a folder that is removed at once.
 const safetyLook = time.Second
 
-func (o osTrees) watch(ref TreeRef) *treeWatch {
-	w := &treeWatch{pause: firstLook}
+func (o osTrees) watch(ref TreeRef) watcher {
 	if ref.Kind == TreeSessions || ref.Kind == TreeCgroup1 || ref.Dir == "" {
-		return w
+		return newSeldom()
 	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return w
+		return newSeldom()
 	}
 	if _, err := unix.InotifyAddWatch(fd, ref.Dir+"/cgroup.events", unix.IN_MODIFY); err != nil {
 		_ = unix.Close(fd)
-		return w
+		return newSeldom()
 	}
 	// systemd removes an emptied scope before the kernel may have told of it.
 	// Only a hint as well: without it the safety look remains.
 	_, _ = unix.InotifyAddWatch(fd, ref.Dir, unix.IN_DELETE_SELF)
-	w.events = os.NewFile(uintptr(fd), "cgroup.events")
-	return w
+	return treeWatch{os.NewFile(uintptr(fd), "cgroup.events")}
 }
 
-func (w *treeWatch) close() {
-	if w.events != nil {
-		_ = w.events.Close()
-	}
-}
+func (w treeWatch) close() { _ = w.events.Close() }
 
-func (w *treeWatch) wait(ctx context.Context) error {
-	if w.events == nil {
-		timer := time.NewTimer(w.pause)
-		defer timer.Stop()
-		w.pause = min(2*w.pause, seldomLook)
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+func (w treeWatch) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
