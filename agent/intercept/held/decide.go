@@ -76,6 +76,25 @@ func (w *Watcher) decide(ctx context.Context, s Start, named *atomic.Bool) (allo
 	return w.ask(ctx, s, attempt, named)
 }
 
+// crowded is decide beside too many others: nobody is asked and no file is looked at,
+// and what the policy or a rule refuses does not start all the same.
+func (w *Watcher) crowded(_ context.Context, s Start, named *atomic.Bool) (allow bool) {
+	_, denies := w.cfg.Flow.Denies(w.bare(s))
+	named.Store(denies)
+	who, err := w.cfg.Lookup(s.Who.RUID())
+	if err != nil {
+		return !denies
+	}
+	switch stance, _ := w.cfg.Flow.Stance(elevation.BySetuid, who); stance {
+	case elevation.StanceOff, elevation.StanceObserve:
+		return true
+	case elevation.StanceAsk:
+		return !denies
+	}
+	w.cfg.Log.Info("a start was refused", "path", s.Path, "user", who.Name)
+	return false
+}
+
 // around says why a start was only seen.
 func around(why wire.SeenKind) wire.SeenKind {
 	if why == wire.SeenBreakGlass {

@@ -112,7 +112,7 @@ type Config struct {
 }
 
 // maxHeld is how many starts are looked at at once; what comes beside them is judged by
-// the rules alone.
+// the policy and the rules alone.
 const (
 	maxHeld   = 64
 	maxOfUser = 8
@@ -213,11 +213,15 @@ func (w *Watcher) take(ctx context.Context, s Start) {
 	w.mu.Unlock()
 	switch {
 	case full && holds:
-		_, denies := w.cfg.Flow.Denies(w.bare(s))
-		w.answer(s, !denies)
+		w.work.Go(func() { w.hold(ctx, s, w.crowded) })
 	case full:
 	case holds:
-		w.work.Go(func() { w.hold(ctx, s) })
+		w.work.Go(func() {
+			w.hold(ctx, s, func(ctx context.Context, s Start, named *atomic.Bool) bool {
+				defer w.let(uid)
+				return w.decide(ctx, s, named)
+			})
+		})
 	default:
 		w.work.Go(func() { defer w.let(uid); w.decide(ctx, s, &atomic.Bool{}) })
 	}
@@ -234,15 +238,12 @@ func (w *Watcher) let(uid uint32) {
 
 // hold answers a start by what is decided, or before its deadline by what the rules
 // alone said of it until then. What hangs keeps its place and never the answer.
-func (w *Watcher) hold(ctx context.Context, s Start) {
-	var named atomic.Bool // a deny rule names it
+func (w *Watcher) hold(ctx context.Context, s Start, decide func(context.Context, Start, *atomic.Bool) bool) {
+	var named atomic.Bool // a deny rule names it, or the policy
 	ctx, cancel := context.WithDeadline(ctx, s.Deadline.Add(-w.cfg.Margin))
 	defer cancel()
 	said := make(chan bool, 1)
-	go func() {
-		defer w.let(s.Who.RUID())
-		said <- w.decide(ctx, s, &named)
-	}()
+	go func() { said <- decide(ctx, s, &named) }()
 	select {
 	case allow := <-said:
 		w.answer(s, allow)

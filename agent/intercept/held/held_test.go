@@ -9,8 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/intercept/held"
 	"github.com/assent-epm/assent/agent/intercept/held/fakeheld"
+	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // This build has no entitlement: it says so, and opens nothing.
@@ -111,5 +114,57 @@ func TestLate(t *testing.T) {
 		if ran := s.Start(held.Start{Deadline: time.Now().Add(time.Second)}); !ran || !s.Killed() {
 			t.Errorf("ran: %v, killed: %v", ran, s.Killed())
 		}
+	})
+}
+
+// refuses is a policy that refuses everything, and a rule that names nothing.
+type refuses struct{ held.Flow }
+
+func (refuses) Holds(elevation.Mechanism) bool { return true }
+func (refuses) Lends(int) bool                 { return false }
+func (refuses) Stance(elevation.Mechanism, intercept.Account) (elevation.Stance, wire.SeenKind) {
+	return elevation.StanceDeny, wire.SeenObserved
+}
+func (refuses) Denies(elevation.Attempt) (string, bool) { return "", false }
+
+// Whoever starts many programs at once does not get one more past a policy that refuses
+// them.
+func TestCrowded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, looked, readable := fakeheld.New(), 0, make(chan struct{})
+		w, err := held.New(held.Config{Source: s, Flow: refuses{}, Salt: make([]byte, 32), Log: slog.New(slog.DiscardHandler),
+			Masks:  func() intercept.Patterns { return intercept.Patterns{} },
+			Lookup: func(uid uint32) (intercept.Account, error) { return intercept.Account{Name: "mia", UID: uid}, nil },
+			Observe: func(intercept.Raw) (elevation.Attempt, intercept.Real, error) {
+				looked++
+				<-readable
+				return elevation.Attempt{}, intercept.Real{}, errors.New("it can not be read")
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan error, 1)
+		go func() { over <- w.Run(t.Context()) }()
+		start := func() bool {
+			return s.Start(held.Start{Who: held.Token{1: 501, 3: 501, 5: 99}, Becomes: held.Token{1: 0, 3: 501, 5: 99}, Path: harmless, Cwd: "/", Deadline: time.Now().Add(time.Minute)})
+		}
+		ran := make(chan bool, 8)
+		for range 8 {
+			go func() { ran <- start() }()
+			synctest.Wait()
+		}
+		if start() {
+			t.Error("the ninth runs, whatever the policy says")
+		}
+		close(readable)
+		for range 8 {
+			if <-ran {
+				t.Error("one of the first runs")
+			}
+		}
+		if err := s.Close(); err != nil || looked != 8 {
+			t.Errorf("%d were looked at: %v", looked, err)
+		}
+		<-over
 	})
 }
