@@ -55,11 +55,11 @@ const (
 	cUAC    = "UAC"
 )
 
-// Who may read and write what only the agent and administrators shall see.
-const (
-	folderSDDL = "O:SYG:SYD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
-	keySDDL    = "O:SYG:SYD:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
-)
+// Who may read and write what only the agent and administrators shall see. The data
+// folder is not made here but by the agent, which refuses one that somebody else has
+// made: given to SYSTEM by the package it would look like the agent's own, and whoever
+// holds it open since then could give it to themselves again.
+const keySDDL = "O:SYG:SYD:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
 
 const (
 	ownKey    = `SOFTWARE\Assent`
@@ -155,7 +155,6 @@ func features() []table {
 		parts,
 		{"Media", "DiskId:i2* LastSequence:i2 DiskPrompt:L64 Cabinet:S255 VolumeLabel:S32 Source:S72", [][]string{
 			{"1", strconv.Itoa(len(Names())), "", "#" + cabinet, "", ""}}},
-		{"CreateFolder", "Directory_:s72* Component_:s72*", [][]string{{data, cData}}},
 	}
 }
 
@@ -209,7 +208,7 @@ func shortcut() table {
 
 func locks() table {
 	return table{"MsiLockPermissionsEx", "MsiLockPermissionsEx:s72* LockObject:s72 Table:s32 SDDLText:s0 Condition:S255", [][]string{
-		{"LockData", data, "CreateFolder", folderSDDL, ""}, {"LockEnroll", "EnrollToken", "Registry", keySDDL, ""}}}
+		{"LockEnroll", "EnrollToken", "Registry", keySDDL, ""}}}
 }
 
 func (p Package) upgrade() []table {
@@ -262,7 +261,7 @@ func sequences() []table {
 		sequence("InstallExecuteSequence", `25:FindRelatedProducts 50:AppSearch 100:LaunchConditions 700:ValidateProductID 800:CostInitialize 900:FileCost
 			1000:CostFinalize 1200:MigrateFeatureStates 1400:InstallValidate 1500:InstallInitialize 1501:RemoveExistingProducts 1600:ProcessComponents
 			1800:UnpublishFeatures 1900:StopServices 1950:Undo 2000:DeleteServices 2600:RemoveRegistryValues 3200:RemoveShortcuts 3500:RemoveFiles
-			3600:RemoveFolders 3700:CreateFolders 4000:InstallFiles 4500:CreateShortcuts 5000:WriteRegistryValues 5800:InstallServices 5900:StartServices
+			4000:InstallFiles 4500:CreateShortcuts 5000:WriteRegistryValues 5800:InstallServices 5900:StartServices
 			6000:RegisterUser 6100:RegisterProduct 6300:PublishFeatures 6400:PublishProduct 6600:InstallFinalize`),
 		sequence("InstallUISequence", `25:FindRelatedProducts 50:AppSearch 100:LaunchConditions 700:ValidateProductID 800:CostInitialize 900:FileCost
 			1000:CostFinalize 1200:MigrateFeatureStates 1300:ExecuteAction`),

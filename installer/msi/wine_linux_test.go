@@ -141,7 +141,10 @@ func TestD1MSI(t *testing.T) {
 		m.has(m.registry(`HKLM\SOFTWARE\Classes\`+class+`\shell\Assent`), "Run with Assent", `"`+folder+Tray+`" request "%1"`)
 	}
 	m.wants("the start menu", m.holds(startMenu), true)
-	m.wants("the data folder", m.holds(`C:\ProgramData\Assent`), true)
+	m.wants("the data folder, which is the agent's to make", m.holds(`C:\ProgramData\Assent`), false)
+	if err := m.lab.Write(`C:\ProgramData\Assent\identity`, []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
 	log, err := m.lab.Read(`C:\log.txt`)
 	if err != nil || len(log) < 1000 {
 		t.Fatalf("no log: %v", err)
