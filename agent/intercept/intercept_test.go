@@ -114,7 +114,7 @@ func TestArgsDigest(t *testing.T) {
 }
 
 func TestInterprets(t *testing.T) {
-	for name, want := range map[string]bool{"bash": true, "/usr/bin/python3.11": true, "perl5.36.0": true, "dash": true, "7z": false, "cat": false, "": false, "/usr/bin/id": false} {
+	for name, want := range map[string]bool{"bash": true, "/usr/bin/python3.11": true, "perl5.36.0": true, "dash": true, "/bin/ZSH": true, "/bin/zſh": true, "/usr/bin/Ruby2.6": true, "R": true, "7z": false, "cat": false, "": false, "/usr/bin/id": false} {
 		if got := interprets(name); got != want {
 			t.Errorf("%s: got %v", name, got)
 		}
