@@ -229,7 +229,7 @@ func conditions() []table {
 			{`NOT UAC_DENY OR UAC_DENY="1"`, "UAC_DENY is 1, or it is not given."},
 			// Somebody who made the folder first would own what is in it.
 			{"Installed OR KEEP_DATA OR NOT DATAFOLDER OR DATAKNOWN",
-				`C:\ProgramData\Assent is there, and no installation of Assent made it. Nothing was changed. Look who made it and remove it; KEEP_DATA=1 takes it as it is.`}}},
+				`C:\ProgramData\Assent is there, and no installation of Assent made it. Nothing was changed. Look who made it and remove it; KEEP_DATA=1 goes on all the same.`}}},
 		{"AppSearch", "Property:s72* Signature_:s72*", [][]string{{"DATAFOLDER", "DataFolder"}, {"DATAKNOWN", "DataKnown"}, {"UACBEFORE", "UACBefore"}, {"UACSET", "UACSet"}}},
 		{"DrLocator", "Signature_:s72* Parent:S72* Path:S255* Depth:I2", [][]string{{"DataFolder", "", "[CommonAppDataFolder]Assent", "0"}}},
 		{"RegLocator", "Signature_:s72* Root:i2 Key:s255 Name:S255 Type:I2", [][]string{
