@@ -24,6 +24,7 @@ import (
 // files with access lists and sharing, processes that are made stopped, and jobs.
 type office struct {
 	mu       sync.Mutex // guards what follows; programs are waited for elsewhere
+	me       string     // whom the agent runs as
 	people   map[string]*officePerson
 	sessions map[uint32]string // who is logged on, by SID
 	nodes    map[string]*officeNode
@@ -61,7 +62,7 @@ var administratorsOwn = acl.List{Owner: localgroup.AdministratorsSID, Allow: []a
 // newOffice has alice in session 2, who is no administrator, and bob in session 3,
 // who is one with a split token.
 func newOffice() *office {
-	o := &office{people: map[string]*officePerson{
+	o := &office{me: "S-1-5-18", people: map[string]*officePerson{
 		windowsAlice: {name: "alice", domain: officeComputer, profile: `C:\Users\alice`},
 		windowsBob:   {name: "bob", domain: officeComputer, profile: `C:\Users\bob`, admin: true, split: true},
 	}, sessions: map[uint32]string{2: windowsAlice, 3: windowsBob}, nodes: map[string]*officeNode{}, procs: map[int]*officeProcess{}, jobs: map[string][]int{}, before: map[string]func(){}}
@@ -261,7 +262,7 @@ func (o *office) list(path string) (acl.List, error) {
 	return acl.List{}, fs.ErrNotExist
 }
 
-func (o *office) self() string { return "S-1-5-18" }
+func (o *office) self() string { return o.me }
 
 func (o *office) makeFolder(path string) error {
 	o.mu.Lock()

@@ -361,6 +361,9 @@ func TestHoldImage(t *testing.T) {
 			if o.write(held.path, "MZ evil") == nil || o.rename(folderOf(row.where), `C:\old`) == nil {
 				t.Error("it can be changed")
 			}
+			if s.Own && held.stage != "" {
+				t.Error("their own has a folder of the system's")
+			}
 			if held.stage != "" {
 				only, err := privilegedPlace(o, officeStage)
 				if n := len(o.below(held.stage)); err != nil || !only || n > 3 || o.there(held.stage+`\version.dll`) {
@@ -400,6 +403,7 @@ func TestPrivilegedPlace(t *testing.T) {
 		"they put folders further up":     {func(o *office) { o.at(`C:\`).list = alice(0x4) }, true, true},
 		"they remove what is further up":  {func(o *office) { o.at(`C:\Program Files`).list = alice(0x40) }, false, false},
 		"a folder of theirs":              {func(o *office) { o.at(`C:\Program Files`).list.Owner = windowsAlice }, false, false},
+		"a folder of the agent's own":     {func(o *office) { o.me, o.at(`C:\Program Files`).list.Owner = windowsAlice, windowsAlice }, true, true},
 		"a drive without lists":           {func(o *office) { o.at(`C:\`).list = acl.List{Owner: "S-1-5-18", Missing: true} }, false, false},
 		"a link on the way, to the same":  {func(o *office) { linkFolder(o, `C:\Users\alice`) }, false, false},
 		"a link on the way, to safe ones": {func(o *office) { linkFolder(o, `C:\Windows`) }, true, false},

@@ -117,6 +117,14 @@ func (s Spec) checkToken(f tokenFacts) error {
 	return nil
 }
 
+// consoleBelow is the program of an administrator's window in the system's folder. It is
+// the system's oldest shell, as it can be told (/d) not to run what the registry of
+// the person, who could write there before, wants run with it; PowerShell reads
+// files of theirs.
+func consoleBelow(root string) (path string, args []string) {
+	return root + `\System32\cmd.exe`, []string{"/d", "/k", "title", "Administrator", "for", "a", "while", "-", "Assent"}
+}
+
 // checkImage refuses what CreateProcess would not run itself but hand to a shell
 // or an older subsystem, whatever its name.
 func checkImage(path string, head []byte) error {

@@ -82,6 +82,13 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
+// An administrator's window runs nothing that the person could have put before.
+func TestConsoleRunsNothingOfThePersons(t *testing.T) {
+	if path, args := consoleBelow(`C:\Windows`); path != `C:\Windows\System32\cmd.exe` || args[0] != "/d" || slices.Contains(args, "/c") {
+		t.Errorf("%s %q", path, args)
+	}
+}
+
 func TestCheckImage(t *testing.T) {
 	for path, head := range map[string]string{`C:\a.bat`: "MZ", `C:\a.cmd`: "ec", `C:\a.exe`: "#!", `C:\a`: "MZ", `C:\a.exe\b.com`: "MZ", `C:\b.exe`: "M"} {
 		if err := checkImage(path, []byte(head)); !errors.Is(err, ErrUnsafe) {
