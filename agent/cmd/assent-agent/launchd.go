@@ -20,7 +20,7 @@ func reapPlist(exe, data string) string {
 	<key>ProgramArguments</key>
 	<array>
 `)
-	for _, arg := range []string{exe, "reap", "--boot", "--data", data} {
+	for _, arg := range append([]string{exe}, reapArgs(data)...) {
 		b.WriteString("\t\t<string>")
 		_ = xml.EscapeText(&b, []byte(arg)) // a builder takes everything
 		b.WriteString("</string>\n")

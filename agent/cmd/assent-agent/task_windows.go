@@ -10,6 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/assent-epm/assent/agent/keep"
+	"github.com/assent-epm/assent/shared/durable"
 )
 
 // taskName is the task of Windows that takes back at the machine's start what was
@@ -26,8 +31,14 @@ func installReaper(ctx context.Context, set *settings) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	line := fmt.Sprintf(`"%s" reap --boot --data "%s"`, exe, set.data)
-	return task(ctx, "/Create", "/F", "/TN", taskName, "/SC", "ONSTART", "/RU", "SYSTEM", "/RL", "HIGHEST", "/TR", line)
+	if err := keep.Folder(set.data); err != nil {
+		return err
+	}
+	definition := filepath.Join(set.data, "reap.xml") // nobody but administrators writes there
+	if err := durable.Replace(definition, wide(reapTask(exe, windows.ComposeCommandLine(reapArgs(set.data))))); err != nil {
+		return fmt.Errorf("write the definition of the task %s: %w", taskName, err)
+	}
+	return errors.Join(task(ctx, "/Create", "/F", "/TN", taskName, "/XML", definition), os.Remove(definition))
 }
 
 func removeReaper(ctx context.Context) error {
