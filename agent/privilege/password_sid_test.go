@@ -25,6 +25,9 @@ func (d directory) logOn(account, domain, password string) (string, error) {
 	if d.answer != nil {
 		return "", d.answer
 	}
+	if strings.ContainsRune(password, 0) {
+		return "", errors.New("it is no text")
+	}
 	for sid, a := range d.accounts {
 		if a[0] == account && domain == "PC" && a[1] == password {
 			if d.as != "" {
@@ -34,6 +37,31 @@ func (d directory) logOn(account, domain, password string) (string, error) {
 		}
 	}
 	return "", wrongPassword
+}
+
+// contractOfLogOns is what a log-on service says of a person who is here.
+func contractOfLogOns(t *testing.T, of logOns, sid string) {
+	account, domain, err := of.name(sid)
+	if err != nil || account == "" || domain == "" {
+		t.Fatalf("%s is %q of %q, %v", sid, account, domain, err)
+	}
+	if account, _, err := of.name("S-1-5-21-9-9-9-9999"); err == nil {
+		t.Errorf("nobody is %q", account)
+	}
+	if got, err := of.logOn(account, domain, "no\x00text"); err == nil || got != "" || errors.Is(err, wrongPassword) {
+		t.Errorf("a password that is no text: %q, %v", got, err)
+	}
+	got, err := of.logOn(account, domain, "surely not the password")
+	if err == nil || got != "" {
+		t.Errorf("a password that is none is that of %q, %v", got, err)
+	}
+	if !errors.Is(err, wrongPassword) {
+		t.Skipf("Wine says yes to every password, with a log-on that is nobody's: %v", err)
+	}
+}
+
+func TestLogOnsOfTheDirectory(t *testing.T) {
+	contractOfLogOns(t, directory{accounts: map[string][2]string{windowsAlice: {"alice", "geheim"}}}, windowsAlice)
 }
 
 func TestPasswordsOfWindows(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -74,7 +75,7 @@ func (v *village) begins(pid, parent int, user string, session uint32) kin {
 	return v.beginsIn(job, pid, parent, user, session, consolePath)
 }
 
-// consolePath is the program of a console, and each other one is none.
+// consolePath is a program of a console.
 const consolePath = `C:\shell.exe`
 
 func (v *village) beginsIn(job *fakeJob, pid, parent int, user string, session uint32, path string) kin {
@@ -164,16 +165,16 @@ func (v *village) types(pid int) bool { return typesInto(v, pid) }
 
 func (v *village) runs(pid int) (string, error) {
 	if one := v.all[pid]; one != nil {
-		return one.path, nil
+		return one.path, v.call("runs")
 	}
 	return "", errors.New("nobody has that number")
 }
 
 func (v *village) head(path string, _ int) ([]byte, error) {
-	if path == consolePath {
-		return consoleProgram(), nil
+	if strings.HasSuffix(path, `\shell.exe`) {
+		return consoleProgram(), v.call("head")
 	}
-	return []byte("MZ, and windows"), nil
+	return []byte("MZ, and windows"), v.call("head")
 }
 
 func (v *village) make(name string) (handle, error) {
