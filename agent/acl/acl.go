@@ -1,14 +1,17 @@
 // Package acl judges the access lists of Windows: whether only the system and
 // administrators can change a file, and whether the agent's own folder is its own.
 //
-// What is decided runs everywhere and is tested with a machine made of memory;
-// system_windows.go has the calls. It is not used on other systems, where owners
+// What is decided runs everywhere and is tested with lists that stand in memory;
+// entry.go reads the lists of Windows, system_windows.go has the calls. It is not used on other systems, where owners
 // and modes say the same, see package privilege. It never makes a list wider.
 package acl
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -84,7 +87,7 @@ func (l List) OnlyPrivileged(above bool) bool {
 // what they like anyway.
 func (l List) For(self string) List {
 	mine := func(sid string) string {
-		if sid == self {
+		if sid == self && self != "" { // nobody is nobody's
 			return system
 		}
 		return sid
@@ -124,17 +127,16 @@ func (l List) Exclusive() bool {
 	})
 }
 
-// System is what [Claim] needs of a machine.
+// System is what [Claim] needs of a machine, beside its folders and files.
 type System interface {
 	// Make makes a folder with the list Secret. An error that is fs.ErrExist means
 	// that something is there.
 	Make(path string) error
-	// Read tells the list of a folder and refuses what is none, as links.
-	Read(path string) (List, error)
-	// Reset gives a folder, and all in it, the list Secret and the administrators
-	// as owner. What is in it and does not belong to who is ours is refused
-	// ([ErrForeign]), and then the folder stays one that is to be reset.
-	Reset(path string, ours func(owner string) bool) error
+	// List tells whose a file or folder is, and its list.
+	List(path string) (List, error)
+	// Set gives one the list Secret and the administrators as owner. Where it is not
+	// protected, what the folder above lets through comes to it.
+	Set(path string, protected bool) error
 	// Self is who this process is.
 	Self() string
 }
@@ -145,29 +147,62 @@ type System interface {
 // the administrators and can be read or changed by others gets its list back, unless
 // something in it is somebody else's: whoever makes a folder by hand below ProgramData
 // lets everybody put files into it.
-func Claim(sys System, path string, exists func(error) bool) error {
+func Claim(sys System, path string) error {
 	err := sys.Make(path)
 	if err == nil {
 		return nil
 	}
-	if !exists(err) {
+	if !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make %s: %w", path, err)
 	}
-	list, err := sys.Read(path)
+	info, err := os.Lstat(path)
 	if err != nil {
-		return fmt.Errorf("look whose %s is: %w", path, err)
+		return fmt.Errorf("look what %s is: %w", path, err)
 	}
-	ours := func(owner string) bool {
-		return slices.Contains([]string{system, administrators, sys.Self()}, owner)
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder", path)
 	}
-	if !ours(list.Owner) {
-		return fmt.Errorf("%s: %w (%s): look into it and remove it", path, ErrForeign, list.Owner)
+	list, err := owned(sys, path)
+	if err != nil || list.secret() {
+		return err
 	}
-	if list.secret() {
-		return nil
-	}
-	if err := sys.Reset(path, ours); err != nil {
+	if err := reset(sys, path); err != nil {
 		return fmt.Errorf("take others' rights off %s: %w", path, err)
+	}
+	return nil
+}
+
+// owned is the list of what belongs to the system, the administrators or who runs
+// this; what is somebody else's is refused.
+func owned(sys System, path string) (List, error) {
+	list, err := sys.List(path)
+	if err != nil {
+		return List{}, fmt.Errorf("look whose %s is: %w", path, err)
+	}
+	if !slices.Contains([]string{system, administrators, sys.Self()}, list.Owner) || list.Owner == "" {
+		return List{}, fmt.Errorf("%s: %w (%s): look into it and remove it", path, ErrForeign, list.Owner)
+	}
+	return list, nil
+}
+
+// reset gives the folder and everything in it the list and its owner. The folder
+// comes first, so that nothing is put into it meanwhile. After an error it is one
+// that is to be reset again, at the next start.
+func reset(sys System, path string) error {
+	err := filepath.WalkDir(path, func(at string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
+			return fmt.Errorf("%s leads elsewhere", at)
+		}
+		if _, err := owned(sys, at); err != nil {
+			return err
+		}
+		return sys.Set(at, true)
+	})
+	if err != nil {
+		return errors.Join(err, sys.Set(path, false))
 	}
 	return nil
 }

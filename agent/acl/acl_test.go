@@ -3,6 +3,8 @@ package acl
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,77 +52,141 @@ func TestOnlyPrivileged(t *testing.T) {
 	}
 }
 
-// memory is a machine with folders and their lists.
-type memory map[string]List
+// memory is a machine whose folders and files have lists: what nobody has given one
+// belongs to who made it, and is everybody's.
+type memory struct {
+	self  string
+	lists map[string]List
+}
 
-func (m memory) Make(path string) error {
-	if _, there := m[path]; there {
-		return fs.ErrExist
+func newMemory() *memory { return &memory{self: system, lists: map[string]List{}} }
+
+func secretList(protected bool) List {
+	return List{Owner: administrators, Protected: protected, Allow: []Entry{{system, full}, {administrators, full}}}
+}
+
+func (m *memory) Make(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return err
 	}
-	m[path] = List{Owner: administrators, Protected: true, Allow: []Entry{{system, full}, {administrators, full}}}
+	m.lists[path] = secretList(true)
 	return nil
 }
 
-func (m memory) Read(path string) (List, error) {
-	l, there := m[path]
-	if !there {
-		return List{}, fs.ErrInvalid // a link
+func (m *memory) List(path string) (List, error) {
+	if _, err := os.Lstat(path); err != nil {
+		return List{}, err
 	}
-	return l, nil
+	if l, is := m.lists[path]; is {
+		return l, nil
+	}
+	return List{Owner: m.self, Allow: []Entry{{"S-1-1-0", full}}}, nil
 }
 
-func (m memory) Reset(path string, ours func(string) bool) error {
-	for at, list := range m {
-		if strings.HasPrefix(at, path+`\`) && !ours(list.Owner) {
-			return ErrForeign
-		}
+func (m *memory) Set(path string, protected bool) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
 	}
-	delete(m, path)
-	return m.Make(path)
+	m.lists[path] = secretList(protected)
+	return nil
 }
 
-func (memory) Self() string { return system }
+func (m *memory) Self() string { return m.self }
 
-func exists(err error) bool { return errors.Is(err, fs.ErrExist) }
+func TestMemory(t *testing.T) { contract(t, newMemory(), true) }
+
+// made makes a folder that has a list.
+func (m *memory) made(t *testing.T, list List) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "Assent")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m.lists[path] = list
+	return path
+}
+
+// put makes a file below a folder, which belongs to somebody.
+func (m *memory) put(t *testing.T, folder, name, owner string) (path string) {
+	t.Helper()
+	path = filepath.Join(folder, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	m.lists[path] = List{Owner: owner, Allow: []Entry{{owner, full}}}
+	return path
+}
 
 // The data folder was made by somebody before the agent was installed: it is refused, or its list is taken back.
 func TestClaim(t *testing.T) {
-	const path = `C:\ProgramData\Assent`
-	secret := List{Owner: administrators, Protected: true, Allow: []Entry{{system, full}, {administrators, full}}}
 	for name, row := range map[string]struct {
 		before List
 		want   error
 	}{
-		"as it should be":         {secret, nil},
+		"as it should be":         {secretList(true), nil},
 		"inherited from above":    {List{Owner: administrators, Allow: []Entry{{administrators, full}, {users, 0x1200a9}}}, nil},
 		"readable by users":       {List{Owner: system, Protected: true, Allow: []Entry{{administrators, full}, {users, 0x1200a9}}}, nil},
 		"without a list":          {List{Owner: administrators, Missing: true}, nil},
-		"made by a user":          {List{Owner: user, Protected: true, Allow: secret.Allow}, ErrForeign},
+		"made by a user":          {List{Owner: user, Protected: true, Allow: secretList(true).Allow}, ErrForeign},
 		"made by a user, for all": {List{Owner: user, Allow: []Entry{{"S-1-1-0", full}}}, ErrForeign},
+		"nobody's":                {List{Protected: true, Allow: secretList(true).Allow}, ErrForeign},
 	} {
-		m := memory{path: row.before}
-		if err := Claim(m, path, exists); !errors.Is(err, row.want) {
+		m := newMemory()
+		path := m.made(t, row.before)
+		if err := Claim(m, path); !errors.Is(err, row.want) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if got := m[path]; row.want == nil && !got.secret() {
+		if got := m.lists[path]; row.want == nil && !got.secret() {
 			t.Errorf("%s: the list is %+v", name, got)
 		} else if row.want != nil && got.Owner != row.before.Owner {
 			t.Errorf("%s: it was changed", name)
 		}
 	}
-	byHand := memory{path: {Owner: administrators, Allow: []Entry{{administrators, full}, {users, 0x116}}}, path + `\ledger`: {Owner: user}}
+	m := newMemory()
+	path := filepath.Join(t.TempDir(), "new")
+	if err := Claim(m, path); err != nil || !m.lists[path].secret() {
+		t.Errorf("a new one: %v, %+v", err, m.lists[path])
+	}
+	if err := Claim(m, filepath.Join(path, "none", "new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("below nothing: %v", err)
+	}
+	m.self = ""
+	if err := Claim(m, m.made(t, List{Protected: true, Allow: secretList(true).Allow})); !errors.Is(err, ErrForeign) {
+		t.Errorf("nobody's, for who does not know who they are: %v", err)
+	}
+}
+
+// byHand is a folder that an administrator has made for all.
+var byHand = List{Owner: administrators, Allow: []Entry{{administrators, full}, {users, 0x116}}}
+
+// What is in a folder that was made by hand is looked at, each time anew: what is
+// somebody else's, or leads elsewhere, is not taken over.
+func TestReset(t *testing.T) {
+	m := newMemory()
+	path := m.made(t, byHand)
+	ours := m.put(t, path, filepath.Join("run", "ledger"), system)
+	theirs := m.put(t, path, filepath.Join("run", "theirs"), user)
 	for range 2 { // refused at each start
-		if err := Claim(byHand, path, exists); !errors.Is(err, ErrForeign) {
+		if err := Claim(m, path); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), theirs) {
 			t.Errorf("a user put a file into it: %v", err)
 		}
+		if m.lists[path].secret() || m.lists[theirs].Owner != user {
+			t.Errorf("it looks as if it were ours: %+v", m.lists[path])
+		}
 	}
-	delete(byHand, path+`\ledger`)
-	if err := Claim(byHand, path, exists); err != nil || !byHand[path].secret() {
-		t.Errorf("it was removed: %v, %+v", err, byHand[path])
+	if err := os.Remove(theirs); err != nil {
+		t.Fatal(err)
 	}
-	m := memory{}
-	if err := Claim(m, path, exists); err != nil || !m[path].secret() {
-		t.Errorf("a new one: %v, %+v", err, m[path])
+	if err := Claim(m, path); err != nil {
+		t.Error(err)
+	}
+	for _, at := range []string{path, filepath.Dir(ours), ours} {
+		if !m.lists[at].secret() {
+			t.Errorf("%s has %+v", at, m.lists[at])
+		}
+	}
+	if err := Claim(m, ours); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("a file: %v", err)
 	}
 }
 
@@ -133,6 +199,10 @@ func TestFor(t *testing.T) {
 	open := List{Owner: user, Allow: []Entry{{user, full}, {users, full}}}
 	if open.For(user).OnlyPrivileged(false) {
 		t.Error("others may change it")
+	}
+	odd := List{Owner: system, Allow: []Entry{{"", ^uint32(0)}}}
+	if odd.For("").OnlyPrivileged(false) {
+		t.Error("who does not know who they are takes an unknown entry for their own")
 	}
 }
 

@@ -3,9 +3,7 @@ package acl
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -17,9 +15,7 @@ type Windows struct{}
 var _ System = Windows{}
 
 // ClaimHere is [Claim] on this machine.
-func ClaimHere(path string) error {
-	return Claim(Windows{}, path, func(err error) bool { return errors.Is(err, fs.ErrExist) })
-}
+func ClaimHere(path string) error { return Claim(Windows{}, path) }
 
 // Make makes a folder that only administrators reach, in one step.
 func (Windows) Make(path string) error {
@@ -36,17 +32,8 @@ func (Windows) Make(path string) error {
 	return windows.CreateDirectory(name, sa)
 }
 
-// Read tells the list of a folder that is no link.
-func (Windows) Read(path string) (List, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return List{}, err
-	}
-	if !info.IsDir() {
-		return List{}, fmt.Errorf("%s is no folder", path)
-	}
-	return Of(path)
-}
+// List implements [System].
+func (Windows) List(path string) (List, error) { return Of(path) }
 
 // Of reads the access list of a file or folder.
 func Of(path string) (List, error) {
@@ -74,13 +61,6 @@ func OfObject(h windows.Handle) (List, error) {
 	return list, nil
 }
 
-// Kinds of entries of an access list.
-const (
-	allowed     = 0
-	denied      = 1
-	inheritOnly = 0x8
-)
-
 func parse(sd *windows.SECURITY_DESCRIPTOR) (List, error) {
 	owner, _, err := sd.Owner()
 	if err != nil {
@@ -100,27 +80,21 @@ func parse(sd *windows.SECURITY_DESCRIPTOR) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
+	var raw [][]byte
 	for i := range uint32(dacl.AceCount) {
 		var entry *windows.ACCESS_ALLOWED_ACE
 		if err := windows.GetAce(dacl, i, &entry); err != nil {
 			return List{}, err
 		}
-		if entry.Header.AceFlags&inheritOnly != 0 || entry.Header.AceType == denied {
-			continue // for what is inside, which is judged there; or only less is allowed
-		}
-		if entry.Header.AceType != allowed { // of a kind that is not known here: it may allow anybody everything
-			list.Allow = append(list.Allow, Entry{Mask: ^uint32(0)})
-			continue
-		}
-		sid := (*windows.SID)(unsafe.Pointer(&entry.SidStart))
-		list.Allow = append(list.Allow, Entry{SID: sid.String(), Mask: uint32(entry.Mask)})
+		raw = append(raw, unsafe.Slice((*byte)(unsafe.Pointer(entry)), entry.Header.AceSize))
 	}
+	list.Allow = entries(raw)
+	runtime.KeepAlive(sd)
 	return list, nil
 }
 
-// Reset gives the folder and everything in it the list and its owner. The folder
-// comes first, so that nothing is put into it meanwhile.
-func (Windows) Reset(path string, ours func(owner string) bool) error {
+// Set implements [System].
+func (Windows) Set(path string, protected bool) error {
 	sd, err := windows.SecurityDescriptorFromString(Secret)
 	if err != nil {
 		return err
@@ -133,27 +107,8 @@ func (Windows) Reset(path string, ours func(owner string) bool) error {
 	if err != nil {
 		return err
 	}
-	set := func(at string, inherits windows.SECURITY_INFORMATION) error {
-		return windows.SetNamedSecurityInfo(at, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|inherits, owner, nil, dacl, nil)
-	}
-	err = filepath.WalkDir(path, func(at string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
-			return fmt.Errorf("%s leads elsewhere", at)
-		}
-		if list, err := Of(at); err != nil {
-			return err
-		} else if !ours(list.Owner) {
-			return fmt.Errorf("%s: %w (%s): look into it and remove it", at, ErrForeign, list.Owner)
-		}
-		return set(at, windows.PROTECTED_DACL_SECURITY_INFORMATION)
-	})
-	if err != nil {
-		return errors.Join(err, set(path, windows.UNPROTECTED_DACL_SECURITY_INFORMATION)) // the next start looks again
-	}
-	return nil
+	inherits := map[bool]windows.SECURITY_INFORMATION{true: windows.PROTECTED_DACL_SECURITY_INFORMATION, false: windows.UNPROTECTED_DACL_SECURITY_INFORMATION}
+	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|inherits[protected], owner, nil, dacl, nil)
 }
 
 // Self is the user of this process.

@@ -1,44 +1,46 @@
 package acl
 
 import (
-	"errors"
-	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"golang.org/x/sys/windows"
 )
 
-// A folder that somebody with rights made by hand gets the list of the agent's, and
-// so does what is in it. What is not ours is refused, at each start.
-func TestReset(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "Assent")
-	file := filepath.Join(path, "run", "ledger")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+// TestWindows: where the modes of the system below stand in place of lists, as in
+// Wine, what they say is not asserted.
+func TestWindows(t *testing.T) {
+	here := Windows{}
+	path := filepath.Join(t.TempDir(), "probe")
+	if err := here.Make(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte("kept"), 0o644); err != nil {
+	l, err := here.List(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if err := (Windows{}).Reset(path, func(string) bool { return false }); !errors.Is(err, ErrForeign) {
-			t.Errorf("somebody else's: %v", err)
-		}
-		if list, err := Of(path); err != nil || list.secret() {
-			t.Errorf("it looks as if it were ours: %+v, %v", list, err)
-		}
+	if contract(t, here, l.secret()); !l.secret() {
+		t.Skipf("Wine has the modes of the system below in place of lists: %+v", l)
 	}
-	if err := (Windows{}).Reset(path, func(string) bool { return true }); err != nil {
+}
+
+// A list as Windows writes it down is read as what it says.
+func TestListAsWritten(t *testing.T) {
+	sd, err := windows.SecurityDescriptorFromString("O:BAD:P(D;;FA;;;WD)(A;OICIIO;FA;;;BU)(A;;FR;;;S-1-5-21-1-2-3-1001)(A;;FA;;;SY)")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if raw, err := os.ReadFile(file); err != nil || string(raw) != "kept" {
-		t.Errorf("%q, %v", raw, err)
+	got, err := parse(sd)
+	want := []Entry{{user, 0x120089}, {system, full}}
+	if err != nil || got.Owner != administrators || !got.Protected || got.Missing || !slices.Equal(got.Allow, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, at := range []string{path, filepath.Dir(file), file} {
-		list, err := Of(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !list.secret() {
-			t.Skipf("Wine has the modes of the system below in place of lists: %s has %+v", at, list)
-		}
+	open, err := windows.SecurityDescriptorFromString("O:SY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := parse(open); err != nil || !got.Missing || got.Owner != system {
+		t.Errorf("without a list: %+v, %v", got, err)
 	}
 }
