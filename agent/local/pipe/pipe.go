@@ -1,11 +1,14 @@
 // Package pipe is the local door of the agent on Windows: a named pipe, and who is
 // at its other end by what the kernel says of them, never by what they send.
 //
-// This file has what is decided and runs everywhere; pipe_windows.go and
-// dial_windows.go have the calls. A name that somebody else has already, clients
-// of other machines, nobodies (anonymous, or hiding who they are) and servers of
-// other users are refused. It knows nothing of what is said through the pipe; that
-// is package local.
+// What is decided runs everywhere; system_windows.go has the calls. A name that
+// somebody else has already, clients of other machines, nobodies (anonymous, or
+// hiding who they are) and servers of other users are refused. A pipe of the
+// client's own user is taken, as of an agent that somebody runs by hand: any program
+// of theirs can show them what it likes and see what they type without a pipe. A
+// client with an administrator's rights does not take it: what has fewer rights
+// would speak to it as the agent. This package knows nothing of what is said through
+// the pipe; that is package local.
 package pipe
 
 import (
@@ -107,9 +110,10 @@ func judge(f facts) (Peer, error) {
 }
 
 // trusted judges the owner of a pipe that was opened as a client. Nobody can make
-// things that belong to the system or the administrators without being one.
-func trusted(owner, self string) error {
-	if owner == sidSystem || owner == sidAdministrators || owner != "" && owner == self {
+// things that belong to the system or the administrators without being one. What
+// belongs to the client's user may have fewer rights than an elevated client.
+func trusted(owner, self string, elevated bool) error {
+	if owner == sidSystem || owner == sidAdministrators || owner != "" && owner == self && !elevated {
 		return nil
 	}
 	return fmt.Errorf("%w: %q", ErrServer, owner)

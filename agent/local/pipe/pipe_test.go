@@ -46,14 +46,22 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Whose pipe a client takes: what its own user serves only as long as it has no more
+// rights than any program of theirs.
 func TestTrusted(t *testing.T) {
 	const self, other = "S-1-5-21-1-2-3-1001", "S-1-5-21-1-2-3-1002"
-	for owner, want := range map[string]error{"S-1-5-18": nil, "S-1-5-32-544": nil, self: nil, other: ErrServer, "": ErrServer, "S-1-5-32-545": ErrServer} {
-		if err := trusted(owner, self); !errors.Is(err, want) {
+	for owner, want := range map[string]error{"S-1-5-18": nil, "S-1-5-32-544": nil, self: nil, other: ErrServer, "": ErrServer, "S-1-5-32-545": ErrServer, "S-1-5-19": ErrServer} {
+		if err := trusted(owner, self, false); !errors.Is(err, want) {
 			t.Errorf("owner %q: %v", owner, err)
 		}
+		if owner == self {
+			want = ErrServer
+		}
+		if err := trusted(owner, self, true); !errors.Is(err, want) {
+			t.Errorf("owner %q, for an administrator: %v", owner, err)
+		}
 	}
-	if err := trusted("", ""); !errors.Is(err, ErrServer) {
+	if err := trusted("", "", false); !errors.Is(err, ErrServer) {
 		t.Errorf("nobody is nobody's: %v", err)
 	}
 }
