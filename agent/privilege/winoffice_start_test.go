@@ -369,4 +369,3 @@ func (o officeTrees) End(_ context.Context, ref TreeRef, _ time.Duration) error 
 	delete(o.jobs, ref.Name)
 	return nil
 }
-
