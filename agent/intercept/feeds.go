@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -42,6 +43,12 @@ func feeds(real Real) ([]Feed, error) {
 	var list []Feed
 	for _, arg := range named {
 		path := inFolder(real.Cwd, arg)
+		if away(path, separators) {
+			if namesFile(arg, separators) {
+				return nil, fmt.Errorf("%w: %s is a file of another machine: copy it to this one", elevation.ErrInvalid, inert.Text(arg))
+			}
+			continue // a program with rights does not begin in that folder
+		}
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
 			if sure { // it may come until the program reads it
@@ -61,6 +68,14 @@ func feeds(real Real) ([]Feed, error) {
 		}
 	}
 	return list, nil
+}
+
+// namesFile reports whether an argument begins as the path of a file of another machine
+// does: with two separators or the system's own mark, a name, and something below.
+func namesFile(arg, separators string) bool {
+	rest := strings.TrimLeft(arg, separators)
+	at := strings.IndexAny(rest, separators)
+	return len(arg)-len(rest) >= 2 && at > 0 && at+1 < len(rest) || strings.HasPrefix(arg, `\??\`)
 }
 
 func feedAt(path string) (Feed, error) {

@@ -141,16 +141,21 @@ func checkRaw(raw Raw) error {
 
 // Find is where a command as typed is found: a name in the absolute folders of
 // searchPath, a path with a slash relative to cwd. Symlinks are not resolved.
-// It returns [ErrNoProgram] when no executable file is there.
+// It returns [ErrNoProgram] when no executable file is there. What is on another
+// machine is not looked for: that would be asked with this computer's account.
 func Find(command, cwd, searchPath string) (string, error) {
 	if strings.ContainsAny(command, separators) {
-		if path, ok := program(inFolder(cwd, command)); ok {
+		path := inFolder(cwd, command)
+		if away(path, separators) {
+			return "", fmt.Errorf("%w: %s is not a path of this machine", elevation.ErrInvalid, inert.Text(path))
+		}
+		if path, ok := program(path); ok {
 			return path, nil
 		}
 		return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
 	}
 	for _, dir := range filepath.SplitList(searchPath) {
-		if !filepath.IsAbs(dir) {
+		if !filepath.IsAbs(dir) || away(dir, separators) {
 			continue
 		}
 		if path, ok := program(inFolder(dir, command)); ok {
@@ -158,6 +163,15 @@ func Find(command, cwd, searchPath string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: %s", ErrNoProgram, inert.Text(command))
+}
+
+// away reports whether a whole path is of another machine, or of no file at all, on a
+// system whose paths begin with a drive.
+func away(path, separators string) bool {
+	if !strings.Contains(separators, `\`) {
+		return false
+	}
+	return len(path) < 3 || path[1] != ':' || !strings.ContainsRune(separators, rune(path[2]))
 }
 
 // inFolder is a path as seen from a folder. It is not cleaned: what .. leads to
