@@ -213,9 +213,15 @@ func TestD3Package(t *testing.T) {
 	}
 	s.works("removed")
 	// What was removed and comes back runs again as the same endpoint.
+	if r := s.asRoot("/bin/sh", "-c", "umask 077 && echo ASSENT_ENROLL_TOKEN=asn1_again >/etc/assent/enroll"); r.Code != 0 {
+		t.Fatal(r)
+	}
 	s.install(older)
 	if err := lab.AwaitConnected(t.Context(), s.machine); err != nil {
 		t.Fatal(err)
+	}
+	if raw, err := s.machine.Read("/etc/assent/enroll"); err == nil {
+		t.Errorf("a token that nobody needs stays: %s", raw)
 	}
 	s.apt("purge")
 	if got := s.conf(); got != conf {

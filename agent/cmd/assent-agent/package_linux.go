@@ -28,7 +28,7 @@ const withoutIdentity = "installed, not started"
 // manager apart: it makes the data folder and enrols with what the environment
 // or /etc/assent/enroll give. An enrolment that fails does not fail the
 // installation: it says what to do and is [errNotEnrolled]. An upgrade is
-// [errAsItWas].
+// [errAsItWas]; a token that was left for it is removed.
 func installPackage(ctx context.Context, set *settings) error {
 	if os.Geteuid() != 0 {
 		return hinted{errors.New("packages are installed by root"), "run it as root"}
@@ -43,6 +43,9 @@ func installPackage(ctx context.Context, set *settings) error {
 	id, err := link.Load(set.data)
 	switch {
 	case err == nil:
+		if err := durable.Remove(enrollFile); err != nil {
+			fmt.Fprintf(os.Stderr, "assent-agent: a token that nobody needs stays: %v\n", err)
+		}
 		return wasEnrolled(removedMark(set))
 	case !errors.Is(err, link.ErrNotEnrolled):
 		return notEnrolled(fmt.Errorf("load the identity: %w", err), "assent-agent enroll --force --controller URL --token T, then assent-agent install")
