@@ -1,11 +1,8 @@
 package localgroup
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -15,6 +12,25 @@ import (
 type Administrators struct{}
 
 var _ Group = Administrators{}
+
+func (Administrators) here() windowsAdmins { return windowsAdmins{netAPI{}} }
+
+// Name is what this machine calls its administrators.
+func (g Administrators) Name() (string, error) { return g.here().Name() }
+
+// Members lists the group.
+func (g Administrators) Members() ([]Member, error) { return g.here().Members() }
+
+// Add puts an account into the group.
+func (g Administrators) Add(sid string) error { return g.here().Add(sid) }
+
+// Remove takes one out.
+func (g Administrators) Remove(sid string) error { return g.here().Remove(sid) }
+
+// netAPI is the accounts of this machine.
+type netAPI struct{}
+
+var _ accounts = netAPI{}
 
 // Errors of the system about members of local groups.
 const (
@@ -35,25 +51,17 @@ func netapi(name string, args ...uintptr) error {
 	return nil
 }
 
-// Name is what this machine calls its administrators.
-func (Administrators) Name() (string, error) {
-	sid, err := windows.StringToSid(AdministratorsSID)
+// Computer implements [accounts].
+func (netAPI) Computer() (string, error) { return windows.ComputerName() }
+
+// NameOf implements [accounts].
+func (netAPI) NameOf(text string) (string, error) {
+	sid, err := windows.StringToSid(text)
 	if err != nil {
 		return "", err
 	}
 	name, _, _, err := sid.LookupAccount("")
-	if err != nil {
-		return "", fmt.Errorf("find the administrators' group: %w", err)
-	}
-	return name, nil
-}
-
-func (g Administrators) nameUTF16() (*uint16, error) {
-	name, err := g.Name()
-	if err != nil {
-		return nil, err
-	}
-	return windows.UTF16PtrFromString(name)
+	return name, err
 }
 
 // memberInfo is LOCALGROUP_MEMBERS_INFO_2.
@@ -63,13 +71,12 @@ type memberInfo struct {
 	name *uint16
 }
 
-// Members lists the group.
-func (g Administrators) Members() ([]Member, error) {
-	name, err := g.nameUTF16()
+// Members implements [accounts].
+func (netAPI) Members(group string) (out []entry, err error) {
+	name, err := windows.UTF16PtrFromString(group)
 	if err != nil {
 		return nil, err
 	}
-	var out []Member
 	var next uintptr
 	for {
 		var buf *byte
@@ -78,68 +85,34 @@ func (g Administrators) Members() ([]Member, error) {
 		err := netapi("NetLocalGroupGetMembers", 0, uintptr(unsafe.Pointer(name)), level, uintptr(unsafe.Pointer(&buf)), uintptr(most),
 			uintptr(unsafe.Pointer(&read)), uintptr(unsafe.Pointer(&total)), uintptr(unsafe.Pointer(&next)))
 		if err != nil && !errors.Is(err, windows.ERROR_MORE_DATA) {
-			return nil, fmt.Errorf("list the administrators: %w", err)
+			return nil, err
 		}
 		if buf != nil {
 			for _, m := range unsafe.Slice((*memberInfo)(unsafe.Pointer(buf)), read) {
-				out = append(out, member(m))
+				out = append(out, entry{SID: m.sid.String(), Use: m.use, Name: windows.UTF16PtrToString(m.name)})
 			}
 			if freed := windows.NetApiBufferFree(buf); freed != nil {
-				return nil, fmt.Errorf("list the administrators: %w", freed)
+				return nil, freed
 			}
 		}
 		if err == nil {
-			break
+			return out, nil
 		}
 	}
-	slices.SortFunc(out, func(a, b Member) int { return cmp.Compare(a.SID, b.SID) })
-	return out, nil
 }
 
-func member(m memberInfo) Member {
-	out := Member{SID: m.sid.String(), Kind: kindOf(m.use)}
-	if m.name != nil {
-		out.Name = windows.UTF16PtrToString(m.name)
-	}
-	if out.Name == "" || out.Kind == Unknown {
-		out.Name = out.SID
-	}
-	if out.Kind == User {
-		out.Disabled = disabled(out.Name)
-	}
-	return out
-}
-
-func kindOf(use uint32) Kind {
-	switch use {
-	case windows.SidTypeUser:
-		return User
-	case windows.SidTypeGroup, windows.SidTypeAlias:
-		return Nested
-	case windows.SidTypeWellKnownGroup:
-		return Special
-	}
-	return Unknown
-}
-
-// disabled reports whether an account of this machine is switched off.
-func disabled(name string) bool {
-	computer, err := windows.ComputerName()
-	domain, user, ok := strings.Cut(name, `\`)
-	if err != nil || !ok || !strings.EqualFold(domain, computer) {
-		return false
-	}
+// Flags implements [accounts].
+func (netAPI) Flags(user string) (uint32, error) {
 	account, err := windows.UTF16PtrFromString(user)
 	if err != nil {
-		return false
+		return 0, err
 	}
 	var buf *byte
 	if err := windows.NetUserGetInfo(nil, account, 1, &buf); err != nil {
-		return false
+		return 0, err
 	}
 	defer windows.NetApiBufferFree(buf)
-	const off = 0x2 // UF_ACCOUNTDISABLE
-	return (*userInfo)(unsafe.Pointer(buf)).flags&off != 0
+	return (*userInfo)(unsafe.Pointer(buf)).flags, nil
 }
 
 // userInfo is USER_INFO_1.
@@ -151,14 +124,14 @@ type userInfo struct {
 	script         *uint16
 }
 
-// Add puts an account into the group.
-func (g Administrators) Add(sid string) error { return g.change("NetLocalGroupAddMembers", sid) }
+// Add implements [accounts].
+func (netAPI) Add(group, sid string) error { return change("NetLocalGroupAddMembers", group, sid) }
 
-// Remove takes one out.
-func (g Administrators) Remove(sid string) error { return g.change("NetLocalGroupDelMembers", sid) }
+// Remove implements [accounts].
+func (netAPI) Remove(group, sid string) error { return change("NetLocalGroupDelMembers", group, sid) }
 
-func (g Administrators) change(call, text string) error {
-	name, err := g.nameUTF16()
+func change(call, group, text string) error {
+	name, err := windows.UTF16PtrFromString(group)
 	if err != nil {
 		return err
 	}
@@ -175,8 +148,6 @@ func (g Administrators) change(call, text string) error {
 		return ErrNotMember
 	case errors.Is(err, noSuchMember), errors.Is(err, windows.ERROR_NONE_MAPPED):
 		return ErrNoAccount
-	case err != nil:
-		return fmt.Errorf("change the administrators: %w", err)
 	}
-	return nil
+	return err
 }

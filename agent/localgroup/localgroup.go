@@ -2,7 +2,8 @@
 // macOS, the administrators above all, by their SIDs: names can change and be reused.
 // On macOS an account's GeneratedUID stands in a SID's place.
 //
-// Group is the seam. Administrators (windows, darwin) is the real one; Memory is a
+// Group is the seam. Administrators (windows, darwin) is the real one, of which
+// windowsAdmins and MacAdmins decide what can be decided anywhere; Memory is a
 // machine of memory that behaves alike, for tests of everything that decides. All
 // pass one contract. Whether somebody may be put in or taken out is decided elsewhere, see
 // packages privilege (for a while) and standing (for good).
