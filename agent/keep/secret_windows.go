@@ -25,7 +25,10 @@ const purpose = "assent agent 1"
 
 const machineOnly = windows.CRYPTPROTECT_LOCAL_MACHINE | windows.CRYPTPROTECT_UI_FORBIDDEN
 
-func protect(secret []byte) ([]byte, error) {
+// vault is the data protection of this machine (DPAPI).
+type vault struct{}
+
+func (vault) protect(secret []byte) ([]byte, error) {
 	in, mixed, out := blob(secret), blob([]byte(purpose)), windows.DataBlob{}
 	if err := windows.CryptProtectData(in, nil, mixed, 0, nil, machineOnly, &out); err != nil {
 		return nil, err
@@ -33,7 +36,7 @@ func protect(secret []byte) ([]byte, error) {
 	return taken(out)
 }
 
-func reveal(raw []byte) ([]byte, error) {
+func (vault) reveal(raw []byte) ([]byte, error) {
 	in, mixed, out := blob(raw), blob([]byte(purpose)), windows.DataBlob{}
 	if err := windows.CryptUnprotectData(in, nil, mixed, 0, nil, windows.CRYPTPROTECT_UI_FORBIDDEN, &out); err != nil {
 		return nil, err
@@ -42,9 +45,6 @@ func reveal(raw []byte) ([]byte, error) {
 }
 
 func blob(raw []byte) *windows.DataBlob {
-	if len(raw) == 0 {
-		raw = []byte{0}[:0:1]
-	}
 	return &windows.DataBlob{Size: uint32(len(raw)), Data: unsafe.SliceData(raw)}
 }
 
