@@ -32,8 +32,9 @@ var (
 )
 
 // truster asks the system about the file at path, which must be held open by the
-// caller, and answers the certificate of the signer that it trusts.
-type truster func(path string, file *os.File) (*x509.Certificate, error)
+// caller, and answers the certificates of those who signed, the signer's first, as
+// it has verified them. An error is why it does not trust them.
+type truster func(path string, file *os.File) (signers [][]byte, err error)
 
 // Of is who signed the program in an open file, as this system verified it. The
 // zero publisher and nil mean that it is not signed. After an error nothing is
@@ -58,7 +59,7 @@ func of(file *os.File, trust truster) (elevation.Publisher, error) {
 	if err != nil {
 		return elevation.Publisher{}, err
 	}
-	verified, err := trust(file.Name(), file)
+	verified, err := verify(file, trust)
 	if err != nil {
 		return elevation.Publisher{}, err
 	}
@@ -66,6 +67,23 @@ func of(file *os.File, trust truster) (elevation.Publisher, error) {
 		return elevation.Publisher{}, fmt.Errorf("%w: the system read another signer than stands in the file", ErrSignature)
 	}
 	return named(verified), nil
+}
+
+// verify is the signer that the system trusts; whom it does not name it does not
+// trust.
+func verify(file *os.File, trust truster) (*x509.Certificate, error) {
+	signers, err := trust(file.Name(), file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUntrusted, err)
+	}
+	if len(signers) == 0 {
+		return nil, fmt.Errorf("%w: the system does not say who signed", ErrUntrusted)
+	}
+	cert, err := x509.ParseCertificate(signers[0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUntrusted, err)
+	}
+	return cert, nil
 }
 
 // named is what people and rules call the owner of a certificate: rules by the

@@ -58,7 +58,7 @@ func ask(t *testing.T, path string, trust truster) (elevation.Publisher, error) 
 
 func TestUnsigned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plain.exe")
-	never := func(string, *os.File) (*x509.Certificate, error) {
+	never := func(string, *os.File) ([][]byte, error) {
 		t.Error("the system was asked")
 		return nil, nil
 	}

@@ -23,8 +23,9 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-func trusting(cert *x509.Certificate, err error) truster {
-	return func(string, *os.File) (*x509.Certificate, error) { return cert, err }
+// trusting is a system that trusts one maker, whatever they signed.
+func trusting(cert *x509.Certificate) truster {
+	return func(string, *os.File) ([][]byte, error) { return [][]byte{cert.Raw}, nil }
 }
 
 // house makes a key and the certificate of a maker of programs.
@@ -92,15 +93,15 @@ func TestSignedByAnotherProgram(t *testing.T) {
 	}{"RSA": {false, "sha256"}, "RSA and SHA-512": {false, "sha512"}, "ECDSA": {true, "sha256"}} {
 		cert, certPath, keyPath := house(t, dir, "Maker of Tools", row.ec)
 		path := sign(t, dir, certPath, keyPath, row.hash)
-		got, err := ask(t, path, trusting(cert, nil))
+		got, err := ask(t, path, trusting(cert))
 		if err != nil || got.Name != "Maker of Tools" || len(got.Thumbprint) != 64 || got != named(cert) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		if got, err := ask(t, path, trusting(nil, ErrUntrusted)); !errors.Is(err, ErrUntrusted) || got != (elevation.Publisher{}) {
+		if got, err := ask(t, path, (&winlab{}).trust); !errors.Is(err, ErrUntrusted) || got != (elevation.Publisher{}) {
 			t.Errorf("%s, not trusted: %+v, %v", name, got, err)
 		}
 		other, _, _ := house(t, dir, "Somebody else", row.ec)
-		if got, err := ask(t, path, trusting(other, nil)); !errors.Is(err, ErrSignature) || got != (elevation.Publisher{}) {
+		if got, err := ask(t, path, trusting(other)); !errors.Is(err, ErrSignature) || got != (elevation.Publisher{}) {
 			t.Errorf("%s, another signer than stands in it: %+v, %v", name, got, err)
 		}
 	}

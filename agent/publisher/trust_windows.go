@@ -1,9 +1,6 @@
 package publisher
 
 import (
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"unsafe"
@@ -29,7 +26,7 @@ type (
 
 // trusted asks Windows whether it trusts the signature of the open file, with what
 // it knows of revoked certificates, and by whom it is. Nothing is shown to anybody.
-func trusted(path string, file *os.File) (*x509.Certificate, error) {
+func trusted(path string, file *os.File) (signers [][]byte, err error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, err
@@ -48,23 +45,28 @@ func trusted(path string, file *os.File) (*x509.Certificate, error) {
 		runtime.KeepAlive(what)
 	}()
 	if answer != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUntrusted, answer)
+		return nil, answer
 	}
-	return signerOf(ask.StateData)
+	return signersOf(ask.StateData), nil
 }
 
-// signerOf reads the certificate of the signer that was verified.
-func signerOf(state windows.Handle) (*x509.Certificate, error) {
+// signersOf reads the certificate of the signer that was verified; none where the
+// system has none.
+func signersOf(state windows.Handle) (signers [][]byte) {
 	dll := windows.NewLazySystemDLL("wintrust.dll")
 	data, _, _ := dll.NewProc("WTHelperProvDataFromStateData").Call(uintptr(state))
 	if data == 0 {
-		return nil, errors.Join(ErrUntrusted, errors.New("the system does not say who signed"))
+		return nil
 	}
 	at, _, _ := dll.NewProc("WTHelperGetProvSignerFromChain").Call(data, 0, 0, 0)
 	signer := *(**providerSigner)(unsafe.Pointer(&at))
-	if signer == nil || signer.count == 0 || signer.chain == nil || signer.chain.cert == nil {
-		return nil, errors.Join(ErrUntrusted, errors.New("the system does not say who signed"))
+	if signer == nil || signer.chain == nil {
+		return nil
 	}
-	cert := signer.chain.cert
-	return x509.ParseCertificate(append([]byte{}, unsafe.Slice(cert.EncodedCert, cert.Length)...))
+	for _, c := range unsafe.Slice(signer.chain, min(signer.count, 1)) { // the parts of the next are not known
+		if c.cert != nil {
+			signers = append(signers, append([]byte{}, unsafe.Slice(c.cert.EncodedCert, c.cert.Length)...))
+		}
+	}
+	return signers
 }

@@ -1,16 +1,12 @@
 package publisher
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
-
-	"github.com/assent-epm/assent/shared/elevation"
 )
 
 // trustMaker lets this machine trust the maker of testdata/signed.exe, until the
@@ -41,54 +37,10 @@ func trustMaker(t *testing.T, der []byte) {
 	})
 }
 
-func ofPath(t *testing.T, path string) (elevation.Publisher, error) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	return Of(f)
-}
-
 func TestWindowsSaysWhoSigned(t *testing.T) {
-	signed := filepath.Join("testdata", "signed.exe")
-	t.Run("before its maker is trusted", func(t *testing.T) {
-		got, err := ofPath(t, signed)
-		if err == nil {
-			t.Skip("Wine trusts every maker: only Windows looks for one that it knows")
-		}
-		if !errors.Is(err, ErrUntrusted) || got != (elevation.Publisher{}) {
-			t.Errorf("%+v, %v", got, err)
-		}
-	})
-	der, err := os.ReadFile(filepath.Join("testdata", "maker.der"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	trustMaker(t, der)
-	if got, err := ofPath(t, signed); err != nil || got.Name != "Maker of Tools" {
-		t.Errorf("%+v, %v", got, err)
-	}
-	raw, err := os.ReadFile(signed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw = bytes.Clone(raw)
-	raw[0x210] ^= 1
-	changed := filepath.Join(t.TempDir(), "changed.exe")
-	if err := os.WriteFile(changed, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ofPath(t, changed); !errors.Is(err, ErrSignature) {
-		t.Errorf("changed: %+v, %v", got, err)
-	}
-	f, err := os.Open(changed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if got, err := trusted(changed, f); err == nil {
-		t.Errorf("the system trusts a changed program: %+v", got.Subject)
+	_, err := ask(t, filepath.Join("testdata", "signed.exe"), trusted)
+	contract(t, trusted, err == nil, trustMaker)
+	if err == nil {
+		t.Skip("Wine trusts every maker: only Windows looks for one that it knows")
 	}
 }
