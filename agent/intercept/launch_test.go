@@ -84,3 +84,16 @@ func TestProgramNamed(t *testing.T) {
 		}
 	}
 }
+
+// A program of Windows runs as who asks, and as nobody else who is named.
+func TestSameElevated(t *testing.T) {
+	bo := Account{Name: "bo", SID: "S-1-5-21-1-2-3-1001"}
+	if got, err := sameElevated(bo, "", "administrator"); err != nil || got.Name != "administrator" || got.SID != bo.SID {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, as := range []string{"mika", "SYSTEM", "bo"} {
+		if got, err := sameElevated(bo, as, "administrator"); err == nil {
+			t.Errorf("as %s: %+v", as, got)
+		}
+	}
+}

@@ -42,6 +42,16 @@ func calledIn(domain, name, computer string) string {
 	return domain + `\` + name
 }
 
+// sameElevated is whom a program of Windows runs as: who asks, by another name. Whom
+// to run as must be left open.
+func sameElevated(who Account, as, name string) (Account, error) {
+	if as != "" {
+		return Account{}, fmt.Errorf("%w: on Windows a program runs as who asks, with the rights of an administrator", ErrNoUser)
+	}
+	who.Name = name
+	return who, nil
+}
+
 func (a Account) elevationUser() elevation.User {
 	u := elevation.User{Name: a.Name, Display: strings.ToValidUTF8(a.Display, "?"), UID: a.User()}
 	for _, g := range a.Groups {

@@ -22,14 +22,8 @@ const profiles = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\`
 
 func lookupUID(uint32) (Account, error) { return Account{}, ErrNoUser }
 
-// lookupElevated is whom a program runs as for a user; as must be left open.
-func lookupElevated(who Account, as string) (Account, error) {
-	if as != "" {
-		return Account{}, fmt.Errorf("%w: on Windows a program runs as who asks, with the rights of an administrator", ErrNoUser)
-	}
-	who.Name = Elevated
-	return who, nil
-}
+// lookupElevated is whom a program runs as for a user.
+func lookupElevated(who Account, as string) (Account, error) { return sameElevated(who, as, Elevated) }
 
 func lookupSID(text string) (Account, error) {
 	sid, err := windows.StringToSid(text)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/agent/consent"
-	"github.com/assent-epm/assent/shared/rules"
 )
 
 // beside are the parts that only Windows has.
@@ -21,9 +20,4 @@ func (p *parts) hint(ctx context.Context) error {
 }
 
 // capabilitiesHere is what only Windows can do.
-func capabilitiesHere() []string {
-	if !passwords().Possible() {
-		return nil
-	}
-	return []string{rules.CanConfirm}
-}
+func capabilitiesHere() []string { return confirms(passwords().Possible()) }

@@ -1,25 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/assent-epm/assent/agent/acl"
 	"github.com/assent-epm/assent/agent/privilege"
 )
 
-// configIsOurs refuses a configuration that others than administrators can change:
-// everybody may make folders in C:\ProgramData, and the file is read before the
-// folder is claimed.
 func configIsOurs(path string) error {
 	only, err := privilege.RootOnly(path)
-	if err != nil {
-		return fmt.Errorf("look whose %s is: %w", path, err)
-	}
-	if !only {
-		return hinted{fmt.Errorf("%s can be changed by others than administrators", path), "look who made it, and take their rights off the file and its folder"}
-	}
-	return nil
+	return oursAlone(path, only, err)
 }
 
 // closeFile is what takes others' rights off a file: those of the system and of

@@ -34,27 +34,19 @@ func osVersion() string {
 		return "Windows " + number
 	}
 	defer key.Close()
-	name, _, err := key.GetStringValue("ProductName")
-	if err != nil || name == "" {
-		name = "Windows"
-	}
+	name, _, _ := key.GetStringValue("ProductName") // "" without one
 	if ubr, _, err := key.GetIntegerValue("UBR"); err == nil {
 		number += "." + strconv.FormatUint(ubr, 10)
 	}
-	return name + " " + number
+	return cmp.Or(name, "Windows") + " " + number
 }
 
-// mayServe refuses whoever can not do what the agent does: who is no administrator,
-// or is one only when they are asked.
 func mayServe() error {
 	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
 		return fmt.Errorf("look at our own rights: %w", err)
 	}
-	if is, err := windows.Token(0).IsMember(admins); err != nil || !is {
-		return hinted{errors.New("the agent needs the rights of an administrator"), "run it as administrator, or install the service"}
-	}
-	return nil
+	return administrator(windows.Token(0).IsMember(admins))
 }
 
 // runtimeFolder: the door on Windows is a pipe, which has no folder.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"strings"
 	"unsafe"
 
 	"github.com/kardianos/service"
@@ -16,7 +15,7 @@ import (
 // runService serves under the service manager if that has started this process,
 // and in the foreground otherwise.
 func runService(ctx context.Context, set *settings, _ service.Service) error {
-	if !startedByManager() {
+	if !byManager(parentProgram()) {
 		return serve(ctx, set)
 	}
 	d := &daemon{ctx: ctx, set: set, woke: make(chan struct{}, 1)}
@@ -27,26 +26,19 @@ func runService(ctx context.Context, set *settings, _ service.Service) error {
 	return errors.Join(err, d.failure)
 }
 
-// manager is the program of the service manager.
-const manager = "services.exe"
-
-// startedByManager reports whether the parent has the name of the service manager.
-// The manager itself is asked next, so a name alone makes nothing a service. In
-// which session this is says nothing certain about it.
-func startedByManager() bool {
+// parentProgram is the name of the program that started this one, "" when it is gone.
+func parentProgram() (string, error) {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
-		return true
+		return "", err
 	}
 	defer windows.CloseHandle(snapshot)
-	parent := uint32(os.Getppid())
+	names := map[uint32]string{}
 	e := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
 	for err := windows.Process32First(snapshot, &e); err == nil; err = windows.Process32Next(snapshot, &e) {
-		if e.ProcessID == parent {
-			return strings.EqualFold(windows.UTF16ToString(e.ExeFile[:]), manager)
-		}
+		names[e.ProcessID] = windows.UTF16ToString(e.ExeFile[:])
 	}
-	return false
+	return names[uint32(os.Getppid())], nil
 }
 
 // daemon is the service as Windows knows it.

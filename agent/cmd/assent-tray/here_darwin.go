@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/assent-epm/assent/agent/mactool"
@@ -37,27 +35,15 @@ func publisherOf(path string, t words.Tongue) string {
 	ctx, cancel := context.WithTimeout(context.Background(), programWithin)
 	defer cancel()
 	by, err := publisher.Mac{Tools: mactool.System{}}.Named(ctx, path)
-	switch {
-	case err == nil && by.Name != "":
-		return t.Say("Signed by %s", by.Name)
-	case err != nil:
-		return t.Say("Who signed it could not be verified")
-	}
-	return t.Say("Not signed: who made it is not known")
+	return signedBy(t, by.Name, err)
 }
 
 // programs are those in the folders of applications.
 func programs(string) []tray.Program {
-	var all []tray.Program
+	var apps []string
 	for _, dir := range []string{"/Applications", "/Applications/Utilities", "/System/Applications/Utilities"} {
-		apps, _ := filepath.Glob(filepath.Join(dir, "*.app")) // the pattern is right
-		for _, app := range apps {
-			name := strings.TrimSuffix(filepath.Base(app), ".app")
-			path := filepath.Join(app, "Contents", "MacOS", name)
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				all = append(all, tray.Program{Name: name, Path: path})
-			}
-		}
+		found, _ := filepath.Glob(filepath.Join(dir, "*.app")) // the pattern is right
+		apps = append(apps, found...)
 	}
-	return tray.Sorted(all)
+	return macPrograms(apps, regular)
 }
