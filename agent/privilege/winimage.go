@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 )
 
 // winImage is the file that becomes the program. It is held open so that nobody can
@@ -71,9 +70,10 @@ func (w winStart) hold(s Spec, held *winImage) (err error) {
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(real, s.Path) {
+	if !sameName(real, s.Path) {
 		return fmt.Errorf("%w: %s leads to %s now", ErrChanged, s.Path, real)
 	}
+	held.path = real // libraries are looked for where this is
 	head := make([]byte, 2)
 	if _, err := held.file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) { // a shorter file has no such head
 		return err
@@ -81,7 +81,7 @@ func (w winStart) hold(s Spec, held *winImage) (err error) {
 	if err := checkImage(s.Path, head); err != nil {
 		return err
 	}
-	only, err := w.only(s.Path)
+	only, err := w.only(real)
 	if err != nil {
 		return err
 	}

@@ -85,10 +85,31 @@ func privilegedAlone(of winFiles, path string, above bool) (bool, error) {
 // privilegedPlace is [RootOnly] for a path that is resolved already.
 func privilegedPlace(of winFiles, path string) (bool, error) {
 	real, only, err := resolveWindows(of, path)
-	if err != nil || !only || !strings.EqualFold(real, path) {
+	if err != nil || !only || !sameName(real, path) {
 		return false, err
 	}
 	return privilegedAlone(of, path, false)
+}
+
+// sameName reports whether two paths are one but for small and capital letters, of
+// those alone that every table of Windows takes for the same: Unicode knows more, such
+// as ſ for s, and a link may have such a name.
+func sameName(a, b string) bool {
+	small := func(c byte) byte {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		return c
+	}
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if small(a[i]) != small(b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // ofThisMachine reports whether a path, as the system tells where an open file

@@ -319,10 +319,15 @@ func TestHoldImage(t *testing.T) {
 			o.put(`C:\Users\alice\evil.exe`, o.at(s.Path).list).text = []byte("MZ setup")
 			o.at(s.Path).link = `C:\Users\alice\evil.exe`
 		}, "", ErrChanged},
-		"a script":    {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { o.at(s.Path).text = []byte("@echo"); s.SHA256 = digestOf("@echo") }, "", ErrUnsafe},
-		"one byte":    {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { o.at(s.Path).text = []byte("M"); s.SHA256 = digestOf("M") }, "", ErrUnsafe},
-		"a large one": {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { s.SHA256 = o.large(s.Path, 1<<10) }, officeStage + `\gr_1\setup.exe`, nil},
-		"too large":   {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { s.SHA256 = o.large(s.Path, 1<<10+1) }, "", ErrUnsafe},
+		"a link whose name folds": {`C:\Program Files\Tool\tool.exe`, func(o *office, s *Spec) {
+			o.put("C:\\Program File\u017f", administratorsOwn).link = `C:\Program Files` // ſ is no s to Windows
+			s.Path = "C:\\Program File\u017f\\Tool\\tool.exe"
+		}, "", ErrChanged},
+		"in other letters": {`C:\Program Files\Tool\tool.exe`, func(_ *office, s *Spec) { s.Path = `c:\PROGRAM FILES\tool\tool.exe` }, `C:\Program Files\Tool\tool.exe`, nil},
+		"a script":         {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { o.at(s.Path).text = []byte("@echo"); s.SHA256 = digestOf("@echo") }, "", ErrUnsafe},
+		"one byte":         {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { o.at(s.Path).text = []byte("M"); s.SHA256 = digestOf("M") }, "", ErrUnsafe},
+		"a large one":      {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { s.SHA256 = o.large(s.Path, 1<<10) }, officeStage + `\gr_1\setup.exe`, nil},
+		"too large":        {`C:\Users\alice\setup.exe`, func(o *office, s *Spec) { s.SHA256 = o.large(s.Path, 1<<10+1) }, "", ErrUnsafe},
 		"a used grant": {`C:\Users\alice\setup.exe`, func(o *office, _ *Spec) {
 			o.before["make folder"] = func() { o.put(officeStage+`\gr_1`, administratorsOwn).folder = true }
 		}, "", os.ErrExist},
@@ -355,7 +360,7 @@ func TestHoldImage(t *testing.T) {
 				}
 				return
 			}
-			if officeKey(held.path) != officeKey(row.where) || digestOf(string(o.at(held.path).text)) != s.SHA256 {
+			if strings.ReplaceAll(held.path, "/", `\`) != row.where || digestOf(string(o.at(held.path).text)) != s.SHA256 {
 				t.Errorf("%s is held", held.path)
 			}
 			if o.write(held.path, "MZ evil") == nil || o.rename(folderOf(row.where), `C:\old`) == nil {
@@ -390,6 +395,17 @@ func TestPrivilegedPlace(t *testing.T) {
 	const tool = `C:\Program Files\Tool\tool.exe`
 	alice := func(mask uint32) acl.List {
 		return acl.List{Owner: "S-1-5-18", Allow: []acl.Entry{{SID: windowsAlice, Mask: mask}}}
+	}
+	o := newOffice()
+	if err := o.write(tool, "MZ"); err != nil {
+		t.Fatal(err)
+	}
+	o.put("C:\\Program File\u017f", administratorsOwn).link = `C:\Program Files`
+	if only, err := privilegedPlace(o, "C:\\Program File\u017f\\Tool\\tool.exe"); only || err != nil {
+		t.Errorf("by a link whose name folds: %v, %v", only, err)
+	}
+	if only, err := privilegedPlace(o, `c:\program files\TOOL\Tool.exe`); !only || err != nil {
+		t.Errorf("in other letters: %v, %v", only, err)
 	}
 	for name, row := range map[string]struct {
 		change func(o *office)

@@ -213,9 +213,10 @@ func windowsEnvironment(s Spec, f systemFacts, tree string) []string {
 		"HOMEDRIVE": f.Profile[:min(2, len(f.Profile))], "HOMEPATH": f.Profile[min(2, len(f.Profile)):],
 		"USERNAME": f.User, "USERDOMAIN": f.Domain, "COMPUTERNAME": f.Computer,
 		"SystemRoot": f.Root, "windir": f.Root, "SystemDrive": drive, "ComSpec": system + `\cmd.exe`, "OS": "Windows_NT",
-		"Path":    strings.Join([]string{system, f.Root, system + `\Wbem`, system + `\WindowsPowerShell\v1.0`}, ";"),
-		"PATHEXT": ".COM;.EXE;.BAT;.CMD;.VBS;.JS;.MSC",
-		"TEMP":    f.Temp, "TMP": f.Temp, "ProgramFiles": f.Programs, "ProgramW6432": f.Programs, "CommonProgramFiles": f.Programs + `\Common Files`,
+		"Path":         strings.Join([]string{system, f.Root, system + `\Wbem`, system + `\WindowsPowerShell\v1.0`}, ";"),
+		"PSModulePath": system + `\WindowsPowerShell\v1.0\Modules;` + f.Programs + `\WindowsPowerShell\Modules`, // without it the person's comes first
+		"PATHEXT":      ".COM;.EXE;.BAT;.CMD;.VBS;.JS;.MSC",
+		"TEMP":         f.Temp, "TMP": f.Temp, "ProgramFiles": f.Programs, "ProgramW6432": f.Programs, "CommonProgramFiles": f.Programs + `\Common Files`,
 		"NUMBER_OF_PROCESSORS": fmt.Sprint(f.Processors), "PROCESSOR_ARCHITECTURE": f.Machine,
 		"ASSENT_SID": s.Requester.SID, "ASSENT_USER": s.Requester.Name, "ASSENT_GRANT": string(s.Grant), "ASSENT_REQUEST": string(s.Request), treeMark: tree,
 	}

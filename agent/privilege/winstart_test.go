@@ -148,7 +148,8 @@ func TestE24WindowsEnvironment(t *testing.T) {
 	}
 	for _, want := range []string{`Path=C:\Windows\System32;C:\Windows;C:\Windows\System32\Wbem;C:\Windows\System32\WindowsPowerShell\v1.0`, `windir=C:\Windows`, "SystemDrive=C:",
 		`TEMP=C:\ProgramData\Assent\stage\gr_1\temp`, `USERPROFILE=C:\Users\alice`, `HOMEPATH=\Users\alice`, `LOCALAPPDATA=C:\Users\alice\AppData\Local`,
-		"ASSENT_SID=" + aliceSID, `ASSENT_USER=OFFICE\alice`, "ASSENT_TREE=assent-x-gr_1", `ProgramFiles(x86)=C:\Program Files (x86)`} {
+		"ASSENT_SID=" + aliceSID, `ASSENT_USER=OFFICE\alice`, "ASSENT_TREE=assent-x-gr_1", `ProgramFiles(x86)=C:\Program Files (x86)`,
+		`PSModulePath=C:\Windows\System32\WindowsPowerShell\v1.0\Modules;C:\Program Files\WindowsPowerShell\Modules`} {
 		if !slices.Contains(env, want) {
 			t.Errorf("it lacks %s in\n%s", want, all)
 		}
