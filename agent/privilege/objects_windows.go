@@ -58,7 +58,7 @@ func (processes) names() ([]string, error) {
 	}
 	defer windows.CloseHandle(dir)
 	var names []string
-	buf := make([]uint64, 4096)
+	buf := make([]uint64, 160<<10/8) // anybody can make an object, and a name has up to 64 KiB
 	for context, first := uint32(0), uintptr(1); ; first = 0 {
 		err := native("NtQueryDirectoryObject", uintptr(dir), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)*8), 1, first, uintptr(unsafe.Pointer(&context)), 0)
 		if errors.Is(err, windows.STATUS_NO_MORE_ENTRIES) {

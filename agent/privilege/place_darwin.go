@@ -3,6 +3,7 @@ package privilege
 import (
 	"fmt"
 	"path/filepath"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,9 @@ func resolve(path string) (real string, only bool, err error) {
 		return "", false, fmt.Errorf("%w: not an absolute path", elevation.ErrInvalid)
 	}
 	if real, err = filepath.EvalSymlinks(path); err != nil {
+		return "", false, err
+	}
+	if real, err = asWritten(real); err != nil {
 		return "", false, err
 	}
 	only = real == filepath.Clean(path) // a link on the way can be somebody's
@@ -36,4 +40,19 @@ func ownedByRoot(path string) (bool, error) {
 		return false, err
 	}
 	return st.Uid == 0 && st.Mode&0o022 == 0, nil
+}
+
+// asWritten is the name of a file as its disk has it: most disks of macOS do not tell
+// small letters from large ones, and a rule for /bin/zsh is one for /bin/ZSH.
+func asWritten(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_EVTONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	var name [unix.PathMax]byte
+	if _, _, code := unix.Syscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETPATH, uintptr(unsafe.Pointer(&name[0]))); code != 0 {
+		return "", code
+	}
+	return unix.ByteSliceToString(name[:]), nil
 }
