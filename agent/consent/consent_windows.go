@@ -25,11 +25,10 @@ func (Here) Processes() ([]Process, error) {
 	defer windows.CloseHandle(snapshot)
 	var list []Process
 	e := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
-	err = windows.Process32First(snapshot, &e)
-	for ; err == nil && len(list) <= maxList; err = windows.Process32Next(snapshot, &e) {
+	for err = windows.Process32First(snapshot, &e); err == nil; err = windows.Process32Next(snapshot, &e) {
 		list = append(list, Process{PID: int(e.ProcessID), Parent: int(e.ParentProcessID), Name: windows.UTF16ToString(e.ExeFile[:])})
 	}
-	if err != nil && !errors.Is(err, windows.ERROR_NO_MORE_FILES) {
+	if !errors.Is(err, windows.ERROR_NO_MORE_FILES) {
 		return nil, err
 	}
 	return list, nil

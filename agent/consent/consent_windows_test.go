@@ -123,3 +123,31 @@ func TestHere(t *testing.T) {
 	}
 	_, _ = in.Close(), cmd.Wait()
 }
+
+// TestContractHere is of this process itself.
+func TestContractHere(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("a question")
+	pid := os.Getpid()
+	o := own{Process: Process{PID: pid, Parent: os.Getppid(), Name: filepath.Base(self)}, Facts: Facts{Image: self, Line: windows.UTF16PtrToString(windows.GetCommandLine())},
+		person: user.User.Sid.String(), at: uint64(uintptr(unsafe.Pointer(&text[0]))), text: string(text)}
+	if err := windows.ProcessIdToSessionId(uint32(pid), &o.Session); err != nil {
+		t.Fatal(err)
+	}
+	var began, over, kernel, people windows.Filetime
+	if err := windows.GetProcessTimes(windows.CurrentProcess(), &began, &over, &kernel, &people); err != nil {
+		t.Fatal(err)
+	}
+	o.Started = began.Nanoseconds()
+	f, err := Here{}.Look(pid)
+	o.noLine = err == nil && f.Line == ""
+	contract(t, Here{}, o)
+	runtime.KeepAlive(text)
+}
