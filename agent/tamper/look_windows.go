@@ -80,7 +80,7 @@ func (system) services() (out []service, err error) {
 	for _, name := range names {
 		one, err := serviceOf(m, name)
 		if err != nil {
-			one = service{name: name, runs: "what it is can not be read"}
+			one = service{name: name, runs: unreadable}
 		}
 		out = append(out, one)
 	}
@@ -102,55 +102,23 @@ func serviceOf(m *mgr.Mgr, name string) (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	when := map[uint32]string{mgr.StartAutomatic: "at the start of the machine", mgr.StartManual: "when it is called for", mgr.StartDisabled: "never"}[c.StartType]
-	return service{name: name, runs: c.BinaryPathName, as: c.ServiceStartName, start: when}, nil
+	return service{name: name, runs: c.BinaryPathName, as: c.ServiceStartName, start: startWord(c.StartType)}, nil
 }
 
-// autostartKeys are the places of the machine's registry that name what is started
-// at each log-on, or loaded into what is.
-func autostartKeys() []string {
-	return []string{
-		`SOFTWARE\Microsoft\Windows\CurrentVersion\Run`,
-		`SOFTWARE\Microsoft\Windows\CurrentVersion\RunOnce`,
-		`SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Run`,
-		`SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\RunOnce`,
-		`SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`,
-		`SOFTWARE\Microsoft\Windows NT\CurrentVersion\Windows`,
-		`SYSTEM\CurrentControlSet\Control\Lsa`,
+func (system) values(path string) (out []value, err error) {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-}
-
-// told are the values that count where a key has many others.
-const told = " shell userinit taskman appinit_dlls loadappinit_dlls security packages authentication packages notification packages "
-
-func (system) autostart() (out []value, err error) {
-	for _, path := range autostartKeys() {
-		key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out, err = valuesOf(out, key, path)
-		_ = key.Close() // only read
-		if err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
-}
-
-func valuesOf(out []value, key registry.Key, path string) ([]value, error) {
+	defer key.Close()
 	names, err := key.ReadValueNames(0)
 	if err != nil {
 		return nil, err
 	}
-	runs := strings.Contains(path, "Run")
 	for _, name := range names {
-		if !runs && !strings.Contains(told, " "+strings.ToLower(name)+" ") {
-			continue
-		}
 		text, _, err := key.GetStringValue(name)
 		if errors.Is(err, registry.ErrUnexpectedType) {
 			list, _, more := key.GetStringsValue(name)
@@ -161,7 +129,7 @@ func valuesOf(out []value, key registry.Key, path string) ([]value, error) {
 			text, err = fmt.Sprint(n), more
 		}
 		if err != nil {
-			text = "what it is can not be read"
+			text = unreadable
 		}
 		out = append(out, value{key: path, name: name, text: text})
 	}

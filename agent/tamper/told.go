@@ -38,9 +38,61 @@ type teller interface {
 	administrators() (group string, members []localgroup.Member, err error)
 	accounts() ([]account, error)
 	services() ([]service, error)
-	autostart() ([]value, error)
+	// values are all of a key of the machine's registry, none when it is not there.
+	values(key string) ([]value, error)
 	// tasks is the folder in which the scheduler keeps its tasks, "" = there is none.
 	tasks() string
+}
+
+// unreadable stands for what a system does not tell of one thing.
+const unreadable = "what it is can not be read"
+
+// startWord is when a service starts (SERVICE_…_START).
+func startWord(start uint32) string {
+	return map[uint32]string{2: "at the start of the machine", 3: "when it is called for", 4: "never"}[start]
+}
+
+// autostartKeys are the places of the machine's registry that name what is started
+// at each log-on, or loaded into what is.
+func autostartKeys() []string {
+	return []string{
+		`SOFTWARE\Microsoft\Windows\CurrentVersion\Run`,
+		`SOFTWARE\Microsoft\Windows\CurrentVersion\RunOnce`,
+		`SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Run`,
+		`SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\RunOnce`,
+		`SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`,
+		`SOFTWARE\Microsoft\Windows NT\CurrentVersion\Windows`,
+		`SYSTEM\CurrentControlSet\Control\Lsa`,
+	}
+}
+
+// runs reports whether a value of such a key says what is run or loaded. All of Run
+// and RunOnce do; the others have many that do not.
+func (v value) runs() bool {
+	if strings.Contains(v.key, `\Run`) {
+		return true
+	}
+	switch strings.ToLower(v.name) {
+	case "shell", "userinit", "taskman", "appinit_dlls", "loadappinit_dlls", "security packages", "authentication packages", "notification packages":
+		return true
+	}
+	return false
+}
+
+// autostart is what the machine's registry has started or loaded.
+func autostart(from teller) (out []value, err error) {
+	for _, key := range autostartKeys() {
+		list, err := from.values(key)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range list {
+			if v.runs() {
+				out = append(out, v)
+			}
+		}
+	}
+	return out, nil
 }
 
 // ask looks at everything that a system tells.
@@ -64,7 +116,7 @@ func (l *look) ask(from teller) {
 			l.add(Service, s.name, strings.Join([]string{s.runs, s.as, s.start}, "\x00"), fmt.Sprintf("%s as %s, %s", s.runs, s.as, s.start))
 		}
 	}
-	if list, err := from.autostart(); err != nil {
+	if list, err := autostart(from); err != nil {
 		l.fault("what is started at log-on can not be listed")
 	} else {
 		for _, v := range list {

@@ -16,12 +16,12 @@ import (
 
 // office is a machine of memory that tells.
 type office struct {
-	members []localgroup.Member
-	users   []account
-	runs    []service
-	values  []value
-	folder  string
-	silent  string // what can not be listed
+	members  []localgroup.Member
+	users    []account
+	runs     []service
+	registry []value
+	folder   string
+	silent   string // what can not be listed
 }
 
 func (o *office) fails(what string) error {
@@ -36,8 +36,15 @@ func (o *office) administrators() (string, []localgroup.Member, error) {
 }
 func (o *office) accounts() ([]account, error) { return o.users, o.fails("accounts") }
 func (o *office) services() ([]service, error) { return o.runs, o.fails("services") }
-func (o *office) autostart() ([]value, error)  { return o.values, o.fails("autostart") }
-func (o *office) tasks() string                { return o.folder }
+func (o *office) values(key string) (out []value, err error) {
+	for _, v := range o.registry {
+		if v.key == key {
+			out = append(out, v)
+		}
+	}
+	return out, o.fails(key)
+}
+func (o *office) tasks() string { return o.folder }
 
 func (o *office) take() Snapshot {
 	l := &look{ctx: context.Background(), s: Snapshot{Things: map[string]Thing{}}}
@@ -65,7 +72,7 @@ func wide(text string) string {
 
 func newOffice(t *testing.T) *office {
 	o := &office{folder: t.TempDir(), members: []localgroup.Member{{SID: "S-1-5-21-1-2-3-500", Name: `PC7\Administrator`}}, users: []account{{name: "alice"}, {name: "guest", off: true}},
-		runs: []service{{name: "Spooler", runs: `C:\Windows\System32\spoolsv.exe`, as: "LocalSystem", start: "at the start of the machine"}}, values: []value{{`SOFTWARE\Run`, "Tray", `C:\tray.exe`}}}
+		runs: []service{{name: "Spooler", runs: `C:\Windows\System32\spoolsv.exe`, as: "LocalSystem", start: "at the start of the machine"}}, registry: []value{{runKey, "Tray", `C:\tray.exe`}}}
 	o.task(t, "Microsoft/Update", wide("<Task><Exec><Command>C:\\update.exe</Command></Exec></Task>"))
 	return o
 }
@@ -86,7 +93,7 @@ func TestWhatWasChangedOnWindows(t *testing.T) {
 		}, []wire.Change{{What: Service, Name: "x", How: "added", Text: `C:\Users\bob\x.exe as LocalSystem, at the start of the machine`}}},
 		"what a service runs": {func(_ *testing.T, o *office) { o.runs[0].runs = `C:\x.exe` }, []wire.Change{{What: Service, Name: "Spooler", How: "changed",
 			Text: `was C:\Windows\System32\spoolsv.exe as LocalSystem, at the start of the machine, is C:\x.exe as LocalSystem, at the start of the machine`}}},
-		"what is started": {func(_ *testing.T, o *office) { o.values = nil }, []wire.Change{{What: Autostart, Name: `SOFTWARE\Run\Tray`, How: "removed", Text: `C:\tray.exe`}}},
+		"what is started": {func(_ *testing.T, o *office) { o.registry = nil }, []wire.Change{{What: Autostart, Name: runKey + `\Tray`, How: "removed", Text: `C:\tray.exe`}}},
 		"a task": {func(t *testing.T, o *office) {
 			o.task(t, "evil", wide("<Task><Exec><Command>powershell.exe</Command><Arguments>-enc AA==</Arguments></Exec></Task>"))
 		}, []wire.Change{{What: Task, Name: "/evil", How: "added", Text: "powershell.exe -enc AA=="}}},
@@ -103,6 +110,28 @@ func TestWhatWasChangedOnWindows(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+const runKey = `SOFTWARE\Microsoft\Windows\CurrentVersion\Run`
+
+// Of keys that have many values those are told that name what runs or is loaded, and
+// a key that can not be read is a fault.
+func TestWhatRunsIsTold(t *testing.T) {
+	const lsa, logon, once = `SYSTEM\CurrentControlSet\Control\Lsa`, `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`, runKey + "Once"
+	o := &office{registry: []value{{runKey, "Anything", "a.exe"}, {once, "shell", "b.exe"}, {logon, "Shell", "c.exe"}, {logon, "AutoRestartShell", "1"},
+		{logon, "hell", "d"}, {lsa, "Security Packages", "e"}, {lsa, "Packages", "f"}, {lsa, "Bounds", "g"}, {`SOFTWARE\Other`, "Shell", "h"}}}
+	var got []string
+	for _, thing := range o.take().Things {
+		got = append(got, thing.Text)
+	}
+	slices.Sort(got)
+	if want := []string{"a.exe", "b.exe", "c.exe", "e"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	o.silent = lsa
+	if s := o.take(); len(s.Things) != 0 || !slices.Contains(s.Faults, "what is started at log-on can not be listed") {
+		t.Errorf("%+v, faults %q", s.Things, s.Faults)
 	}
 }
 
