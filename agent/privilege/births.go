@@ -18,8 +18,9 @@ type Births struct {
 
 // newcomers is how a system tells of new processes of one tree.
 type newcomers interface {
-	// next waits for a process, no longer than within if that is not 0: errQuiet.
-	// After stop it hands out what was told before, and then [io.EOF] once.
+	// next waits for a process, no longer than within if that is not 0: errQuiet,
+	// which may also come sooner. After stop it hands out what was told before, and
+	// then [io.EOF] once.
 	next(within time.Duration) (pid int, err error)
 	// look names a process of the tree. One that has ended is an error, as its
 	// number may be somebody else's by now; so is one that is not made up yet.
@@ -28,12 +29,24 @@ type newcomers interface {
 	close()
 }
 
-// port is where a job of Windows tells of its processes; see [newcomers].
+// port is where a job of Windows tells what becomes of it.
 type port interface {
-	next(within time.Duration) (pid int, err error)
-	stop()
+	hear(within time.Duration) (message, error) // see next of [newcomers]
+	stop()                                      // it hears of that, too
 	close()
 }
+
+// message is what a port has heard.
+type message struct {
+	key  uintptr // jobKey, or another one of stop
+	what uint32
+	pid  int
+}
+
+const (
+	jobKey        = 1
+	jobNewProcess = 6 // JOB_OBJECT_MSG_NEW_PROCESS: the job has one more process
+)
 
 // jobNews are the newcomers of a job.
 type jobNews struct {
@@ -53,6 +66,19 @@ func (t jobTrees) births(ref TreeRef) (newcomers, error) {
 		return nil, fmt.Errorf("have the job tell: %w", err)
 	}
 	return jobNews{port, t.sys, job}, nil
+}
+
+func (n jobNews) next(within time.Duration) (int, error) {
+	m, err := n.hear(within)
+	switch {
+	case err != nil:
+		return 0, err
+	case m.key != jobKey:
+		return 0, io.EOF
+	case m.what != jobNewProcess:
+		return 0, errQuiet
+	}
+	return m.pid, nil
 }
 
 // look holds the process while it reads, so that its number stays its own.

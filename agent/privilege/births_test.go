@@ -167,6 +167,20 @@ func TestGoneAndEarly(t *testing.T) {
 	}
 }
 
+// A job tells of ends, too: they are no births.
+func TestEndsAreNoBirths(t *testing.T) {
+	f := newFake(t)
+	lines, over := follow(t, f.births(t))
+	pid := f.begin(`C:\a.exe`)
+	if got := <-lines; got != `C:\a.exe` {
+		t.Errorf("told %q", got)
+	}
+	f.ends(pid)
+	if rest := over(); len(rest) > 0 {
+		t.Errorf("told %q", rest)
+	}
+}
+
 // After 200 programs one line stands for all the others.
 func TestBirthsAreBounded(t *testing.T) {
 	f := newFake(t)

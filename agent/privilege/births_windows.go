@@ -3,7 +3,6 @@ package privilege
 import (
 	"errors"
 	"fmt"
-	"io"
 	"time"
 	"unsafe"
 
@@ -12,11 +11,6 @@ import (
 
 // jobPort is where a job tells of its processes.
 type jobPort struct{ port, job windows.Handle }
-
-const (
-	jobNewProcess = 6 // message: the job has one more process
-	jobKey        = 1 // of the job's messages; another one is of stop
-)
 
 // jobTells is what a job is told of its port.
 type jobTells struct {
@@ -42,25 +36,21 @@ func (p jobPort) tell(to jobTells) error {
 	return err
 }
 
-func (p jobPort) next(within time.Duration) (int, error) {
+func (p jobPort) hear(within time.Duration) (m message, err error) {
 	wait := uint32(windows.INFINITE)
 	if within > 0 {
 		wait = uint32(within.Milliseconds())
 	}
-	var message uint32
-	var key, pid uintptr // the number stands where others have an address
-	err := windows.GetQueuedCompletionStatus(p.port, &message, &key, (**windows.Overlapped)(unsafe.Pointer(&pid)), wait)
-	switch {
-	case errors.Is(err, windows.WAIT_TIMEOUT):
-		return 0, errQuiet
-	case err != nil:
-		return 0, fmt.Errorf("listen to the job: %w", err)
-	case key != jobKey:
-		return 0, io.EOF
-	case message != jobNewProcess:
-		return 0, errQuiet // of something else
+	var pid uintptr // the number stands where others have an address
+	err = windows.GetQueuedCompletionStatus(p.port, &m.what, &m.key, (**windows.Overlapped)(unsafe.Pointer(&pid)), wait)
+	if errors.Is(err, windows.WAIT_TIMEOUT) {
+		return m, errQuiet
 	}
-	return int(pid), nil
+	if err != nil {
+		return m, fmt.Errorf("listen to the job: %w", err)
+	}
+	m.pid = int(pid)
+	return m, nil
 }
 
 func (p jobPort) stop() { _ = windows.PostQueuedCompletionStatus(p.port, 0, 0, nil) } // fails for a port that is gone only

@@ -3,7 +3,6 @@ package privilege
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -53,7 +52,7 @@ type fakeJob struct {
 type jobEar struct {
 	*village
 	job   *fakeJob
-	lines chan int // 0 = stop
+	lines chan message
 }
 
 var (
@@ -92,7 +91,7 @@ func (v *village) beginsIn(job *fakeJob, pid, parent int, user string, session u
 
 func (v *village) joins(one *villager, job *fakeJob) {
 	if one.job = job; job.ear != nil {
-		job.ear.lines <- one.pid
+		job.ear.lines <- message{jobKey, jobNewProcess, one.pid}
 	}
 }
 
@@ -106,6 +105,9 @@ func (v *village) ends(pid int) {
 		return
 	}
 	one.over = true
+	if one.job != nil && one.job.ear != nil {
+		one.job.ear.lines <- message{jobKey, 7, pid} // JOB_OBJECT_MSG_EXIT_PROCESS
+	}
 	v.settle()
 	v.mu.Unlock()
 	if one.atEnd != nil {
@@ -360,32 +362,29 @@ func (v *village) tells(job handle) (port, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	j := v.aJob(job)
-	j.ear = &jobEar{v, j, make(chan int, 10_000)}
+	j.ear = &jobEar{v, j, make(chan message, 10_000)}
 	for pid, one := range v.all {
 		if one.job == j {
-			j.ear.lines <- pid
+			j.ear.lines <- message{jobKey, jobNewProcess, pid}
 		}
 	}
 	return j.ear, nil
 }
 
-func (e *jobEar) next(within time.Duration) (int, error) {
+func (e *jobEar) hear(within time.Duration) (message, error) {
 	var quiet <-chan time.Time
 	if within > 0 {
 		quiet = time.After(within)
 	}
 	select {
-	case pid := <-e.lines:
-		if pid == 0 {
-			return 0, io.EOF
-		}
-		return pid, nil
+	case m := <-e.lines:
+		return m, nil
 	case <-quiet:
-		return 0, errQuiet
+		return message{}, errQuiet
 	}
 }
 
-func (e *jobEar) stop() { e.lines <- 0 }
+func (e *jobEar) stop() { e.lines <- message{} }
 
 func (e *jobEar) close() {
 	e.mu.Lock()
