@@ -57,6 +57,24 @@ type Notice struct {
 // Button is one button of a notice. Key says what it does.
 type Button struct{ Key, Text string }
 
+// Choice is a notice as a question of the system, which has up to three answers: what
+// is done first, what else is done if there is something, and what takes it away,
+// which is called otherwise where the notice has no word for it.
+func (n Notice) Choice(otherwise string) (first, other Button, away string) {
+	away = otherwise
+	for _, b := range n.Buttons {
+		switch {
+		case b.Key == pressLater:
+			away = b.Text
+		case first.Key == "":
+			first = b
+		case other.Key == "":
+			other = b
+		}
+	}
+	return first, other, away
+}
+
 // Press is a button that was pressed.
 type Press struct{ Name, Key string }
 

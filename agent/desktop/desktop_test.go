@@ -502,3 +502,39 @@ func TestFollow(t *testing.T) {
 		}
 	})
 }
+
+// A question of a system without notices has three answers: nothing that a notice
+// offers is left out, and nothing is done by taking it away.
+func TestChoice(t *testing.T) {
+	run, open, end, later := Button{pressRun, "Run now"}, Button{pressOpen, "Open"}, Button{pressEnd, "End now"}, Button{pressLater, "Later"}
+	for name, row := range map[string]struct {
+		buttons      []Button
+		first, other Button
+		away         string
+	}{
+		"one":                   {[]Button{open}, open, Button{}, "OK"},
+		"one and away":          {[]Button{run, later}, run, Button{}, "Later"},
+		"two":                   {[]Button{end, open}, end, open, "OK"},
+		"two and away between":  {[]Button{run, later, open}, run, open, "Later"},
+		"nothing but to remove": {[]Button{later}, Button{}, Button{}, "Later"},
+	} {
+		first, other, away := Notice{Buttons: row.buttons}.Choice("OK")
+		if first != row.first || other != row.other || away != row.away {
+			t.Errorf("%s: %v, %v, %q", name, first, other, away)
+		}
+	}
+	var english words.Tongue
+	// What this program says is never more than a question can ask.
+	for _, kind := range []string{"approved", "confirmed", "passkey", "question", "ends_soon", "ended", "denied", "log_off"} {
+		n := noticeOf(english, local.Notice{Kind: kind, Text: "https://assent.example/x"}, local.Item{}, true, time.Now())
+		acts := 0
+		for _, b := range n.Buttons {
+			if b.Key != pressLater {
+				acts++
+			}
+		}
+		if acts > 2 {
+			t.Errorf("%s offers %d things: %v", kind, acts, n.Buttons)
+		}
+	}
+}

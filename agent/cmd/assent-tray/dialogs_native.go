@@ -75,7 +75,8 @@ func (m *messages) Remove(name string) {
 	}
 }
 
-// Show implements desktop's Notices. Only what somebody waits for is a question.
+// Show implements desktop's Notices. Only what somebody waits for is a question, as
+// one takes the focus; what else a notice offers is in the menu and in My requests.
 func (m *messages) Show(name string, n desktop.Notice) error {
 	m.Remove(name)
 	if !n.Urgent || len(n.Buttons) == 0 {
@@ -87,16 +88,21 @@ func (m *messages) Show(name string, n desktop.Notice) error {
 	m.mu.Unlock()
 	m.work.Go(func() {
 		defer away()
-		later := "OK"
-		if len(n.Buttons) > 1 {
-			later = n.Buttons[1].Text
+		first, other, later := n.Choice("OK")
+		options := []zenity.Option{zenity.Context(ctx), zenity.Title(n.Title), zenity.OKLabel(first.Text), zenity.CancelLabel(later), zenity.QuestionIcon}
+		if other.Key != "" {
+			options = append(options, zenity.ExtraButton(other.Text))
 		}
-		err := zenity.Question(n.Text, zenity.Context(ctx), zenity.Title(n.Title), zenity.OKLabel(n.Buttons[0].Text), zenity.CancelLabel(later), zenity.QuestionIcon)
+		pressed := first
+		err := zenity.Question(n.Text, options...)
+		if errors.Is(err, zenity.ErrExtraButton) {
+			pressed, err = other, nil
+		}
 		if err != nil || ctx.Err() != nil {
 			return // later
 		}
 		select {
-		case m.pressed <- desktop.Press{Name: name, Key: n.Buttons[0].Key}:
+		case m.pressed <- desktop.Press{Name: name, Key: pressed.Key}:
 		case <-m.ctx.Done():
 		}
 	})
