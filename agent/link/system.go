@@ -9,7 +9,7 @@ import (
 )
 
 // This file has what a machine's own settings say of proxies: parsed and chosen
-// here, read by system_windows.go and system_darwin.go. Proxies that are found by
+// here, read by wininternet.go and system_darwin.go. Proxies that are found by
 // asking the network (WPAD) are not used: who is on the network would choose them.
 
 // systemSetting is one place where a system keeps its proxy.

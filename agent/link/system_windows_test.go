@@ -14,7 +14,7 @@ import (
 func TestSettingsOfTheMachine(t *testing.T) {
 	policy := keyFor(t, internetPolicy)
 	key := keyFor(t, internetSettings)
-	s := thisSystem{}
+	s := systemSettings()
 	to := &url.URL{Scheme: "https", Host: "assent.example:8443"}
 	if err := key.SetDWordValue("ProxyEnable", 1); err != nil {
 		t.Fatal(err)
