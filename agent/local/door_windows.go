@@ -35,24 +35,19 @@ func (p pipes) accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeConn{Conn: c}, nil
+	return &pipeConn{heard{Conn: c}, c}, nil
 }
 
-// peer reads a byte first: the system knows who somebody is by what they send.
+// peer hears a byte first: the system knows who somebody is by what they send.
 func (p pipes) peer(c net.Conn) (peer, error) {
 	pc, ok := c.(*pipeConn)
 	if !ok {
 		return peer{}, errors.ErrUnsupported
 	}
-	if err := pc.SetReadDeadline(time.Now().Add(firstWithin)); err != nil {
+	if err := pc.hear(); err != nil {
 		return peer{}, err
 	}
-	var first [1]byte
-	if n, err := pc.Conn.Read(first[:]); n == 0 || err != nil {
-		return peer{}, errors.Join(errors.New("nothing was said"), err)
-	}
-	pc.first = first[:]
-	who, err := pc.Peer()
+	who, err := pc.pipe.Peer()
 	if err != nil {
 		return peer{}, err
 	}
@@ -64,7 +59,7 @@ func (p pipes) peer(c net.Conn) (peer, error) {
 // choose another one.
 func (pipes) crowd(c net.Conn) string {
 	if pc, ok := c.(*pipeConn); ok {
-		if n, err := pc.Session(); err == nil {
+		if n, err := pc.pipe.Session(); err == nil {
 			return fmt.Sprintf("session %d", n)
 		}
 	}
@@ -73,19 +68,10 @@ func (pipes) crowd(c net.Conn) string {
 
 func (p pipes) Close() error { return p.l.Close() }
 
-// pipeConn gives back the byte that was read to know who it is.
+// pipeConn is an accepted pipe.
 type pipeConn struct {
-	*pipe.Conn
-	first []byte
-}
-
-func (c *pipeConn) Read(p []byte) (int, error) {
-	if len(c.first) > 0 && len(p) > 0 {
-		n := copy(p, c.first)
-		c.first = c.first[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
+	heard
+	pipe *pipe.Conn
 }
 
 func dial(ctx context.Context, path string) (net.Conn, error) {
