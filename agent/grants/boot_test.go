@@ -45,6 +45,36 @@ func (m *memoryMark) write(id string) error {
 	return nil
 }
 
+// markContract is what every place does that was never made.
+func markContract(t *testing.T, m bootMark) {
+	t.Helper()
+	read := func(want string) {
+		t.Helper()
+		if id, err := m.read(); id != want || err != nil {
+			t.Errorf("%q, %v, want %q", id, err, want)
+		}
+	}
+	read("")
+	for _, want := range []bool{true, false, false} {
+		if mine, err := m.claim(); mine != want || err != nil {
+			t.Errorf("made by this one: %v, %v", mine, err)
+		}
+	}
+	read("") // it is made, and nothing is written
+	for _, id := range []string{"one", "two"} {
+		if err := m.write(id); err != nil {
+			t.Error(err)
+		}
+		read(id)
+	}
+	if mine, err := m.claim(); mine || err != nil {
+		t.Errorf("made again: %v, %v", mine, err)
+	}
+	read("two")
+}
+
+func TestMemoryMark(t *testing.T) { markContract(t, &memoryMark{}) }
+
 // The agent and its reaper look for the first time at once: both have the same
 // start of the machine, and what the one has noted is not overwritten.
 func TestBootIsMarkedOnce(t *testing.T) {

@@ -25,6 +25,12 @@ func TestSinceBoot(t *testing.T) {
 	}
 }
 
+func TestVolatileKey(t *testing.T) {
+	const key = volatileKey(`SOFTWARE\AssentBootContract`)
+	t.Cleanup(func() { _ = registry.DeleteKey(registry.LOCAL_MACHINE, string(key)) })
+	markContract(t, key)
+}
+
 // Many look at once after a start of the machine, and have the same one.
 func TestBootIDOfMany(t *testing.T) {
 	const key = volatileKey(`SOFTWARE\AssentBootTest`)

@@ -14,9 +14,9 @@ type pc struct {
 	numbers map[string]uint64 // by key and name
 	texts   map[string]string
 	netsh   winProxy
-	people  systemSetting // of the account
-	scripts map[string]winProxy
-	broken  []string // what can not be read
+	people  systemSetting       // of the account
+	scripts map[string]winProxy // what they say, by script and address
+	broken  []string            // what can not be read
 }
 
 var errBroken = errors.New("no access")
@@ -40,12 +40,65 @@ func (p *pc) own() (server, bypass, script string, err error) {
 	return p.people.server, p.people.bypass, p.people.script, p.fails("own")
 }
 
-func (p *pc) script(script, _ string) (winProxy, error) {
-	said, is := p.scripts[script]
+func (p *pc) script(script, address string) (winProxy, error) {
+	said, is := p.scripts[script+" "+address]
 	if !is {
 		return winProxy{}, errScript
 	}
 	return said, nil
+}
+
+// internet is a machine that a contract is run on. Its script sends assent.example to
+// two proxies and everybody else to none.
+type internet struct {
+	winInternet
+	pac     string
+	setTo   func(key, name string, n uint32) error
+	setText func(key, name, text string) error
+}
+
+// internetContract is what every machine does. What an administrator sets for all
+// users of the machine is found.
+func internetContract(t *testing.T, m internet) {
+	t.Helper()
+	s, to := windowsSettings{m}, &url.URL{Scheme: "https", Host: "assent.example:8443"}
+	if n, there, err := m.number(internetSettings+`\none`, "none"); n != 0 || there || err != nil {
+		t.Errorf("what is not there: %d %v %v", n, there, err)
+	}
+	if text, err := m.text(internetSettings+`\none`, "none"); text != "" || err != nil {
+		t.Errorf("what is not there: %q %v", text, err)
+	}
+	if err := errors.Join(m.setTo(internetSettings, "ProxyEnable", 1), m.setText(internetSettings, "ProxyServer", "http=a:1;https=proxy.example:3128")); err != nil {
+		t.Fatal(err)
+	}
+	if ways, from, err := fromSystem(s, to); err != nil || from == "the machine's internet settings" {
+		t.Errorf("without the policy: %v %s %v", ways, from, err)
+	}
+	if err := m.setTo(internetPolicy, "ProxySettingsPerUser", 0); err != nil {
+		t.Fatal(err)
+	}
+	if ways, from, err := fromSystem(s, to); err != nil || len(ways) != 1 || ways[0].String() != "http://proxy.example:3128" || from != "the machine's internet settings" {
+		t.Errorf("with the policy: %v %s %v", ways, from, err)
+	}
+	if err := m.setText(internetSettings, "AutoConfigURL", m.pac); err != nil {
+		t.Fatal(err)
+	}
+	ways, from, err := fromSystem(s, to)
+	if err != nil || from != "the machine's internet settings (PAC)" || len(ways) == 0 || ways[0].String() != "http://one.example:1" {
+		t.Errorf("a script: %v %s %v", ways, from, err)
+	}
+	other := &url.URL{Scheme: "https", Host: "other.example"}
+	if ways, _, err := fromSystem(s, other); err != nil || len(ways) != 1 || ways[0] != nil {
+		t.Errorf("a script that says none: %v %v", ways, err)
+	}
+}
+
+func TestPC(t *testing.T) {
+	p := &pc{numbers: map[string]uint64{}, texts: map[string]string{}, scripts: map[string]winProxy{
+		"http://pac/x https://assent.example:8443": {access: accessNamedProxy, server: "one.example:1;two.example:2"}, "http://pac/x https://other.example": {access: 1}}}
+	internetContract(t, internet{p, "http://pac/x",
+		func(key, name string, n uint32) error { p.numbers[key+`\`+name] = uint64(n); return nil },
+		func(key, name, text string) error { p.texts[key+`\`+name] = text; return nil }})
 }
 
 // office is a machine whose administrators have said everything.
@@ -90,12 +143,12 @@ func TestSettingsOfWindows(t *testing.T) {
 // A script names a proxy, or says that there is none whatever else stands there.
 func TestScriptOfWindows(t *testing.T) {
 	p := office()
-	p.scripts = map[string]winProxy{"http://pac/x": {access: accessNamedProxy, server: "a:1;b:2"}}
+	p.scripts = map[string]winProxy{"http://pac/x https://assent.example": {access: accessNamedProxy, server: "a:1;b:2"}}
 	to := &url.URL{Scheme: "https", Host: "assent.example"}
 	if ways, from, err := fromSystem(windowsSettings{p}, to); err != nil || len(ways) != 2 || ways[0].String() != "http://a:1" || from != "the machine's internet settings (PAC)" {
 		t.Errorf("%v %s %v", ways, from, err)
 	}
-	p.scripts["http://pac/x"] = winProxy{access: 1, server: "a:1"}
+	p.scripts["http://pac/x https://assent.example"] = winProxy{access: 1, server: "a:1"}
 	if ways, _, err := fromSystem(windowsSettings{p}, to); err != nil || len(ways) != 1 || ways[0] != nil {
 		t.Errorf("it says none: %v %v", ways, err)
 	}

@@ -1,6 +1,24 @@
 package tamper
 
-import "testing"
+import (
+	"testing"
+
+	"golang.org/x/sys/windows/registry"
+)
+
+func TestSystem(t *testing.T) {
+	tellerContract(t, system{}, func(t *testing.T, key, name, text string) {
+		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		t.Cleanup(func() { _ = registry.DeleteKey(registry.LOCAL_MACHINE, key) })
+		if err := k.SetStringValue(name, text); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
 
 // The real machine can be asked, and tells the same twice. Wine has services, but no
 // tasks, no list of accounts and nobody in groups.

@@ -115,6 +115,33 @@ func TestWhatWasChangedOnWindows(t *testing.T) {
 
 const runKey = `SOFTWARE\Microsoft\Windows\CurrentVersion\Run`
 
+// tellerContract is what every machine with a registry does. set writes a value.
+func tellerContract(t *testing.T, from teller, set func(t *testing.T, key, name, text string)) {
+	t.Helper()
+	const key = `SOFTWARE\AssentTamperTest`
+	if list, err := from.values(key); len(list) != 0 || err != nil {
+		t.Errorf("a key that is not there: %+v, %v", list, err)
+	}
+	want := []value{{key, "Shell", "explorer.exe"}, {key, "other", "x"}}
+	for _, v := range want {
+		set(t, v.key, v.name, v.text)
+	}
+	list, err := from.values(key)
+	slices.SortFunc(list, func(a, b value) int { return strings.Compare(a.name, b.name) })
+	if err != nil || !slices.Equal(list, want) {
+		t.Errorf("%+v, %v", list, err)
+	}
+	services, err := from.services()
+	if err != nil || len(services) == 0 || slices.ContainsFunc(services, func(s service) bool { return s.name == "" || s.runs == "" }) {
+		t.Errorf("services %+v, %v", services, err)
+	}
+}
+
+func TestOffice(t *testing.T) {
+	o := newOffice(t)
+	tellerContract(t, o, func(_ *testing.T, key, name, text string) { o.registry = append(o.registry, value{key, name, text}) })
+}
+
 // Of keys that have many values those are told that name what runs or is loaded, and
 // a key that can not be read is a fault.
 func TestWhatRunsIsTold(t *testing.T) {
