@@ -3,6 +3,7 @@ package intercept
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -95,5 +96,15 @@ func TestSameElevated(t *testing.T) {
 		if got, err := sameElevated(bo, as, "administrator"); err == nil {
 			t.Errorf("as %s: %+v", as, got)
 		}
+	}
+}
+
+func TestPrimaryFirst(t *testing.T) {
+	staff, admin := Group{"staff", 20}, Group{"admin", 80}
+	if got := primaryFirst([]Group{admin, staff}, 20); !slices.Equal(got, []Group{staff, admin}) {
+		t.Errorf("%v", got)
+	}
+	if got := primaryFirst([]Group{admin}, 20); !slices.Equal(got, []Group{{"20", 20}, admin}) {
+		t.Errorf("a primary group that is not told: %v", got)
 	}
 }

@@ -163,6 +163,20 @@ func parseGroups(text, name string, gid uint32) []Group {
 	return append(orNumber(primary, gid), others...)
 }
 
+// primaryFirst puts the primary group before the others; one that is not among them
+// is known by its number.
+func primaryFirst(list []Group, gid uint32) []Group {
+	var primary, others []Group
+	for _, g := range list {
+		if g.GID == gid {
+			primary = append(primary, g)
+			continue
+		}
+		others = append(others, g)
+	}
+	return append(orNumber(primary, gid), others...)
+}
+
 func orNumber(list []Group, gid uint32) []Group {
 	if len(list) > 0 {
 		return list[:1]

@@ -36,7 +36,7 @@ func fromDirectory(u *user.User, err error) (Account, error) {
 		return Account{}, fmt.Errorf("look up %s: %w", inert.Text(u.Username), err)
 	}
 	a := Account{Name: u.Username, Display: u.Name, UID: uint32(uid), GID: uint32(gid), Home: u.HomeDir, Shell: "/bin/zsh"}
-	primary, others := []Group(nil), []Group(nil)
+	var groups []Group
 	for _, id := range ids {
 		n, err := strconv.ParseUint(id, 10, 32)
 		if err != nil {
@@ -46,12 +46,8 @@ func fromDirectory(u *user.User, err error) (Account, error) {
 		if known, err := user.LookupGroupId(id); err == nil {
 			g.Name = known.Name
 		}
-		if g.GID == a.GID {
-			primary = append(primary, g)
-			continue
-		}
-		others = append(others, g)
+		groups = append(groups, g)
 	}
-	a.Groups = append(orNumber(primary, a.GID), others...)
+	a.Groups = primaryFirst(groups, a.GID)
 	return a, nil
 }

@@ -29,23 +29,9 @@ func peerOf(c *net.UnixConn) (peer, error) {
 	if err := errors.Join(err, credErr, pidErr, tokenErr); err != nil {
 		return peer{}, fmt.Errorf("look at the peer: %w", err)
 	}
-	if cred.Ngroups < 1 || cred.Version != xucredVersion {
-		return peer{}, errors.New("look at the peer: its credentials are of an unknown form")
-	}
-	p, err := usable(cred.Uid, cred.Groups[0], pid)
-	if err != nil {
-		return peer{}, err
-	}
-	if !tokenOf(token.Filt, cred.Uid, pid) {
-		p.pid, p.from.PID = 0, 0 // the program that asks is not known
-		return p, nil
-	}
-	p.from.Started, _ = privilege.Started(p.pid) // 0 is no process: nothing is opened for it
-	return p, nil
+	groups := cred.Groups[:max(0, min(int(cred.Ngroups), len(cred.Groups)))]
+	return credential{version: cred.Version, uid: cred.Uid, groups: groups, pid: pid, token: token.Filt}.peer(privilege.Started)
 }
-
-// xucredVersion is XUCRED_VERSION of sys/ucred.h.
-const xucredVersion = 0
 
 // overflowID is nobody: it can be anybody.
 const overflowID = ^uint32(0) - 1

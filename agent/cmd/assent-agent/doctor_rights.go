@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +30,23 @@ func toolChecks(rootOnly func(string) (bool, error)) (list []check) {
 		list = []check{{"programs", checkOK, "the programs of macOS that the agent asks are there", ""}}
 	}
 	return list
+}
+
+// lending is the folder of sudo's rules where sudo can be lent one: it reads them,
+// and the program that it would start is root's alone. "" is of sudo that reads none.
+func lending(dir string, reads func() (bool, error), own func() (string, error), rootOnly func(string) (bool, error)) (string, error) {
+	read, err := reads()
+	if err != nil || !read {
+		return "", err
+	}
+	program, err := own()
+	if err != nil {
+		return "", err
+	}
+	if only, err := rootOnly(program); err != nil || !only {
+		return "", errors.Join(fmt.Errorf("others than root can change %s", program), err)
+	}
+	return dir, nil
 }
 
 // sudoCheck tells whether programs can have the person's own terminal, by sudo.

@@ -107,3 +107,29 @@ func TestRightsOfAPolicyElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// Sudo is lent rules only where it reads them, and for a program that is root's alone.
+func TestLending(t *testing.T) {
+	broken := errors.New("broken")
+	yes, no, fails := func() (bool, error) { return true, nil }, func() (bool, error) { return false, nil }, func() (bool, error) { return true, broken }
+	own, lost := func() (string, error) { return "/Library/Assent/bin/assent-agent", nil }, func() (string, error) { return "", broken }
+	mine, theirs, unknown := func(string) (bool, error) { return true, nil }, func(string) (bool, error) { return false, nil }, func(string) (bool, error) { return true, broken }
+	for name, row := range map[string]struct {
+		reads func() (bool, error)
+		own   func() (string, error)
+		only  func(string) (bool, error)
+		dir   string
+		bad   bool
+	}{
+		"it can be":         {yes, own, mine, "/rules", false},
+		"it reads none":     {no, own, mine, "", false},
+		"not known if":      {fails, own, mine, "", true},
+		"no program":        {yes, lost, mine, "", true},
+		"others change it":  {yes, own, theirs, "", true},
+		"not known whether": {yes, own, unknown, "", true},
+	} {
+		if dir, err := lending("/rules", row.reads, row.own, row.only); dir != row.dir || (err != nil) != row.bad {
+			t.Errorf("%s: %q, %v", name, dir, err)
+		}
+	}
+}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -47,18 +45,7 @@ func examinationsHere() []examination {
 // lentSudo is where sudo is lent rules, "" where it does not read them. They are for this
 // very program.
 func lentSudo() (string, error) {
-	read, err := standing.Includes("", sudoersDir)
-	if err != nil || !read {
-		return "", err
-	}
-	own, err := os.Executable() // what sudo starts
-	if err != nil {
-		return "", err
-	}
-	if only, err := privilege.RootOnly(own); err != nil || !only {
-		return "", errors.Join(fmt.Errorf("others than root can change %s", own), err)
-	}
-	return sudoersDir, nil
+	return lending(sudoersDir, func() (bool, error) { return standing.Includes("", sudoersDir) }, os.Executable, privilege.RootOnly)
 }
 
 // lookAtSudo looks whether sudo can be lent rules.
