@@ -80,7 +80,7 @@ func (system) services() (out []service, err error) {
 	for _, name := range names {
 		one, err := serviceOf(m, name)
 		if err != nil {
-			one = service{name: name, runs: unreadable}
+			one = service{name: name, unread: true}
 		}
 		out = append(out, one)
 	}
@@ -102,7 +102,7 @@ func serviceOf(m *mgr.Mgr, name string) (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	return service{name: name, runs: c.BinaryPathName, as: c.ServiceStartName, start: startWord(c.StartType)}, nil
+	return service{name: name, runs: c.BinaryPathName, as: c.ServiceStartName, start: c.StartType}, nil
 }
 
 func (system) values(path string) (out []value, err error) {
@@ -128,10 +128,7 @@ func (system) values(path string) (out []value, err error) {
 			n, _, more := key.GetIntegerValue(name)
 			text, err = fmt.Sprint(n), more
 		}
-		if err != nil {
-			text = unreadable
-		}
-		out = append(out, value{key: path, name: name, text: text})
+		out = append(out, value{key: path, name: name, text: text, unread: err != nil})
 	}
 	return out, nil
 }

@@ -27,11 +27,15 @@ type account struct {
 // service is a program that the system starts by itself.
 type service struct {
 	name, runs, as string
-	start          string // when
+	start          uint32 // when (SERVICE_…_START)
+	unread         bool   // the system does not tell what it is
 }
 
 // value is one of the registry.
-type value struct{ key, name, text string }
+type value struct {
+	key, name, text string
+	unread          bool
+}
 
 // teller is a system that tells.
 type teller interface {
@@ -47,7 +51,7 @@ type teller interface {
 // unreadable stands for what a system does not tell of one thing.
 const unreadable = "what it is can not be read"
 
-// startWord is when a service starts (SERVICE_…_START).
+// startWord is when a service starts, in words.
 func startWord(start uint32) string {
 	return map[uint32]string{2: "at the start of the machine", 3: "when it is called for", 4: "never"}[start]
 }
@@ -113,13 +117,20 @@ func (l *look) ask(from teller) {
 		l.fault("the services can not be listed")
 	} else {
 		for _, s := range list {
-			l.add(Service, s.name, strings.Join([]string{s.runs, s.as, s.start}, "\x00"), fmt.Sprintf("%s as %s, %s", s.runs, s.as, s.start))
+			start := startWord(s.start)
+			if s.unread {
+				s.runs = unreadable
+			}
+			l.add(Service, s.name, strings.Join([]string{s.runs, s.as, start}, "\x00"), fmt.Sprintf("%s as %s, %s", s.runs, s.as, start))
 		}
 	}
 	if list, err := autostart(from); err != nil {
 		l.fault("what is started at log-on can not be listed")
 	} else {
 		for _, v := range list {
+			if v.unread {
+				v.text = unreadable
+			}
 			l.add(Autostart, v.key+`\`+v.name, v.text, v.text)
 		}
 	}

@@ -3,6 +3,7 @@ package tamper
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,7 +73,7 @@ func wide(text string) string {
 
 func newOffice(t *testing.T) *office {
 	o := &office{folder: t.TempDir(), members: []localgroup.Member{{SID: "S-1-5-21-1-2-3-500", Name: `PC7\Administrator`}}, users: []account{{name: "alice"}, {name: "guest", off: true}},
-		runs: []service{{name: "Spooler", runs: `C:\Windows\System32\spoolsv.exe`, as: "LocalSystem", start: "at the start of the machine"}}, registry: []value{{runKey, "Tray", `C:\tray.exe`}}}
+		runs: []service{{name: "Spooler", runs: `C:\Windows\System32\spoolsv.exe`, as: "LocalSystem", start: 2}}, registry: []value{{key: runKey, name: "Tray", text: `C:\tray.exe`}}}
 	o.task(t, "Microsoft/Update", wide("<Task><Exec><Command>C:\\update.exe</Command></Exec></Task>"))
 	return o
 }
@@ -89,7 +90,7 @@ func TestWhatWasChangedOnWindows(t *testing.T) {
 		"an account":          {func(_ *testing.T, o *office) { o.users = append(o.users, account{name: "helper"}) }, []wire.Change{{What: Account, Name: "helper", How: "added", Text: "can log on"}}},
 		"an account set free": {func(_ *testing.T, o *office) { o.users[1].off = false }, []wire.Change{{What: Account, Name: "guest", How: "changed", Text: "was is switched off, is can log on"}}},
 		"a service": {func(_ *testing.T, o *office) {
-			o.runs = append(o.runs, service{name: "x", runs: `C:\Users\bob\x.exe`, as: "LocalSystem", start: "at the start of the machine"})
+			o.runs = append(o.runs, service{name: "x", runs: `C:\Users\bob\x.exe`, as: "LocalSystem", start: 2})
 		}, []wire.Change{{What: Service, Name: "x", How: "added", Text: `C:\Users\bob\x.exe as LocalSystem, at the start of the machine`}}},
 		"what a service runs": {func(_ *testing.T, o *office) { o.runs[0].runs = `C:\x.exe` }, []wire.Change{{What: Service, Name: "Spooler", How: "changed",
 			Text: `was C:\Windows\System32\spoolsv.exe as LocalSystem, at the start of the machine, is C:\x.exe as LocalSystem, at the start of the machine`}}},
@@ -122,7 +123,7 @@ func tellerContract(t *testing.T, from teller, set func(t *testing.T, key, name,
 	if list, err := from.values(key); len(list) != 0 || err != nil {
 		t.Errorf("a key that is not there: %+v, %v", list, err)
 	}
-	want := []value{{key, "Shell", "explorer.exe"}, {key, "other", "x"}}
+	want := []value{{key: key, name: "Shell", text: "explorer.exe"}, {key: key, name: "other", text: "x"}}
 	for _, v := range want {
 		set(t, v.key, v.name, v.text)
 	}
@@ -132,22 +133,24 @@ func tellerContract(t *testing.T, from teller, set func(t *testing.T, key, name,
 		t.Errorf("%+v, %v", list, err)
 	}
 	services, err := from.services()
-	if err != nil || len(services) == 0 || slices.ContainsFunc(services, func(s service) bool { return s.name == "" || s.runs == "" }) {
+	if err != nil || len(services) == 0 || slices.ContainsFunc(services, func(s service) bool { return s.name == "" || (s.runs == "") != s.unread }) {
 		t.Errorf("services %+v, %v", services, err)
 	}
 }
 
 func TestOffice(t *testing.T) {
 	o := newOffice(t)
-	tellerContract(t, o, func(_ *testing.T, key, name, text string) { o.registry = append(o.registry, value{key, name, text}) })
+	tellerContract(t, o, func(_ *testing.T, key, name, text string) {
+		o.registry = append(o.registry, value{key: key, name: name, text: text})
+	})
 }
 
 // Of keys that have many values those are told that name what runs or is loaded, and
 // a key that can not be read is a fault.
 func TestWhatRunsIsTold(t *testing.T) {
 	const lsa, logon, once = `SYSTEM\CurrentControlSet\Control\Lsa`, `SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`, runKey + "Once"
-	o := &office{registry: []value{{runKey, "Anything", "a.exe"}, {once, "shell", "b.exe"}, {logon, "Shell", "c.exe"}, {logon, "AutoRestartShell", "1"},
-		{logon, "hell", "d"}, {lsa, "Security Packages", "e"}, {lsa, "Packages", "f"}, {lsa, "Bounds", "g"}, {`SOFTWARE\Other`, "Shell", "h"}}}
+	o := &office{registry: []value{{key: runKey, name: "Anything", text: "a.exe"}, {key: once, name: "shell", text: "b.exe"}, {key: logon, name: "Shell", text: "c.exe"}, {key: logon, name: "AutoRestartShell", text: "1"},
+		{key: logon, name: "hell", text: "d"}, {key: lsa, name: "Security Packages", text: "e"}, {key: lsa, name: "Packages", text: "f"}, {key: lsa, name: "Bounds", text: "g"}, {key: `SOFTWARE\Other`, name: "Shell", text: "h"}}}
 	var got []string
 	for _, thing := range o.take().Things {
 		got = append(got, thing.Text)
@@ -156,6 +159,14 @@ func TestWhatRunsIsTold(t *testing.T) {
 	if want := []string{"a.exe", "b.exe", "c.exe", "e"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
+	o.registry = []value{{key: runKey, name: "odd", unread: true}}
+	o.runs = []service{{name: "odd", unread: true}, {name: "later", runs: "x", as: "y", start: 3}, {name: "off", runs: "x", as: "y", start: 4}}
+	for name, text := range map[string]string{runKey + `\odd`: unreadable, "odd": unreadable + " as , ", "later": "x as y, when it is called for", "off": "x as y, never"} {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(o.take().Things)), func(thing Thing) bool { return thing.Name == name && thing.Text == text }) {
+			t.Errorf("%s: %+v", name, o.take().Things)
+		}
+	}
+	o.runs = nil
 	o.silent = lsa
 	if s := o.take(); len(s.Things) != 0 || !slices.Contains(s.Faults, "what is started at log-on can not be listed") {
 		t.Errorf("%+v, faults %q", s.Things, s.Faults)
