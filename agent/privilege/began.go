@@ -1,6 +1,9 @@
 package privilege
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // ErrNotBegun: a program that was to become sudo has ended, or has not begun anything
 // in its time.
@@ -24,6 +27,36 @@ func (f *frontSteps) take(became, started, ended bool) (done bool, err error) {
 		return true, ErrNotBegun
 	}
 	return false, nil
+}
+
+// frontLooks tells of a process that becomes sudo.
+type frontLooks interface {
+	// next waits a moment for a step: that it became another program, that it began the
+	// command, that it has ended. Two that come at once are told as one.
+	next() (became, begun, ended bool, err error)
+}
+
+// begins waits until sudo has begun the command, or ctx ends.
+func begins(ctx context.Context, of frontLooks) error {
+	var seen frontSteps
+	for ctx.Err() == nil {
+		became, begun, ended, err := of.next()
+		if err != nil {
+			return err
+		}
+		if done, err := seen.take(became, begun, ended); done {
+			return err
+		}
+	}
+	return seen.late()
+}
+
+// stillIs refuses a process that is not the one that began then.
+func stillIs(now, started uint64, err error) error {
+	if err == nil && now != started {
+		return ErrNotBegun // another process has its number
+	}
+	return err
 }
 
 // late is what it means that nothing more came in the time that there was.

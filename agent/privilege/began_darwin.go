@@ -23,42 +23,39 @@ func Becomes(pid int, started uint64) (began func(context.Context) error, err er
 	watch := unix.Kevent_t{Ident: uint64(pid), Filter: unix.EVFILT_PROC, Flags: unix.EV_ADD | unix.EV_CLEAR, Fflags: unix.NOTE_EXEC | unix.NOTE_FORK | unix.NOTE_EXIT}
 	_, err = unix.Kevent(queue, []unix.Kevent_t{watch}, nil, nil)
 	if err == nil {
-		var now uint64
-		if now, err = Started(pid); err == nil && now != started {
-			err = ErrNotBegun // another process has its number
-		}
+		now, failed := Started(pid)
+		err = stillIs(now, started, failed)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch process %d: %w", pid, err), unix.Close(queue))
 	}
 	return func(ctx context.Context) error {
 		defer unix.Close(queue)
-		return steps(ctx, queue, pid)
+		return begins(ctx, frontQueue{queue, pid})
 	}, nil
 }
 
-// steps follows them. Two that come at once are told as one: sudo that has become the
-// command at once has another name by then.
-func steps(ctx context.Context, queue, pid int) error {
-	var seen frontSteps
-	for ctx.Err() == nil {
-		events := make([]unix.Kevent_t, 1)
-		wait := unix.NsecToTimespec(int64(beganLook))
-		n, err := unix.Kevent(queue, nil, events, &wait)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("watch a process: %w", err)
-		}
-		if n <= 0 {
-			continue
-		}
-		flags := events[0].Fflags
-		became := flags&unix.NOTE_EXEC != 0
-		begun := flags&unix.NOTE_FORK != 0 || became && beyondSudo(pid)
-		if done, err := seen.take(became, begun, flags&unix.NOTE_EXIT != 0); done {
-			return err
-		}
+// frontQueue is where the kernel tells of a process.
+type frontQueue struct{ queue, pid int }
+
+// next: sudo that has become the command at once has another name by the time it is
+// told.
+func (q frontQueue) next() (became, begun, ended bool, err error) {
+	events := make([]unix.Kevent_t, 1)
+	wait := unix.NsecToTimespec(int64(beganLook))
+	n, err := unix.Kevent(q.queue, nil, events, &wait)
+	if errors.Is(err, unix.EINTR) {
+		return false, false, false, nil
 	}
-	return seen.late()
+	if err != nil {
+		return false, false, false, fmt.Errorf("watch a process: %w", err)
+	}
+	flags := uint32(0)
+	for _, e := range events[:n] {
+		flags |= e.Fflags
+	}
+	became = flags&unix.NOTE_EXEC != 0
+	return became, flags&unix.NOTE_FORK != 0 || became && beyondSudo(q.pid), flags&unix.NOTE_EXIT != 0, nil
 }
 
 // beyondSudo reports whether a process that has become another program is not sudo.

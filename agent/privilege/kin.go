@@ -1,9 +1,12 @@
 package privilege
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // This file decides where somebody sits on systems whose facts come as a table of
@@ -107,6 +110,46 @@ func terminalSeat(of kinship, pid int, started uint64, user string) (Seat, error
 		return Seat{}, fmt.Errorf("%w: process %d has changed", ErrSeat, pid)
 	}
 	return s, nil
+}
+
+// macProcess is what macOS says of a process.
+type macProcess struct {
+	pid, parent    int
+	zombie         bool
+	started        uint64
+	leader         int
+	device         int // of the terminal; below 1 = none
+	uid, real, was uint32
+}
+
+// errNoProcess: there is none of that number any more.
+var errNoProcess = errors.New("there is no such process")
+
+// kin is what counts of it: a process that has only not been missed yet is gone, and
+// one that has several people is nobody's.
+func (p macProcess) kin(pid int) (kin, error) {
+	if p.pid != pid || p.zombie {
+		return kin{}, errNoProcess
+	}
+	k := kin{parent: p.parent, started: p.started, leader: p.leader, tty: max(p.device, 0)}
+	if p.real == p.uid && p.was == p.uid {
+		k.user = UserOf(p.uid)
+	}
+	return k, nil
+}
+
+// goneAfter waits until something is not alive any more, looking so often.
+func goneAfter(ctx context.Context, alive func() bool, often time.Duration) error {
+	look := time.NewTicker(often)
+	defer look.Stop()
+	for alive() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // atTerminal reports whether a process sits in the session and at the terminal of a

@@ -1,45 +1,33 @@
 package privilege
 
 import (
-	"fmt"
 	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// resolve is [Resolve]: only judges the folders that the resolved path leads
-// through, up to the topmost.
-func resolve(path string) (real string, only bool, err error) {
-	if !filepath.IsAbs(path) {
-		return "", false, fmt.Errorf("%w: not an absolute path", elevation.ErrInvalid)
-	}
-	if real, err = filepath.EvalSymlinks(path); err != nil {
-		return "", false, err
-	}
-	if real, err = asWritten(real); err != nil {
-		return "", false, err
-	}
-	only = real == filepath.Clean(path) // a link on the way can be somebody's
-	for dir := filepath.Dir(real); only; dir = filepath.Dir(dir) {
-		if only, err = ownedByRoot(dir); err != nil {
-			return "", false, err
-		}
-		if dir == "/" {
-			break
-		}
-	}
-	return real, only, nil
-}
+// macFiles are the files of this machine.
+type macFiles struct{}
 
-func ownedByRoot(path string) (bool, error) {
+func resolve(path string) (real string, only bool, err error) { return resolveMac(macFiles{}, path) }
+
+func ownedByRoot(path string) (bool, error) { return macFiles{}.owned(path) }
+
+func (macFiles) owned(path string) (bool, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return false, err
 	}
-	return st.Uid == 0 && st.Mode&0o022 == 0, nil
+	return rootsOwn(st.Uid, uint32(st.Mode)), nil
+}
+
+func (macFiles) real(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return asWritten(real)
 }
 
 // asWritten is the name of a file as its disk has it: most disks of macOS do not tell

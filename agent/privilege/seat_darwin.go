@@ -19,20 +19,12 @@ func (processes) look(pid int) (kin, error) {
 	if err != nil {
 		return kin{}, err
 	}
-	if int(p.Proc.P_pid) != pid || p.Proc.P_stat == zombie {
-		return kin{}, errors.New("there is no such process")
-	}
-	k := kin{parent: int(p.Eproc.Ppid), started: startOf(p)}
-	if k.leader, err = unix.Getsid(pid); err != nil {
+	leader, err := unix.Getsid(pid)
+	if err != nil {
 		return kin{}, err
 	}
-	if p.Eproc.Tdev > 0 { // -1 is no terminal
-		k.tty = int(p.Eproc.Tdev)
-	}
-	if uid := p.Eproc.Ucred.Uid; p.Eproc.Pcred.P_ruid == uid && p.Eproc.Pcred.P_svuid == uid {
-		k.user = UserOf(uid)
-	}
-	return k, nil
+	return macProcess{pid: int(p.Proc.P_pid), parent: int(p.Eproc.Ppid), zombie: p.Proc.P_stat == zombie, started: startOf(p), leader: leader,
+		device: int(p.Eproc.Tdev), uid: p.Eproc.Ucred.Uid, real: p.Eproc.Pcred.P_ruid, was: p.Eproc.Pcred.P_svuid}.kin(pid)
 }
 
 // types is not asked on macOS, which knows of terminals.
@@ -71,18 +63,7 @@ func (s Seat) alive() bool {
 // seatLook is between two looks at whether somebody still sits there.
 const seatLook = 500 * time.Millisecond
 
-func (s Seat) gone(ctx context.Context) error {
-	look := time.NewTicker(seatLook)
-	defer look.Stop()
-	for s.alive() {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
+func (s Seat) gone(ctx context.Context) error { return goneAfter(ctx, s.alive, seatLook) }
 
 // HasGroup is not asked here: who is administrator is asked of the directory, each
 // time, and not of a process.
