@@ -118,8 +118,10 @@ type macProcess struct {
 	zombie         bool
 	started        uint64
 	leader         int
-	device         int // of the terminal; below 1 = none
-	uid, real, was uint32
+	device         int    // of the terminal; below 1 = none
+	uid, real, was uint32 // the user that counts, the real one, the one that was kept
+
+	gid, realGID, wasGID uint32 // likewise
 }
 
 // errNoProcess: there is none of that number any more.

@@ -24,5 +24,8 @@ func TestMain(m *testing.M) {
 	if IsGate(os.Args) {
 		os.Exit(Gate())
 	}
+	if isMacGate(os.Args) {
+		os.Exit(macGateMain())
+	}
 	os.Exit(m.Run())
 }

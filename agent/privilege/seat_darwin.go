@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // processes is what macOS says of its processes.
@@ -15,16 +13,11 @@ type processes struct{}
 var _ kinship = processes{}
 
 func (processes) look(pid int) (kin, error) {
-	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	is, err := lookMac(pid)
 	if err != nil {
 		return kin{}, err
 	}
-	leader, err := unix.Getsid(pid)
-	if err != nil {
-		return kin{}, err
-	}
-	return macProcess{pid: int(p.Proc.P_pid), parent: int(p.Eproc.Ppid), zombie: p.Proc.P_stat == zombie, started: startOf(p), leader: leader,
-		device: int(p.Eproc.Tdev), uid: p.Eproc.Ucred.Uid, real: p.Eproc.Pcred.P_ruid, was: p.Eproc.Pcred.P_svuid}.kin(pid)
+	return is.kin(pid)
 }
 
 // types is not asked on macOS, which knows of terminals.
