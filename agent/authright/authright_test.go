@@ -45,6 +45,46 @@ func plain(t *testing.T, h fakemac.Here) map[string]map[string]any {
 	return all
 }
 
+// contract is what rights do on every Mac, of memory or not. right is one that nobody
+// has set, and is left as it was.
+func contract(t *testing.T, d DB, right string) {
+	t.Helper()
+	before, err := d.read(t.Context(), right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.read(t.Context(), "com.assent-epm.of.nobody"); err == nil {
+		t.Error("a right that there is not can be read")
+	}
+	for _, level := range []Level{User, Nobody, User} {
+		if err := d.Set(t.Context(), map[string]Level{right: level}); err != nil {
+			t.Fatalf("%s: %v", level, err)
+		}
+		if is, err := d.read(t.Context(), right); err != nil || same(is, before) {
+			t.Errorf("%s: it is as before: %s, %v", level, is, err)
+		}
+		if states, err := d.States(t.Context()); err != nil || !reflect.DeepEqual(states, []State{{right, level, true}}) {
+			t.Errorf("%s: %+v, %v", level, states, err)
+		}
+	}
+	for range 2 {
+		if err := d.Restore(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if after, err := d.read(t.Context(), right); err != nil || !covers(after, before) {
+			t.Errorf("was %s\nis %s\n%v", before, after, err)
+		}
+	}
+	if states, err := d.States(t.Context()); len(states) > 0 || err != nil {
+		t.Errorf("%+v, %v", states, err)
+	}
+}
+
+func TestContract(t *testing.T) {
+	d, _ := rights(t)
+	contract(t, d, printing)
+}
+
 func TestSetAndRestore(t *testing.T) {
 	d, h := rights(t)
 	before := plain(t, h)

@@ -6,11 +6,5 @@ import (
 	"github.com/assent-epm/assent/agent/mactool"
 )
 
-// What ioreg of this Mac says has the form that is read here.
-func TestConsoleOfThisMac(t *testing.T) {
-	is, err := consoleLogins(t.Context(), mactool.System{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("at the screen: %+v", is)
-}
+// What ioreg of this Mac tells is what that of memory tells. It has run on no Mac.
+func TestConsoleContractHere(t *testing.T) { consoleContract(t, mactool.System{}) }

@@ -12,6 +12,17 @@ import (
 	"github.com/assent-epm/assent/agent/mactool/fakemac"
 )
 
+func TestConsoleContract(t *testing.T) {
+	loginWindow := map[string]any{"kCGSSessionUserIDKey": int64(0), "kCGSSessionOnConsoleKey": true, "kCGSSessionUserNameKey": ""}
+	for name, sessions := range map[string][]map[string]any{
+		"nobody": {loginWindow}, "one": {fakemac.Sits(501, "alice", false, true), loginWindow}, "two": {fakemac.Sits(501, "alice", false, true), fakemac.Sits(502, "bob", false, false)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			consoleContract(t, fakemac.New(t, fakemac.Machine{Sessions: sessions}).Runner())
+		})
+	}
+}
+
 func TestConsole(t *testing.T) {
 	loginWindow := map[string]any{"kCGSSessionUserIDKey": int64(0), "kCGSSessionOnConsoleKey": true, "kCGSSessionUserNameKey": ""}
 	h := fakemac.New(t, fakemac.Machine{Sessions: []map[string]any{fakemac.Sits(501, "alice", false, true), fakemac.Sits(502, "bob", false, false), loginWindow}})

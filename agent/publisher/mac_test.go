@@ -54,6 +54,32 @@ func (m Mac) asks(t *testing.T, path, sum string) (elevation.Publisher, error) {
 var developer = fakemac.Signature{Identifier: "com.example.tool", Team: "ABCDE12345", CDHash: strings.Repeat("a1", 20),
 	Authorities: []string{"Developer ID Application: Example Ltd (ABCDE12345)", "Developer ID Certification Authority", "Apple Root CA"}}
 
+// macContract is what codesign tells on every Mac, of memory or not: apple is a program
+// of the system's, plain is a file that nobody signed.
+func macContract(t *testing.T, m Mac, apple, plain string) {
+	t.Helper()
+	if got, err := m.Named(t.Context(), apple); err != nil || got.Name != "Apple" || got.Thumbprint != teamPrint("apple") {
+		t.Errorf("the system's own: %+v, %v", got, err)
+	}
+	if got, err := m.Named(t.Context(), plain); err != nil || got != (elevation.Publisher{}) {
+		t.Errorf("one that nobody signed: %+v, %v", got, err)
+	}
+	for _, path := range []string{plain + ".none", filepath.Base(apple)} {
+		if got, err := m.Named(t.Context(), path); err == nil || got != (elevation.Publisher{}) {
+			t.Errorf("%s: %+v, %v", path, got, err)
+		}
+	}
+}
+
+func TestMacContract(t *testing.T) {
+	m, path := signedMac(t, fakemac.Signature{Identifier: "com.apple.login", Authorities: []string{"Software Signing", "Apple Code Signing Certification Authority", "Apple Root CA"}})
+	plain := filepath.Join(t.TempDir(), "plain")
+	if err := os.WriteFile(plain, []byte(tool), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	macContract(t, m, path, plain)
+}
+
 func TestMacSigners(t *testing.T) {
 	apple := fakemac.Signature{Identifier: "com.apple.login", Authorities: []string{"Software Signing", "Apple Code Signing Certification Authority", "Apple Root CA"}}
 	store := fakemac.Signature{Identifier: "com.example.store", Team: "ABCDE12345", Authorities: []string{"Apple Mac OS Application Signing", "Apple Worldwide Developer Relations Certification Authority", "Apple Root CA"}}
