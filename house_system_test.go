@@ -127,18 +127,20 @@ func asksForAnswer(e ast.Expr) bool {
 		if e.Op == token.LAND || e.Op == token.LOR {
 			return asksForAnswer(e.X) && asksForAnswer(e.Y)
 		}
-		return (e.Op == token.EQL || e.Op == token.NEQ) && (bare(e.X) || bare(e.Y))
+		return (e.Op == token.EQL || e.Op == token.NEQ) && (bare(e.X, e.Y) || bare(e.Y, e.X))
 	}
 	return false
 }
 
-// bare is what an answer is compared with: nothing, or a constant of the system.
-func bare(e ast.Expr) bool {
+// bare is what an answer is compared with: nothing, or a constant of the system. A
+// user is no answer: whether one is root is decided.
+func bare(e, answer ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident:
 		return e.Name == "nil"
 	case *ast.BasicLit:
-		return e.Value == "0"
+		_, asks := answer.(*ast.CallExpr)
+		return e.Value == "0" && !asks && !strings.Contains(strings.ToLower(lastTwo(answer)), "uid")
 	case *ast.SelectorExpr:
 		return ofSystem(e)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/assent-epm/assent/shared/rules"
 )
 
-// What the service of Windows decides; run_windows.go has its calls.
+// What the service decides on Windows and macOS; run_windows.go and os_*.go have the calls.
 
 // manager is the program of the service manager.
 const manager = "services.exe"
@@ -41,6 +41,14 @@ func administrator(is bool, err error) error {
 		return nil
 	}
 	return hinted{errors.Join(errors.New("the agent needs the rights of an administrator"), err), "run it as administrator, or install the service"}
+}
+
+// asRoot refuses whoever can not do what the agent does on macOS.
+func asRoot(uid int) error {
+	if uid != 0 {
+		return hinted{errors.New("the agent needs root"), "run it as root, or install the service"}
+	}
+	return nil
 }
 
 // oursAlone refuses a configuration that others than administrators can change:

@@ -37,6 +37,12 @@ func TestAdministrator(t *testing.T) {
 	}
 }
 
+func TestAsRoot(t *testing.T) {
+	if asRoot(0) != nil || asRoot(501) == nil || asRoot(-1) == nil {
+		t.Error("who is not root serves")
+	}
+}
+
 func TestOursAlone(t *testing.T) {
 	if err := oursAlone("agent.toml", true, nil); err != nil {
 		t.Error(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -31,13 +30,7 @@ func osVersion() string {
 	return "macOS " + v
 }
 
-// mayServe refuses whoever can not do what the agent does.
-func mayServe() error {
-	if os.Geteuid() != 0 {
-		return hinted{errors.New("the agent needs root"), "run it as root, or install the service"}
-	}
-	return nil
-}
+func mayServe() error { return asRoot(os.Geteuid()) }
 
 // runtimeFolder makes the folder of the socket.
 func runtimeFolder(dir string) error {
