@@ -1,6 +1,7 @@
 package intercept
 
 import (
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,6 +19,22 @@ func programNamed(file string, look func(string) (os.FileInfo, error)) (string, 
 		}
 	}
 	return "", false
+}
+
+// What Windows says of an open file: its kind, and marks of it.
+const (
+	ofDisk   = 0x1   // FILE_TYPE_DISK
+	isFolder = 0x10  // FILE_ATTRIBUTE_DIRECTORY
+	isLink   = 0x400 // FILE_ATTRIBUTE_REPARSE_POINT: a link, or a file that is not here
+)
+
+// isFile refuses what is open unless it is a file of a disk: no pipe or device, no
+// folder, and no link.
+func isFile(kind, marks uint32) error {
+	if kind != ofDisk || marks&(isFolder|isLink) != 0 {
+		return errors.New("not a regular file")
+	}
+	return nil
 }
 
 // opener is the program of Windows by which a file is opened that is no program

@@ -108,3 +108,14 @@ func TestPrimaryFirst(t *testing.T) {
 		t.Errorf("a primary group that is not told: %v", got)
 	}
 }
+
+func TestIsFile(t *testing.T) {
+	if err := isFile(ofDisk, 0x20); err != nil {
+		t.Errorf("a file: %v", err)
+	}
+	for name, is := range map[string][2]uint32{"a folder": {ofDisk, isFolder}, "a link": {ofDisk, isLink | 0x20}, "a device": {2, 0}, "a pipe": {3, 0}, "nothing that is known": {0, 0}} {
+		if isFile(is[0], is[1]) == nil {
+			t.Errorf("%s is a file", name)
+		}
+	}
+}

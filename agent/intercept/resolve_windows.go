@@ -1,7 +1,6 @@
 package intercept
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -28,9 +27,12 @@ func openProgram(path string) (*os.File, Identity, error) {
 		return nil, Identity{}, err
 	}
 	kind, err := windows.GetFileType(h)
-	if err != nil || kind != windows.FILE_TYPE_DISK || info.FileAttributes&(windows.FILE_ATTRIBUTE_DIRECTORY|windows.FILE_ATTRIBUTE_REPARSE_POINT) != 0 {
+	if err == nil {
+		err = isFile(kind, info.FileAttributes)
+	}
+	if err != nil {
 		f.Close()
-		return nil, Identity{}, errors.Join(errors.New("not a regular file"), err)
+		return nil, Identity{}, err
 	}
 	only, err := privilege.RootOnly(path)
 	if err != nil {

@@ -174,7 +174,7 @@ func (b *Tab) clickOnce(selector, holds, name string) bool {
 			return null;
 		}
 		window.assentMissed = false;
-		addEventListener("pointerdown", (ev) => { window.assentMissed = !is(ev.target); }, {capture: true, once: true});
+		for (const half of ["pointerdown", "pointerup"]) addEventListener(half, (ev) => { window.assentMissed ||= !is(ev.target); }, {capture: true, once: true});
 		return {X: x, Y: y};
 	})()`, &at)
 	if err != nil {

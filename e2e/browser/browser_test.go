@@ -132,3 +132,21 @@ func TestNothingIsOverlooked(t *testing.T) {
 	}
 	b.T = t
 }
+
+// What comes late can move a page between the press of a button and its release: that
+// is no click, and it is made again.
+func TestClickWhileThePageMoves(t *testing.T) {
+	b := Open(t)
+	b.Go(serve(t))
+	b.Eval(`addEventListener("pointerdown", () => {
+		const banner = document.createElement("div");
+		banner.style.height = "300px";
+		document.body.prepend(banner);
+		document.body.getBoundingClientRect();
+	}, {once: true}), 0`, nil)
+	b.Click("#second")
+	b.Reads("#said", "second;")
+	if said := b.Text("#said"); said != "second;" {
+		t.Errorf("it was clicked more than once: %q", said)
+	}
+}
