@@ -1,6 +1,7 @@
 package authright
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,6 +57,11 @@ func contract(t *testing.T, d DB, right string) {
 	if _, err := d.read(t.Context(), "com.assent-epm.of.nobody"); err == nil {
 		t.Error("a right that there is not can be read")
 	}
+	t.Cleanup(func() { // whatever fails, it goes back
+		if err := d.Restore(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, level := range []Level{User, Nobody, User} {
 		if err := d.Set(t.Context(), map[string]Level{right: level}); err != nil {
 			t.Fatalf("%s: %v", level, err)
