@@ -2,7 +2,7 @@ package privilege
 
 import (
 	"fmt"
-	"path/filepath"
+	slash "path"
 
 	"github.com/assent-epm/assent/shared/elevation"
 )
@@ -18,14 +18,14 @@ type macPlaces interface {
 // resolveMac is [Resolve]: only judges the folders that the resolved path leads
 // through, up to the topmost.
 func resolveMac(of macPlaces, path string) (real string, only bool, err error) {
-	if !filepath.IsAbs(path) {
+	if !slash.IsAbs(path) {
 		return "", false, fmt.Errorf("%w: not an absolute path", elevation.ErrInvalid)
 	}
 	if real, err = of.real(path); err != nil {
 		return "", false, err
 	}
-	only = real == filepath.Clean(path) // a link on the way can be somebody's
-	for dir := filepath.Dir(real); only; dir = filepath.Dir(dir) {
+	only = real == slash.Clean(path) // a link on the way can be somebody's
+	for dir := slash.Dir(real); only; dir = slash.Dir(dir) {
 		if only, err = of.owned(dir); err != nil {
 			return "", false, err
 		}

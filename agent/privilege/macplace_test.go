@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path/filepath"
+	slash "path"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +39,8 @@ func (d macDisk) link(path, to string) {
 
 func (d macDisk) real(path string) (string, error) {
 	real := "/"
-	for _, part := range strings.Split(strings.Trim(filepath.Clean(path), "/"), "/") {
-		n, ok := d[strings.ToLower(filepath.Join(real, part))]
+	for _, part := range strings.Split(strings.Trim(slash.Clean(path), "/"), "/") {
+		n, ok := d[strings.ToLower(slash.Join(real, part))]
 		if !ok {
 			return "", fs.ErrNotExist
 		}
