@@ -98,10 +98,10 @@ func TestPagePutAway(t *testing.T) {
 	d := newDesk(t)
 	first := person(t, d)
 	signIn(first, "bo")
+	d.wait(t, func() bool { return len(d.followers) == 1 }) // the first page leads
 	second := first.Another()
 	second.Go("#/")
 	second.Sees(".empty")
-	d.wait(t, func() bool { return len(d.followers) == 1 })
 	first.Eval(`dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })), 0`, nil)
 	one := asked("dina", "ubu-0810", "packages are out of date", time.Minute, "normal", "/usr/bin/apt", "update")
 	d.mu.Lock()
