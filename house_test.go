@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -144,8 +145,23 @@ type source struct {
 	program bool // below a folder cmd, or a main package of benches
 }
 
+// sources are all Go files of the tree; nobody changes what others read as well.
 func sources(t *testing.T) ([]source, *token.FileSet) {
 	t.Helper()
+	tree, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree.all, tree.set
+}
+
+type tree struct {
+	all []source
+	set *token.FileSet
+}
+
+// parsed reads the tree once for all tests.
+var parsed = sync.OnceValues(func() (tree, error) {
 	var all []source
 	set := token.NewFileSet()
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
@@ -175,11 +191,8 @@ func sources(t *testing.T) ([]source, *token.FileSet) {
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all, set
-}
+	return tree{all, set}, err
+})
 
 // complain reports one violation. The rule is the sentence that explains it.
 func complain(t *testing.T, where, what, rule string) {
