@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -17,6 +18,7 @@ type search struct {
 
 func searches() []search {
 	return []search{
+		{"", "", false, "the tree is read by one goroutine"},
 		{"shared/rules", "", false, "rules are read and judged by one goroutine"},
 		{"shared/rules/cel", "", false, "conditions are read and judged by one goroutine"},
 		{"shared/elevation", "", false, "the model is pure and has no goroutines"},
@@ -106,7 +108,7 @@ func names(tests []string) string { return "^(" + strings.Join(tests, "|") + ")$
 // module is what the paths of the packages begin with.
 const module = "github.com/assent-epm/assent"
 
-// under reports whether the path is one of the folders of this module.
+// under reports whether the path is one of the folders of this module; "/" is its top.
 func under(path, folders string) bool {
-	return slices.Contains(strings.Fields(folders), strings.TrimPrefix(path, module))
+	return slices.Contains(strings.Fields(folders), cmp.Or(strings.TrimPrefix(path, module), "/"))
 }
