@@ -445,7 +445,7 @@ func TestNothingJumps(t *testing.T) {
 	b.Reads(".request", "No rule matched")
 	jumps("a request")
 	d.mu.Lock()
-	d.doors.factorsTake, d.doors.signInTakes = 200*time.Millisecond, 200*time.Millisecond // the rest is there first
+	d.doors.factorsTake, d.doors.signInTakes, d.doors.settingsTake = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond // the rest is there first
 	d.mu.Unlock()
 	b.Go("#/me")
 	b.Sees(".told")
@@ -453,6 +453,27 @@ func TestNothingJumps(t *testing.T) {
 	b.Eval(`document.querySelector(".mine").prepend(Object.assign(document.createElement("p"), { innerText: "moved\n".repeat(9) }))`, nil)
 	if sum, _ := measure(); sum <= 0.01 {
 		t.Errorf("what was moved by hand is measured as %.3f", sum)
+	}
+}
+
+// All parts of one's own page come at once: one that came later between two others
+// would be there when a click meant for the next one comes.
+func TestAccountComesAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.doors.settingsTake = 500 * time.Millisecond
+	b := person(t, d)
+	b.Go("#/me")
+	b.Login("bo", password)
+	parts := func() string {
+		var s string
+		b.Eval(`[...document.querySelectorAll(".mine .panel h2")].map((h) => h.innerText).join(", ")`, &s)
+		return s
+	}
+	b.Sees(".mine .panel")
+	first := parts()
+	b.Reads(".mine", "How I am told")
+	if all := parts(); first != all || !strings.Contains(all, "How I am told, How I work") {
+		t.Errorf("first there were %s; then %s", first, all)
 	}
 }
 

@@ -26,7 +26,7 @@ type doors struct {
 	must      bool             // a second factor is missing
 	settings  json.RawMessage
 
-	factorsTake, signInTakes time.Duration
+	factorsTake, settingsTake, signInTakes time.Duration
 }
 
 const rightCode = "123456"
@@ -104,6 +104,9 @@ func (d *desk) addTOTP(who client.Person, w http.ResponseWriter, r *http.Request
 }
 
 func (d *desk) mySettings(_ client.Person, w http.ResponseWriter, r *http.Request) {
+	if !d.slowly(r, &d.doors.settingsTake) {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if r.Method == http.MethodPut {

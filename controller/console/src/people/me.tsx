@@ -10,6 +10,7 @@ import { hasPasskeys, make } from "../passkey";
 import { Refused } from "../notes";
 import { present } from "../presence";
 import { QR } from "../qr";
+import { learnMine } from "../queue/mine";
 import { again, lost401, may, me, now, signOut } from "../state";
 import { Plain } from "../text";
 import type { Ceremony, Factors, ListLink, ListToken, Passkey, TOTPSecret } from "../types.gen";
@@ -39,16 +40,17 @@ export function MePage(): VNode {
   const head = useRef<HTMLHeadingElement>(null);
   const who = me.value;
   const must = who?.needs_second_factor ?? false;
+  const whole = useSignal(false); // all parts are known: they are shown together, so that none moves another away
   useEffect(() => {
     head.current?.focus();
-    void read();
+    void Promise.all([read(), must ? null : learnMine(true)]).then(() => { whole.value = true; });
   }, []);
   const under = <><Plain text={who?.name || who?.login || ""} limit={80} />, {(who?.roles ?? []).map((r) => r.replaceAll("_", " ")).join(", ")}</>;
   const f = factors.value;
   const parts = (
     <>
       {unread.value && <p class="note no" role="alert"><Icon name="cross" /><span>{unread.value} Reload the page to try again.</span></p>}
-      {f === null ? <Blank /> : <><Passkeys f={f} /><App f={f} />{!must && <><Password f={f} /><Told /><Work />{who?.session && may("tokens.own") && <Tokens />}<Links /></>}</>}
+      {f === null || !whole.value ? <Blank /> : <><Passkeys f={f} /><App f={f} />{!must && <><Password f={f} /><Told /><Work />{who?.session && may("tokens.own") && <Tokens />}<Links /></>}</>}
     </>
   );
   if (!must) return <Page title="Your account" under={under}><div class="mine">{parts}</div></Page>;

@@ -1,33 +1,21 @@
 // How I am told: through which channels, when not, and how often at most. What
 // an administrator made mandatory comes all the same.
-import { signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
-import { call, Fault } from "../api";
+import { call } from "../api";
 import { lasting } from "../format";
 import { Icon } from "../icons";
 import { Refused } from "../notes";
-import { lost401 } from "../state";
+import { mine } from "../queue/mine";
 import { Plain } from "../text";
 import type { MyNotify, MySettings } from "../types.gen";
 import { useDoing } from "../ui/load";
 import { Panel } from "../ui/page";
 import { here, Zone } from "./fields";
 
-const settings = signal<MySettings | null>(null);
-
-async function read(): Promise<void> {
-  try {
-    settings.value = await call<MySettings>("GET", "/me/settings");
-  } catch (e) {
-    if (e instanceof Fault && e.status === 401) lost401();
-    return;
-  }
-}
-
 export function Told(): VNode | null {
-  useEffect(() => { void read(); }, []);
-  const s = settings.value;
+  const s = mine.value;
   return s === null ? null : <Form s={s} />;
 }
 
@@ -54,7 +42,7 @@ function Form({ s }: { s: MySettings }): VNode {
     e.preventDefault();
     void d.run(async () => {
       const { channels, ...rest } = n.value;
-      settings.value = await call<MySettings>("PUT", "/me/settings", { notify: { ...rest, ...(channels ? { channels } : { as_alerts_say: true }) } });
+      mine.value = await call<MySettings>("PUT", "/me/settings", { notify: { ...rest, ...(channels ? { channels } : { as_alerts_say: true }) } });
       saved.value = true;
     });
   };
@@ -114,7 +102,7 @@ type Way = "alerts" | "these" | "none";
 // Ways is through what one is told: as the alerts say, through some of the
 // channels, or not at all.
 function Ways({ chosen, set }: { chosen: string[] | null; set: (channels: string[] | null) => void }): VNode {
-  const names = [...new Set([...(settings.value?.offered_channels ?? []), ...(chosen ?? [])])];
+  const names = [...new Set([...(mine.value?.offered_channels ?? []), ...(chosen ?? [])])];
   const way = useSignal<Way>(chosen === null ? "alerts" : chosen.length === 0 ? "none" : "these");
   const pick = (w: Way): void => {
     way.value = w;

@@ -1,14 +1,12 @@
 // How I work: density, single keys and saved views, which follow me to every screen.
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
 import { Icon } from "../icons";
-import { keepMine, learnMine, mine } from "../queue/mine";
+import { keepMine, mine } from "../queue/mine";
 import { may } from "../state";
 import { Plain } from "../text";
 import { Panel } from "../ui/page";
 
 export function Work(): VNode | null {
-  useEffect(() => { void learnMine(); }, []);
   const m = mine.value;
   if (m === null || !may("requests.read")) return null;
   const single = m.keys["single"] !== "off";

@@ -11,9 +11,11 @@ export const mine = signal<MySettings | null>(null);
 
 let of = ""; // whose they are
 
-export async function learnMine(): Promise<void> {
+// learnMine reads it once for each person, and anew where it is changed.
+export async function learnMine(anew = false): Promise<void> {
   const who = me.value?.id ?? "";
-  if (who === "" || of === who && mine.value !== null) return;
+  if (who === "" || !anew && of === who && mine.value !== null) return;
+  if (of !== who) mine.value = null;
   try {
     mine.value = await call<MySettings>("GET", "/me/settings");
     of = who;
