@@ -37,9 +37,16 @@ func TestLeftOnAMac(t *testing.T) {
 		}
 	}
 	profile := leftover{url: "https://profile:8443"}
-	left, forget, err := leftBeside(profile, path)
-	if err != nil || left != profile || forget() != nil {
+	beside := func(profile leftover) leftBeside {
+		return leftBeside{func() (leftover, error) { return profile, nil }, path}
+	}
+	if left, err := beside(profile).read(); err != nil || left != profile {
 		t.Errorf("no file: %+v %v", left, err)
+	}
+	contractOfLeaving(t, beside(leftover{}), func(leftover) { write(good, 0o600) })
+	unread := leftBeside{func() (leftover, error) { return leftover{}, errors.New("the profile is damaged") }, path}
+	if left, err := unread.read(); err == nil || left != (leftover{}) {
+		t.Errorf("a profile that can not be read: %+v %v", left, err)
 	}
 	for name, c := range map[string]struct {
 		profile, want leftover
@@ -50,12 +57,12 @@ func TestLeftOnAMac(t *testing.T) {
 		"a profile of labels only": {leftover{label: "ring=2"}, leftover{"https://c:8443", "asn1_x", "ring=2"}},
 	} {
 		write(good, 0o600)
-		left, forget, err := leftBeside(c.profile, path)
+		left, err := beside(c.profile).read()
 		if err != nil || left != c.want {
 			t.Errorf("%s: %+v %v", name, left, err)
 			continue
 		}
-		if err := forget(); err != nil {
+		if err := beside(c.profile).forget(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +85,7 @@ func TestLeftOnAMac(t *testing.T) {
 		"a folder of its name":    func() { _ = os.RemoveAll(path); _ = os.Mkdir(path, 0o700) },
 	} {
 		spoil()
-		left, _, err := leftBeside(profile, path)
+		left, err := beside(profile).read()
 		if err == nil || left != (leftover{}) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "asn1_x") {
 			t.Errorf("%s is taken: %+v %v", name, left, err)
 		}

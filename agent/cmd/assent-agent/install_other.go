@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/assent-epm/assent/agent/keep"
@@ -86,7 +87,7 @@ func installPackage(ctx context.Context, set *settings) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrollTime)
 	defer cancel()
-	if err := enrollLeft(ctx, set, f); err != nil {
+	if err := newNewcomer(set, f, slog.Default()).enrolLeft(ctx); err != nil {
 		return notEnrolled(err, "assent-agent enroll --controller https://HOST:8443 --token T")
 	}
 	return nil

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -60,10 +65,27 @@ const (
 	sidecarFile = "/Library/Application Support/Assent/enroll.plist"
 )
 
-// leftEnrolment is what they left, and what forgets the token once it is used. A
-// profile belongs to the device management.
-func leftEnrolment() (left leftover, forget func() error, err error) {
-	return leftBeside(leftover{url: managed("ControllerURL"), token: managed("EnrollToken"), label: managed("Labels")}, sidecarFile)
+// installerLeft is what they left.
+type installerLeft struct{}
+
+func (installerLeft) read() (leftover, error) { return leftBeside{profileLeft, sidecarFile}.read() }
+func (installerLeft) forget() error           { return leftBeside{profileLeft, sidecarFile}.forget() }
+
+// profileTime bounds the program that reads the profile.
+const profileTime = 10 * time.Second
+
+// profileLeft is what the profile says, nothing without one.
+func profileLeft() (leftover, error) {
+	if _, err := os.Lstat(managedFile); errors.Is(err, fs.ErrNotExist) {
+		return leftover{}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), profileTime)
+	defer cancel()
+	raw, err := exec.CommandContext(ctx, plutilPath, "-convert", "xml1", "-o", "-", managedFile).Output()
+	if err != nil {
+		return leftover{}, fmt.Errorf("read the profile: %w", err)
+	}
+	return readProfile(raw)
 }
 
 // missingHere is what is not served on macOS.

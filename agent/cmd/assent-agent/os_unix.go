@@ -62,18 +62,35 @@ func readRootsOwn(path string) ([]byte, error) {
 }
 
 // leftBeside is what a profile says, and for what it does not say the property list
-// that an administrator left; forget removes that.
-func leftBeside(profile leftover, path string) (left leftover, forget func() error, err error) {
-	raw, err := readRootsOwn(path)
+// that an administrator left at path. The profile belongs to the device management:
+// what is forgotten is that list.
+type leftBeside struct {
+	profile func() (leftover, error)
+	path    string
+}
+
+func (l leftBeside) read() (leftover, error) {
+	profile, err := l.profile()
+	if err != nil {
+		return leftover{}, err
+	}
+	raw, err := readRootsOwn(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return profile, func() error { return nil }, nil
+		return profile, nil
 	}
 	var file leftover
 	if err == nil {
 		file, err = readLeft(raw)
 	}
 	if err != nil {
-		return leftover{}, nil, fmt.Errorf("read %s: %w", path, err)
+		return leftover{}, fmt.Errorf("read %s: %w", l.path, err)
 	}
-	return profile.or(file), func() error { return os.Remove(path) }, nil
+	return profile.or(file), nil
+}
+
+func (l leftBeside) forget() error {
+	if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the token: %w", err)
+	}
+	return nil
 }

@@ -89,35 +89,42 @@ func apart() (env []string, dir string, attr *syscall.SysProcAttr) {
 // the system and administrators alone.
 const enrollKey = `SOFTWARE\Assent\Enroll`
 
-// leftEnrolment is what it left, and what forgets the token once it is used.
-func leftEnrolment() (left leftover, forget func() error, err error) {
-	key, err := registry.OpenKey(registry.LOCAL_MACHINE, enrollKey, registry.QUERY_VALUE|registry.SET_VALUE)
+// installerLeft is that key.
+type installerLeft struct{}
+
+func (installerLeft) read() (leftover, error) {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, enrollKey, registry.QUERY_VALUE)
 	if errors.Is(err, fs.ErrNotExist) {
-		return left, nil, nil
+		return leftover{}, nil
 	}
 	if err != nil {
-		return left, nil, fmt.Errorf("read what the installer left: %w", err)
+		return leftover{}, fmt.Errorf("read what the installer left: %w", err)
 	}
 	defer key.Close()
-	value := func(name string) string {
+	var left leftover
+	for name, into := range map[string]*string{"ControllerURL": &left.url, "Token": &left.token, "Labels": &left.label} {
 		text, _, err := key.GetStringValue(name)
-		if err != nil {
-			return ""
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return leftover{}, fmt.Errorf("read what the installer left, %s: %w", name, err)
 		}
-		return text
+		*into = text
 	}
-	left = leftover{url: value("ControllerURL"), token: value("Token"), label: value("Labels")}
-	return left, func() error {
-		key, err := registry.OpenKey(registry.LOCAL_MACHINE, enrollKey, registry.SET_VALUE)
-		if err != nil {
-			return fmt.Errorf("remove the token: %w", err)
-		}
-		defer key.Close()
-		if err := key.DeleteValue("Token"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the token: %w", err)
-		}
+	return left, nil
+}
+
+func (installerLeft) forget() error {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, enrollKey, registry.SET_VALUE)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove the token: %w", err)
+	}
+	defer key.Close()
+	if err := key.DeleteValue("Token"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the token: %w", err)
+	}
+	return nil
 }
 
 // missingHere is what is not served on Windows.

@@ -4,12 +4,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"maps"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -31,9 +26,6 @@ import (
 	"github.com/assent-epm/assent/shared/wire"
 )
 
-// enrolAgain is between two looks whether this endpoint is enrolled by now.
-const enrolAgain = 10 * time.Second
-
 // serve is the daemon in the foreground, or under a manager that keeps what it
 // writes.
 func serve(ctx context.Context, set *settings) error { return serveAs(ctx, set, false, nil) }
@@ -54,13 +46,13 @@ func serveAs(ctx context.Context, set *settings, quietly bool, woke <-chan struc
 		return err
 	}
 	defer release()
-	out, closeLog, err := logFile(set, quietly)
+	out, closeLog, err := logTo(filepath.Join(set.data, "agent.log"), quietly, hasStderr())
 	if err != nil {
 		return err
 	}
 	defer closeLog()
 	p := &parts{set: set, file: f, woke: woke, policyDue: make(chan struct{}, 1), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level(set.verbose)}))}
-	if p.id, err = awaitIdentity(ctx, set, f, p.log); err != nil {
+	if p.id, err = newNewcomer(set, f, p.log).identity(ctx); err != nil {
 		return quiet(ctx, err)
 	}
 	return p.serve(ctx)
@@ -210,89 +202,6 @@ func capabilities() []string {
 	return append(list, capabilitiesHere()...)
 }
 
-// awaitIdentity is who this endpoint is, once it is enrolled: with what an
-// installer left, or by hand. Then nobody needs a token that was left.
-func awaitIdentity(ctx context.Context, set *settings, f file, log *slog.Logger) (link.Identity, error) {
-	for said := ""; ; {
-		id, err := link.Load(set.data)
-		if err == nil {
-			if err := forgetLeft(); err != nil {
-				log.Warn("what an installer left for the enrolment stays", "error", err)
-			}
-			return id, nil
-		}
-		if !errors.Is(err, link.ErrNotEnrolled) {
-			return id, err
-		}
-		if err = enrollLeft(ctx, set, f); err == nil {
-			continue
-		}
-		if err.Error() != said { // the same is said once
-			said = err.Error()
-			log.Warn("this endpoint is not enrolled; it waits for that: assent-agent enroll --controller URL --token T", "reason", err)
-		}
-		select {
-		case <-time.After(enrolAgain):
-		case <-ctx.Done():
-			return link.Identity{}, context.Cause(ctx)
-		}
-	}
-}
-
-// errNothingLeft: no installer left a controller and a token.
-var errNothingLeft = errors.New("there is no controller and no token")
-
-// enrollLeft enrols with what an installer left, and removes the token.
-func enrollLeft(ctx context.Context, set *settings, f file) error {
-	left, forget, err := leftEnrolment()
-	if err != nil {
-		return err
-	}
-	if left.url == "" {
-		left.url = f.Controller
-	}
-	if left.url == "" || left.token == "" {
-		return errNothingLeft
-	}
-	if err := keep.Folder(set.data); err != nil {
-		return err
-	}
-	if err := keep.Write(labelsFile(set), left.labels()); err != nil {
-		return err
-	}
-	about := factsOf(set)()
-	about.Reported[wire.ReportedInstall] = wire.InstalledByPackage
-	if _, err := link.Enroll(ctx, link.EnrollConfig{URL: left.url, Token: left.token, Dir: set.data, Facts: about, Proxies: f.proxies(set)}); err != nil {
-		return fmt.Errorf("%w: %s", err, enrollHint(err))
-	}
-	return forget()
-}
-
-// forgetLeft removes a token that was left.
-func forgetLeft() error {
-	left, forget, err := leftEnrolment()
-	if err != nil || left.token == "" {
-		return err
-	}
-	return forget()
-}
-
-// labelsFile keeps the labels that an installer left: the controller is told of
-// them at each connection.
-func labelsFile(set *settings) string { return filepath.Join(set.data, "labels") }
-
-// factsOf are the facts, with those labels where there are any.
-func factsOf(set *settings) func() wire.Facts {
-	return func() wire.Facts {
-		f := facts()
-		var labels map[string]string
-		if keep.Read(labelsFile(set), &labels) == nil {
-			maps.Copy(f.Reported, labels)
-		}
-		return f
-	}
-}
-
 // prepareFolders makes the folders, and makes sure that one agent alone uses them.
 func prepareFolders(set *settings) (release func(), err error) {
 	if err := keep.Folder(set.data); err != nil {
@@ -304,25 +213,7 @@ func prepareFolders(set *settings) (release func(), err error) {
 	return lockFolder(set)
 }
 
-// maxLog is how large a log may be when the agent starts; then it begins anew, and
-// the one before is kept.
-const maxLog = 8 << 20
-
-// logFile is where the agent writes what it does: stderr in the foreground, a file
-// beside its data where a service has no stderr.
-func logFile(set *settings, quietly bool) (out *os.File, done func(), err error) {
-	if !quietly && hasStderr() {
-		return os.Stderr, func() {}, nil
-	}
-	path := filepath.Join(set.data, "agent.log")
-	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
-		if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("put the log aside: %w", err)
-		}
-	}
-	out, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the log: %w", err)
-	}
-	return out, func() { _ = out.Close() }, nil // nothing else can be done
+// newNewcomer is this endpoint.
+func newNewcomer(set *settings, f file, log *slog.Logger) newcomer {
+	return newcomer{set: set, file: f, left: installerLeft{}, load: link.Load, enroll: link.Enroll, again: enrolAgain, log: log}
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"strings"
 
 	"github.com/assent-epm/assent/shared/durable"
 )
@@ -52,13 +51,4 @@ func launchctl(ctx context.Context, args ...string) error {
 		return fmt.Errorf("launchctl %s: %w: %s", args[0], err, bytes.TrimSpace(said.Bytes()))
 	}
 	return nil
-}
-
-// managed is one value of the profile, "" = it has none.
-func managed(key string) string {
-	out, err := exec.Command(plutilPath, "-extract", key, "raw", "-o", "-", managedFile).Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }
