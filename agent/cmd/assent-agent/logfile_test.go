@@ -24,7 +24,7 @@ func TestLogTo(t *testing.T) {
 		}
 		done()
 	}
-	write(true, "a") // nobody sees stderr
+	write(true, "a")  // nobody sees stderr
 	write(false, "b") // nobody has stderr
 	holds := func(path, want string) {
 		t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -54,6 +55,28 @@ func reap(ctx context.Context, set *settings, boot, watch bool) error {
 		log.Info("taken back", "grants", ended)
 	}
 	return err
+}
+
+// startWatcher starts a reaper that outlives this process. stop ends it, when
+// nothing is in force any more: until then it ends what goes on without this agent.
+func startWatcher(exe, data string) (stop func(inForce bool), err error) {
+	cmd := exec.Command(exe, "reap", "--watch", "--data", data)
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = apart()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the reaper: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it ends when it is stopped
+		close(ended)
+	}()
+	return func(inForce bool) {
+		if inForce {
+			return
+		}
+		_ = cmd.Process.Kill() // there is nothing that it could leave half done
+		<-ended
+	}, nil
 }
 
 // watchAlone lets one watcher per data folder work: a second one waits for the

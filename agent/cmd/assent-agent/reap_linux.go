@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"syscall"
 
 	"github.com/assent-epm/assent/agent/grants"
@@ -23,10 +22,9 @@ func mayReap() error {
 	return nil
 }
 
-// scheduler makes sure that grants end without this process: by timers where
-// systemd runs, by a watcher in its own session elsewhere. stop ends what it
-// started, when nothing is in force any more.
-func scheduler(set *settings) (schedule func(context.Context, grants.Entry) error, stop func(inForce bool), err error) {
+// startReaper makes sure that grants end without this process: by timers where
+// systemd runs, by a watcher in its own session elsewhere.
+func startReaper(set *settings) (schedule func(context.Context, grants.Entry) error, stop func(inForce bool), err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find this program: %w", err)
@@ -35,25 +33,13 @@ func scheduler(set *settings) (schedule func(context.Context, grants.Entry) erro
 		t := grants.Timers{Realm: privilege.Realm(set.data), Command: []string{exe, "reap", "--data", set.data}, Clock: grants.SystemClock}
 		return t.Schedule, func(bool) {}, nil
 	}
-	cmd := exec.Command(exe, "reap", "--watch", "--data", set.data)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start the reaper: %w", err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // it ends when it is stopped
-		close(ended)
-	}()
-	return nil, func(inForce bool) {
-		if inForce {
-			return // it ends what goes on without this agent
-		}
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-ended
-	}, nil
+	stop, err = startWatcher(exe, set.data)
+	return nil, stop, err
+}
+
+// apart is how the watcher is started: in a session of its own, outlives the agent.
+func apart() (env []string, dir string, attr *syscall.SysProcAttr) {
+	return []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, "/", &syscall.SysProcAttr{Setsid: true}
 }
 
 // undoAll ends everything that is in force; for removal.

@@ -8,39 +8,24 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
+
+	"github.com/assent-epm/assent/agent/grants"
 )
 
 // mayReap refuses whoever can not do what the agent does.
 func mayReap() error { return mayServe() }
 
-// startReaper makes sure that grants end without this process: by a watcher that
-// outlives it. stop ends it, when nothing is in force any more.
-func startReaper(set *settings) (stop func(inForce bool), err error) {
+// startReaper makes sure that grants end without this process.
+func startReaper(set *settings) (schedule func(context.Context, grants.Entry) error, stop func(inForce bool), err error) {
 	exe, err := os.Executable()
+	if err == nil {
+		exe, err = reaperProgram(set, exe)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, nil, fmt.Errorf("start the reaper: %w", err)
 	}
-	if exe, err = reaperProgram(set, exe); err != nil {
-		return nil, fmt.Errorf("start the reaper: %w", err)
-	}
-	cmd := exec.Command(exe, "reap", "--watch", "--data", set.data)
-	cmd.Env, cmd.Dir, cmd.SysProcAttr = apart()
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the reaper: %w", err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // it ends when it is stopped
-		close(ended)
-	}()
-	return func(inForce bool) {
-		if inForce {
-			return // it ends what goes on without this agent
-		}
-		_ = cmd.Process.Kill() // it changes nothing now
-		<-ended
-	}, nil
+	stop, err = startWatcher(exe, set.data)
+	return nil, stop, err
 }
 
 // undoAll gives back what was taken over and ends everything that is in force; for

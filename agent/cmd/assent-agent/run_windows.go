@@ -12,18 +12,21 @@ import (
 	"golang.org/x/sys/windows/svc"
 )
 
-// runService serves under the service manager if that has started this process,
-// and in the foreground otherwise.
+// runService serves under the service manager or in the foreground.
 func runService(ctx context.Context, set *settings, _ service.Service) error {
-	if !byManager(parentProgram()) {
-		return serve(ctx, set)
-	}
-	d := &daemon{ctx: ctx, set: set, woke: make(chan struct{}, 1)}
-	err := svc.Run(serviceName, d)
+	parent, err := parentProgram()
+	return underManager(parent, err, func() error { return serveManager(ctx, set) }, func() error { return serve(ctx, set) })
+}
+
+func serveManager(ctx context.Context, set *settings) error {
+	h := &handler{ctx: ctx, service: managed{log: slog.Default(),
+		settle: func(ctx context.Context) error { return settle(ctx, set) },
+		serve:  func(ctx context.Context, woke <-chan struct{}) error { return serveAs(ctx, set, true, woke) }}}
+	err := svc.Run(serviceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
-		return serve(ctx, set)
+		return errNoManager
 	}
-	return errors.Join(err, d.failure)
+	return errors.Join(err, h.failure)
 }
 
 // parentProgram is the name of the program that started this one, "" when it is gone.
@@ -41,11 +44,10 @@ func parentProgram() (string, error) {
 	return names[uint32(os.Getppid())], nil
 }
 
-// daemon is the service as Windows knows it.
-type daemon struct {
+// handler is the service as Windows knows it.
+type handler struct {
 	ctx     context.Context
-	set     *settings
-	woke    chan struct{} // the machine has slept; holds one
+	service managed
 	failure error
 }
 
@@ -53,46 +55,31 @@ type daemon struct {
 const failedCode = 1
 
 // Execute implements svc.Handler.
-func (d *daemon) Execute(_ []string, asked <-chan svc.ChangeRequest, tell chan<- svc.Status) (specific bool, code uint32) {
-	tell <- svc.Status{State: svc.StartPending}
-	ctx, stop := context.WithCancel(d.ctx)
-	defer stop()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := settle(ctx, d.set); err != nil {
-			slog.Warn("the service goes on without being settled", "error", err)
-		}
-		d.failure = serveAs(ctx, d.set, true, d.woke)
-	}()
-	is := svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptPowerEvent}
-	tell <- is
-	for {
-		select {
-		case <-ended:
-			if d.failure == nil {
-				return false, 0
-			}
-			slog.Error("the service ends", "error", d.failure)
-			return true, failedCode
-		case r := <-asked:
-			switch r.Cmd {
-			case svc.Interrogate:
-				tell <- is
-			case svc.Stop, svc.Shutdown:
-				is = svc.Status{State: svc.StopPending}
-				tell <- is
-				stop()
-			case svc.PowerEvent:
-				if resumes(r.EventType) {
-					select {
-					case d.woke <- struct{}{}:
-					default: // it is known already
-					}
-				}
-			}
-		}
+func (h *handler) Execute(_ []string, asked <-chan svc.ChangeRequest, tell chan<- svc.Status) (specific bool, code uint32) {
+	if h.failure = follow(h.ctx, h.service, asked, orderOf, func(p phase) { tell <- statusOf(p) }); h.failure != nil {
+		return true, failedCode
 	}
+	return false, 0
+}
+
+func orderOf(r svc.ChangeRequest) order {
+	switch r.Cmd {
+	case svc.Interrogate:
+		return order{kind: orderTell}
+	case svc.Stop, svc.Shutdown:
+		return order{kind: orderStop}
+	case svc.PowerEvent:
+		return order{kind: orderPower, event: r.EventType}
+	}
+	return order{}
+}
+
+func statusOf(p phase) svc.Status {
+	return map[phase]svc.Status{
+		phaseStarts: {State: svc.StartPending},
+		phaseRuns:   {State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptPowerEvent},
+		phaseStops:  {State: svc.StopPending},
+	}[p]
 }
 
 // hasStderr reports whether there is somewhere to write to.

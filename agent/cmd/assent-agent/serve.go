@@ -62,6 +62,36 @@ func takeBack(ctx context.Context, set *settings, trees *privilege.Trees, log *s
 	}
 }
 
+// granted is what this endpoint has granted, and what ends that.
+type granted struct {
+	trees    *privilege.Trees
+	ledger   *grants.Ledger
+	schedule func(context.Context, grants.Entry) error // nil: what is due is found by looking
+
+	stopReaper func(inForce bool)
+}
+
+// openGranted takes back what was left, before anything is served, and makes sure
+// that grants end without this process. The caller closes it.
+func openGranted(ctx context.Context, set *settings, log *slog.Logger) (g granted, err error) {
+	if g.trees, err = privilege.NewTrees(privilege.Config{Realm: privilege.Realm(set.data), Log: log}); err != nil {
+		return g, err
+	}
+	takeBack(ctx, set, g.trees, log)
+	if g.ledger, err = grants.Open(ledgerDir(set)); err == nil {
+		g.schedule, g.stopReaper, err = startReaper(set)
+	}
+	if err != nil {
+		g.trees.Close()
+	}
+	return g, err
+}
+
+func (g granted) close() {
+	g.stopReaper(inForce(g.ledger))
+	g.trees.Close()
+}
+
 // removingMark stands while Assent is being removed from this machine.
 func removingMark(set *settings) string { return filepath.Join(set.data, "removing") }
 

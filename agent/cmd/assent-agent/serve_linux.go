@@ -19,7 +19,6 @@ import (
 	"github.com/assent-epm/assent/agent/intercept"
 	"github.com/assent-epm/assent/agent/link"
 	"github.com/assent-epm/assent/agent/local"
-	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/rules"
@@ -51,21 +50,11 @@ func serve(ctx context.Context, set *settings) error {
 	if err != nil {
 		return err
 	}
-	trees, err := privilege.NewTrees(privilege.Config{Realm: privilege.Realm(set.data), Log: log})
+	granted, err := openGranted(ctx, set, log)
 	if err != nil {
 		return err
 	}
-	defer trees.Close()
-	takeBack(ctx, set, trees, log)
-	ledger, err := grants.Open(ledgerDir(set))
-	if err != nil {
-		return err
-	}
-	schedule, stopReaper, err := scheduler(set)
-	if err != nil {
-		return err
-	}
-	defer func() { stopReaper(inForce(ledger)) }()
+	defer granted.close()
 	parts := &parts{keeper: &keeper{log: log}}
 	conn, err := link.New(link.Config{Dir: set.data, Identity: id, Proxies: f.proxies(set), Facts: facts, BootID: grants.SystemClock().BootID, Log: log,
 		Capabilities: func() []string { return capabilities(f) },
@@ -78,8 +67,8 @@ func serve(ctx context.Context, set *settings) error {
 	if err != nil {
 		return err
 	}
-	parts.agent, err = agent.New(ctx, agent.Config{Standing: rights, Data: set.data, Cluster: id.Cluster, Endpoint: id.Endpoint, Conn: conn, Ledger: ledger, Mode: elevation.Mode(id.Mode),
-		Trees: trees, Clock: grants.SystemClock, Log: log, Schedule: schedule, Password: passwords().Check, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint,
+	parts.agent, err = agent.New(ctx, agent.Config{Standing: rights, Data: set.data, Cluster: id.Cluster, Endpoint: id.Endpoint, Conn: conn, Ledger: granted.ledger, Mode: elevation.Mode(id.Mode),
+		Trees: granted.trees, Clock: grants.SystemClock, Log: log, Schedule: granted.schedule, Password: passwords().Check, StageDir: filepath.Join(set.data, "stage"), FailPoint: failPoint,
 		About: func() local.Status {
 			return local.Status{Controller: id.URL, Cluster: id.Cluster, Endpoint: string(id.Endpoint), Mode: id.Mode,
 				Version: version.Get(wire.Version).Version, Sudo: parts.keeper.of("sudo"), Mechanisms: parts.keeper.all()}

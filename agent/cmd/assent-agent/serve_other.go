@@ -17,7 +17,6 @@ import (
 	"github.com/assent-epm/assent/agent/link"
 	"github.com/assent-epm/assent/agent/local"
 	"github.com/assent-epm/assent/agent/local/pipe"
-	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/agent/standing"
 	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -68,8 +67,7 @@ type parts struct {
 
 	policyDue chan struct{} // 1; the policy is another one
 
-	trees   *privilege.Trees
-	ledger  *grants.Ledger
+	granted granted
 	conn    *link.Link
 	agent   *agent.Agent
 	reasons words.Reasons // of everybody
@@ -82,20 +80,10 @@ func (p *parts) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.trees, err = privilege.NewTrees(privilege.Config{Realm: privilege.Realm(p.set.data), Log: p.log})
-	if err != nil {
+	if p.granted, err = openGranted(ctx, p.set, p.log); err != nil {
 		return err
 	}
-	defer p.trees.Close()
-	takeBack(ctx, p.set, p.trees, p.log)
-	if p.ledger, err = grants.Open(ledgerDir(p.set)); err != nil {
-		return err
-	}
-	stopReaper, err := startReaper(p.set)
-	if err != nil {
-		return err
-	}
-	defer func() { stopReaper(inForce(p.ledger)) }()
+	defer p.granted.close()
 	if err := p.assemble(ctx); err != nil {
 		return err
 	}
@@ -120,8 +108,8 @@ func (p *parts) assemble(ctx context.Context) (err error) {
 	if err != nil {
 		p.log.Warn("sudo is not lent rules: programs have no terminal of their own", "reason", err)
 	}
-	p.agent, err = agent.New(ctx, agent.Config{SudoDir: lent, Standing: rights, Data: p.set.data, Cluster: p.id.Cluster, Endpoint: p.id.Endpoint, Conn: p.conn, Ledger: p.ledger, Mode: elevation.Mode(p.id.Mode),
-		Trees: p.trees, Clock: grants.SystemClock, Log: p.log, StageDir: filepath.Join(p.set.data, "stage"), FailPoint: failPoint, OnPolicy: p.newPolicy,
+	p.agent, err = agent.New(ctx, agent.Config{SudoDir: lent, Standing: rights, Data: p.set.data, Cluster: p.id.Cluster, Endpoint: p.id.Endpoint, Conn: p.conn, Ledger: p.granted.ledger, Mode: elevation.Mode(p.id.Mode),
+		Trees: p.granted.trees, Schedule: p.granted.schedule, Clock: grants.SystemClock, Log: p.log, StageDir: filepath.Join(p.set.data, "stage"), FailPoint: failPoint, OnPolicy: p.newPolicy,
 		About: func() local.Status {
 			return local.Status{Controller: p.id.URL, Cluster: p.id.Cluster, Endpoint: string(p.id.Endpoint), Mode: p.id.Mode,
 				Version: version.Get(wire.Version).Version, Sudo: sudoHere, Mechanisms: mechanismsHere()}
