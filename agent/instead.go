@@ -14,7 +14,7 @@ import (
 // them for an administrator. It is a hint: nothing is decided by it, and where the
 // policy has nobody ask this way it is not given. program "" = it is not known.
 func (a *Agent) AskInstead(user, program string, args []string) {
-	if !a.Hints() || !a.sits(user) {
+	if !a.hints() || !a.sits(user) {
 		return
 	}
 	n := local.Notice{At: a.now(), Kind: local.NoticeInstead, Path: program}
@@ -37,15 +37,17 @@ func (a *Agent) AskInstead(user, program string, args []string) {
 	}
 }
 
-// Hints reports whether hints are given: while people ask by this mechanism, and
+// hints reports whether hints are given: while people ask by this mechanism, and
 // the policy has not switched it off or only observes.
-func (a *Agent) Hints() bool {
+func (a *Agent) hints() bool {
 	return a.inForce().Stance(elevation.ByUAC) == elevation.StanceAsk
 }
 
-// SomebodySits reports whether anybody can be told something at a desktop.
-func (a *Agent) SomebodySits() bool {
+// WantsHints reports whether hints are given and anybody sits at a desktop who could
+// be told.
+func (a *Agent) WantsHints() bool {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.sitting) > 0
+	sits := len(a.sitting) > 0
+	a.mu.Unlock()
+	return sits && a.hints()
 }

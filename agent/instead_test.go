@@ -25,7 +25,12 @@ func offers(t *testing.T, d *desk, act func()) []local.Notice {
 
 func TestAskInstead(t *testing.T) {
 	d := newDesk(t, t.TempDir())
-	got := offers(t, d, func() { d.AskInstead(alice, `C:\Tools\Setup.exe`, []string{"/S", `D:\x`}) })
+	got := offers(t, d, func() {
+		if !d.WantsHints() {
+			t.Error("hints are not wanted while somebody sits here")
+		}
+		d.AskInstead(alice, `C:\Tools\Setup.exe`, []string{"/S", `D:\x`})
+	})
 	if len(got) != 1 || got[0].Kind != local.NoticeInstead || got[0].Path != `C:\Tools\Setup.exe` || !slices.Equal(got[0].Args, []string{"/S", `D:\x`}) ||
 		got[0].Text != `Setup.exe /S D:\x` || got[0].Request != "" || !strings.Contains(got[0].Line, got[0].Text) {
 		t.Errorf("offered %+v", got)
@@ -43,7 +48,7 @@ func TestAskInstead(t *testing.T) {
 // Nobody is told but who sits there, and only while the policy has people ask.
 func TestNobodyElseIsOffered(t *testing.T) {
 	d := newDesk(t, t.TempDir())
-	if d.SomebodySits() {
+	if !d.hints() || d.WantsHints() {
 		t.Error("nobody sits here yet")
 	}
 	if got := offers(t, d, func() { d.AskInstead("1002", `C:\a.exe`, nil) }); len(got) != 0 {
@@ -62,14 +67,19 @@ func TestNobodyElseIsOffered(t *testing.T) {
 		d.policy.mu.Lock()
 		d.policy.is = elevation.Policy{Mode: elevation.ModeAsk, Mechanisms: map[string]string{string(elevation.ByUAC): stance}}
 		d.policy.mu.Unlock()
-		if got := offers(t, d, func() { d.AskInstead(alice, `C:\a.exe`, nil) }); len(got) != 0 {
+		if got := offers(t, d, func() {
+			if d.WantsHints() {
+				t.Errorf("by the policy %q hints are wanted", stance)
+			}
+			d.AskInstead(alice, `C:\a.exe`, nil)
+		}); len(got) != 0 {
 			t.Errorf("by the policy %q: %+v", stance, got)
 		}
 	}
 	d.policy.mu.Lock()
 	d.policy.is = elevation.Policy{Mode: elevation.ModeObserve}
 	d.policy.mu.Unlock()
-	if d.Hints() {
+	if d.hints() || d.WantsHints() {
 		t.Error("an endpoint that only observes gives hints")
 	}
 }

@@ -16,10 +16,7 @@ func (p *parts) beside() []func(context.Context) error {
 // lendSudo answers our own program where sudo starts it. Without that programs run
 // without a terminal of their own, and everything else goes on.
 func (p *parts) lendSudo(ctx context.Context) error {
-	if err := p.agent.ServeErrands(ctx); err != nil {
-		p.log.Error("sudo is not lent rules any more", "error", err)
-	}
-	return nil
+	return optional(p.log, "sudo is not lent rules any more", func() error { return p.agent.ServeErrands(ctx) })
 }
 
 // holdStarts answers for programs that macOS holds as they start, where this build may.

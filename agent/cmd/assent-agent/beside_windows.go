@@ -14,7 +14,7 @@ func (p *parts) beside() []func(context.Context) error {
 
 // hint offers people to ask here when Windows asks them for an administrator.
 func (p *parts) hint(ctx context.Context) error {
-	w := &consent.Watcher{System: consent.Here{}, Wanted: func() bool { return p.agent.SomebodySits() && p.agent.Hints() },
+	w := &consent.Watcher{System: consent.Here{}, Wanted: p.agent.WantsHints,
 		Tell: func(q consent.Prompt) { p.agent.AskInstead(q.Person, q.Program, q.Args) }, Log: p.log, Now: time.Now}
 	return w.Watch(ctx)
 }

@@ -22,5 +22,5 @@ func closeFile(name string) string {
 // with a file.
 func readAlone(f *os.File) (bool, error) {
 	list, err := acl.Of(f.Name())
-	return err == nil && list.For(acl.Windows{}.Self()).Exclusive(), err
+	return closed(list.For(acl.Windows{}.Self()), err)
 }

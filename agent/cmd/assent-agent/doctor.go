@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"github.com/assent-epm/assent/agent/link"
+	"github.com/assent-epm/assent/agent/local"
 	"github.com/spf13/cobra"
 )
 
@@ -79,4 +83,60 @@ func tellChecks(w io.Writer, all []check, format string) error {
 		return hinted{fmt.Errorf("%d of %d checks failed", failed, len(all)), "what to do stands below each of them"}
 	}
 	return nil
+}
+
+// identityCheck tells whether this endpoint is enrolled, by how reading that went.
+func identityCheck(err error) check {
+	switch {
+	case errors.Is(err, link.ErrNotEnrolled):
+		return check{"identity", checkFail, err.Error(), "assent-agent enroll --controller URL --token T"}
+	case err != nil:
+		return check{"identity", checkFail, err.Error(), "run it with all rights; enrol with --force if it is damaged"}
+	}
+	return check{"identity", checkOK, "this endpoint is enrolled", ""}
+}
+
+// agentChecks tell what a running agent says of its connection and mode, and in
+// answers whether there is one.
+func agentChecks(s local.Status, err error) (list []check, answers bool) {
+	if err != nil {
+		return []check{{"agent", checkFail, "the agent does not answer: " + err.Error(), "start it: assent-agent start"}}, false
+	}
+	list = []check{{"controller", checkOK, "the agent runs and is connected to " + s.Controller, ""}}
+	if !s.Connected {
+		list = []check{{"controller", checkWarn, "the agent runs and has no connection to " + s.Controller, "assent-agent doctor --network"}}
+	}
+	if s.Locked != "" {
+		list = append(list, check{"lock", checkWarn, "this endpoint is locked: " + s.Locked, "ask an administrator"})
+	}
+	return append(list, check{"mode", checkOK, "mode " + s.Mode, ""}), true
+}
+
+// askAgent asks the running agent how it is.
+func askAgent(ctx context.Context, set *settings) (local.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	return local.Client{Path: local.Address(set.runtime)}.Status(ctx)
+}
+
+// rightsCheck tells whether doctor sees everything.
+func rightsCheck(err error) check {
+	if err != nil {
+		return check{"rights", checkFail, err.Error(), "run it as administrator"}
+	}
+	return check{"rights", checkOK, "it may see everything", ""}
+}
+
+// missingChecks name what this system's agent does not do, so that nobody takes
+// silence for it.
+func missingChecks(missing []string) (list []check) {
+	for _, m := range missing {
+		list = append(list, check{"not here", checkWarn, m, ""})
+	}
+	return list
+}
+
+// containmentCheck says by what the agent holds programs together.
+func containmentCheck(s local.Status) check {
+	return check{"containment", checkOK, fmt.Sprintf("what runs is held together by %s", s.Containment), ""}
 }

@@ -33,31 +33,15 @@ func checkRoot(context.Context, *settings, file) []check {
 
 // checkAgent asks the running agent how it is.
 func checkAgent(ctx context.Context, set *settings, _ file) []check {
-	list := []check{checkIdentity(set)}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	s, err := local.Client{Path: local.Address(set.runtime)}.Status(ctx)
-	switch {
-	case err != nil:
-		return append(list, check{"agent", checkFail, "the agent does not answer: " + err.Error(), "start it: assent-agent start"})
-	case !s.Connected:
-		list = append(list, check{"controller", checkWarn, "the agent runs and has no connection to " + s.Controller, "assent-agent doctor --network"})
-	default:
-		list = append(list, check{"controller", checkOK, "the agent runs and is connected to " + s.Controller, ""})
+	_, err := link.Load(set.data)
+	list := []check{identityCheck(err)}
+	s, err := askAgent(ctx, set)
+	told, answers := agentChecks(s, err)
+	if list = append(list, told...); !answers {
+		return list
 	}
-	if s.Locked != "" {
-		list = append(list, check{"lock", checkWarn, "this endpoint is locked: " + s.Locked, "ask an administrator"})
-	}
-	list = append(list, check{"mode", checkOK, "mode " + s.Mode, ""})
 	list = append(list, mechanismChecks(s.Mechanisms)...)
 	return append(list, skewed(s.Skew))
-}
-
-func checkIdentity(set *settings) check {
-	if _, err := link.Load(set.data); err != nil {
-		return check{"identity", checkFail, err.Error(), "assent-agent enroll --controller URL --token T"}
-	}
-	return check{"identity", checkOK, "this endpoint is enrolled", ""}
 }
 
 // skewed judges how far this clock is from the controller's.

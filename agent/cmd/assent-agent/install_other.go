@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -14,93 +14,65 @@ import (
 	"github.com/assent-epm/assent/agent/privilege"
 )
 
-// install puts the service in place and has it started again when it fails.
-func install(ctx context.Context, set *settings) error {
-	if err := mayServe(); err != nil {
-		return err
-	}
-	if err := fitToInstall(); err != nil {
-		return err
-	}
-	if err := control(ctx, set, "install"); err != nil {
-		return err
-	}
-	return errors.Join(installReaper(ctx, set), control(ctx, set, "start"))
+func install(ctx context.Context, set *settings) error   { return installOn(here(ctx, set)) }
+func uninstall(ctx context.Context, set *settings) error { return uninstallFrom(here(ctx, set)) }
+
+func installPackage(ctx context.Context, set *settings) error {
+	return installPackageOn(ctx, here(ctx, set))
 }
 
-// fitToInstall refuses to make a service, and a task of the system, of a program
-// that others can change, such as one in somebody's downloads.
-func fitToInstall() error {
-	exe, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	only, err := privilege.RootOnly(exe)
-	if err != nil {
-		return fmt.Errorf("look at this program: %w", err)
-	}
-	if !only {
-		return hinted{fmt.Errorf("%s can be changed by others than administrators", exe), "copy the programs to a folder that only administrators change, and install from there"}
-	}
-	return nil
-}
-
-// uninstall takes everything back before the service goes.
-func uninstall(ctx context.Context, set *settings) error {
-	if err := mayServe(); err != nil {
-		return err
-	}
-	defer markRemoval(set)()
-	_ = control(ctx, set, "stop") // it may not run
-	if err := undoAll(ctx, set); err != nil {
-		return fmt.Errorf("not everything was taken back, so the service stays: %w", err)
-	}
-	return errors.Join(removeReaper(ctx), control(ctx, set, "uninstall"))
+func uninstallPackage(ctx context.Context, set *settings) error {
+	return uninstallPackageFrom(here(ctx, set))
 }
 
 // withoutIdentity is what an installer leaves where nobody is enrolled: the service
 // looks again and again.
 const withoutIdentity = "installed, and waiting"
 
-// installPackage is what an installer does once its files are there. What it left
-// for enrolment is used now; when that fails, the service goes on trying.
-func installPackage(ctx context.Context, set *settings) error {
-	if err := mayServe(); err != nil {
-		return err
+// machine is this one, as [site].
+type machine struct {
+	ctx context.Context
+	set *settings
+	log *slog.Logger
+}
+
+func here(ctx context.Context, set *settings) machine {
+	return machine{ctx, set, slog.New(slog.NewTextHandler(os.Stderr, nil))}
+}
+
+func (machine) mayServe() error { return mayServe() }
+
+func (machine) program() (path string, only bool, err error) {
+	if path, err = os.Executable(); err != nil {
+		return "", false, err
 	}
-	f, err := set.load()
+	only, err = privilege.RootOnly(path)
+	return path, only, err
+}
+
+func (m machine) control(verb string) error  { return control(m.ctx, m.set, verb) }
+func (m machine) claim() error               { return keep.Folder(m.set.data) }
+func (m machine) scheduleReaper() error      { return installReaper(m.ctx, m.set) }
+func (m machine) unscheduleReaper() error    { return removeReaper(m.ctx) }
+func (m machine) markRemoval() (done func()) { return markRemoval(m.set) }
+func (m machine) giveBack() error            { return giveAllBack(m.ctx, m.set, m.log) }
+func (m machine) undoHere() error            { return undoHere(m.ctx, m.set, m.log) }
+func (m machine) endAll() error              { return endAll(m.ctx, m.set, m.log) }
+
+func (m machine) identity() error {
+	_, err := link.Load(m.set.data)
+	return err
+}
+
+func (m machine) enrolLeft(ctx context.Context) error {
+	f, err := m.set.load()
 	if err != nil {
 		return err
 	}
-	if err := keep.Folder(set.data); err != nil {
-		return err
-	}
-	if err := installReaper(ctx, set); err != nil {
-		return err
-	}
-	_, err = link.Load(set.data)
-	switch {
-	case err == nil:
-		return errAsItWas
-	case !errors.Is(err, link.ErrNotEnrolled):
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, enrollTime)
-	defer cancel()
-	if err := newNewcomer(set, f, slog.Default()).enrolLeft(ctx); err != nil {
-		return notEnrolled(err, "assent-agent enroll --controller https://HOST:8443 --token T")
-	}
-	return nil
+	return newNewcomer(m.set, f, m.log).enrolLeft(ctx)
 }
 
-// uninstallPackage is what an installer does before its files go: nothing of ours
-// runs and every grant has ended. The installer has stopped the service.
-func uninstallPackage(ctx context.Context, set *settings) error {
-	if err := mayServe(); err != nil {
-		return err
-	}
-	if err := undoAll(ctx, set); err != nil {
-		return err
-	}
-	return removeReaper(ctx)
+func (m machine) served() bool {
+	_, err := os.Stat(ledgerDir(m.set))
+	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/assent-epm/assent/agent/acl"
 	"github.com/assent-epm/assent/shared/rules"
 )
 
@@ -62,6 +63,15 @@ func oursAlone(path string, only bool, err error) error {
 		return hinted{fmt.Errorf("%s can be changed by others than administrators", path), "look who made it, and take their rights off the file and its folder"}
 	}
 	return nil
+}
+
+// closed reports whether nobody but the system and administrators can do anything
+// with what has the list.
+func closed(list acl.List, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	return list.Exclusive(), nil
 }
 
 // confirms is what an endpoint can do whose people can show who they are.

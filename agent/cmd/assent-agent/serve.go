@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/assent-epm/assent/agent"
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/privilege"
 	"github.com/assent-epm/assent/shared/durable"
@@ -90,6 +91,33 @@ func openGranted(ctx context.Context, set *settings, log *slog.Logger) (g grante
 func (g granted) close() {
 	g.stopReaper(inForce(g.ledger))
 	g.trees.Close()
+}
+
+// lentGroup reports whether somebody is in a group only for a while; before there is
+// an agent nobody is.
+func lentGroup(a *agent.Agent, user, group string) bool {
+	return a != nil && a.LentGroup(user, group)
+}
+
+// optional runs a part without which everything else goes on; without says what is
+// lost with it.
+func optional(log *slog.Logger, without string, part func() error) error {
+	if err := part(); err != nil {
+		log.Error(without, "error", err)
+	}
+	return nil
+}
+
+// afterSleep does something each time the machine has slept, until ctx ends.
+func afterSleep(ctx context.Context, woke <-chan struct{}, act func()) error {
+	for {
+		select {
+		case <-woke:
+			act()
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // removingMark stands while Assent is being removed from this machine.

@@ -63,7 +63,7 @@ func serve(ctx context.Context, set *settings) error {
 	if err != nil {
 		return err
 	}
-	rights, err := openStanding(ctx, set, parts.breakGlass, parts.lent, log)
+	rights, err := openStanding(ctx, set, parts.breakGlass, func(user, group string) bool { return lentGroup(parts.agent, user, group) }, log)
 	if err != nil {
 		return err
 	}
@@ -99,11 +99,6 @@ func (p *parts) breakGlass() string {
 		return ""
 	}
 	return p.agent.Policy().BreakGlass
-}
-
-// lent reports whether somebody is in a group only for a while.
-func (p *parts) lent(user, group string) bool {
-	return p.agent != nil && p.agent.LentGroup(user, group)
 }
 
 // serve has one mechanism kept going beside the other parts.

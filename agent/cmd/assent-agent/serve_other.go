@@ -100,7 +100,7 @@ func (p *parts) assemble(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	rights, err := standingHere(ctx, p.set, func(user, group string) bool { return p.agent != nil && p.agent.LentGroup(user, group) }, p.log)
+	rights, err := standingHere(ctx, p.set, func(user, group string) bool { return lentGroup(p.agent, user, group) }, p.log)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (p *parts) run(ctx context.Context, salt []byte) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return quiet(ctx, p.conn.Run(ctx)) })
 	g.Go(func() error { return p.agent.Expire(ctx) })
-	g.Go(func() error { return p.wake(ctx) })
+	g.Go(func() error { return afterSleep(ctx, p.woke, p.wake) })
 	g.Go(func() error { return p.agent.WatchRights(ctx) })
 	g.Go(func() error { return quiet(ctx, p.serveUsers(ctx, salt)) })
 	for _, part := range p.beside() {
@@ -144,16 +144,9 @@ func (p *parts) run(ctx context.Context, salt []byte) error {
 
 // wake has deadlines looked at, and the controller reached, as soon as the machine
 // has slept. Deadlines hold without it too: they are looked at each second.
-func (p *parts) wake(ctx context.Context) error {
-	for {
-		select {
-		case <-p.woke:
-			p.agent.Wake()
-			p.conn.Retry()
-		case <-ctx.Done():
-			return nil
-		}
-	}
+func (p *parts) wake() {
+	p.agent.Wake()
+	p.conn.Retry()
 }
 
 // standingHere are the standing rights of a system that has them in a group of its
