@@ -3,14 +3,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,23 +21,24 @@ func TestWatcher(t *testing.T) {
 	if err := os.WriteFile(exe, []byte("#!/bin/sh\necho \"$$ $*\" >\"$4.pid\"\nexec sleep 60\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.Mkfifo(data+".pid", 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, inForce := range []bool{true, false} {
 		stop, err := startWatcher(exe, data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pid := 0
-		for until := time.Now().Add(20 * time.Second); pid == 0 && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-			raw, _ := os.ReadFile(data + ".pid")
-			number, args, whole := strings.Cut(strings.TrimSuffix(string(raw), "\n"), " ")
-			if !whole || !strings.HasSuffix(string(raw), "\n") {
-				continue
-			}
-			if pid, err = strconv.Atoi(number); err != nil || args != "reap --watch --data "+data {
-				t.Fatalf("it runs as %q", raw)
-			}
+		raw, err := os.ReadFile(data + ".pid") // once it is written
+		if err != nil {
+			t.Fatal(err)
 		}
-		if session, err := unix.Getsid(pid); pid == 0 || err != nil || session != pid {
+		number, args, _ := strings.Cut(strings.TrimSuffix(string(raw), "\n"), " ")
+		pid, err := strconv.Atoi(number)
+		if err != nil || args != "reap --watch --data "+data {
+			t.Fatalf("it runs as %q", raw)
+		}
+		if session, err := unix.Getsid(pid); err != nil || session != pid {
 			t.Errorf("process %d is in session %d: %v", pid, session, err)
 		}
 		stop(inForce)
@@ -47,7 +46,7 @@ func TestWatcher(t *testing.T) {
 			t.Errorf("with something in force: %v; it lives: %v", inForce, err)
 		}
 		if inForce {
-			if err := errors.Join(syscall.Kill(pid, syscall.SIGKILL), os.Remove(data+".pid")); err != nil {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 				t.Error(err)
 			}
 		}

@@ -9,20 +9,17 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// settle makes sure of what an MSI can not say in its tables, each time the
-// service starts: that Windows starts it again when it fails, and the task that
-// takes back without it.
+// settle is [settleWith] for this machine.
 func settle(ctx context.Context, set *settings) error {
 	if _, err := set.load(); err != nil {
 		return err
 	}
-	return errors.Join(restartOnFailure(), installReaper(ctx, set))
+	return settleWith(ctx, restartOnFailure, func(ctx context.Context) error { return installReaper(ctx, set) })
 }
 
-// forgetFailures is after how many seconds without one failures are counted anew.
-const forgetFailures = 24 * 60 * 60
-
-func restartOnFailure() error {
+// restartOnFailure has the service started again after each of these times, also when
+// it ends by itself with a failure.
+func restartOnFailure(after []time.Duration, forget time.Duration) error {
 	m, err := mgr.Connect()
 	if err != nil {
 		return fmt.Errorf("reach the service manager: %w", err)
@@ -34,10 +31,10 @@ func restartOnFailure() error {
 	}
 	defer s.Close()
 	var actions []mgr.RecoveryAction
-	for _, wait := range []time.Duration{5 * time.Second, 15 * time.Second, time.Minute} {
+	for _, wait := range after {
 		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: wait})
 	}
-	if err := errors.Join(s.SetRecoveryActions(actions, forgetFailures), s.SetRecoveryActionsOnNonCrashFailures(true)); err != nil {
+	if err := errors.Join(s.SetRecoveryActions(actions, uint32(forget/time.Second)), s.SetRecoveryActionsOnNonCrashFailures(true)); err != nil {
 		return fmt.Errorf("say what to do when the service fails: %w", err)
 	}
 	return nil

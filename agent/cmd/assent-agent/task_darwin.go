@@ -25,20 +25,24 @@ func installReaper(ctx context.Context, set *settings) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if err := durable.Replace(reapFile, []byte(reapPlist(exe, set.data))); err != nil {
-		return fmt.Errorf("write the reaper's job: %w", err)
-	}
-	if err := os.Chmod(reapFile, 0o644); err != nil {
-		return fmt.Errorf("write the reaper's job: %w", err)
-	}
-	_ = launchctl(ctx, "bootout", "system/"+reapLabel) // an older one
-	return launchctl(ctx, "bootstrap", "system", reapFile)
+	return scheduleJob(launchd{ctx}, exe, set.data)
 }
 
-func removeReaper(ctx context.Context) error {
-	_ = launchctl(ctx, "bootout", "system/"+reapLabel) // it may not be loaded
+func removeReaper(ctx context.Context) error { return unscheduleJob(launchd{ctx}) }
+
+// launchd is that of macOS.
+type launchd struct{ ctx context.Context }
+
+func (launchd) write(plist []byte) error {
+	return errors.Join(durable.Replace(reapFile, plist), os.Chmod(reapFile, 0o644))
+}
+
+func (l launchd) load() error   { return launchctl(l.ctx, "bootstrap", "system", reapFile) }
+func (l launchd) unload() error { return launchctl(l.ctx, "bootout", "system/"+reapLabel) }
+
+func (launchd) remove() error {
 	if err := os.Remove(reapFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the reaper's job: %w", err)
+		return err
 	}
 	return nil
 }

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
 
+	"github.com/assent-epm/assent/agent/acl"
 	"github.com/assent-epm/assent/agent/keep"
 	"github.com/assent-epm/assent/shared/durable"
 )
@@ -31,22 +33,45 @@ func installReaper(ctx context.Context, set *settings) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if err := keep.Folder(set.data); err != nil {
-		return err
-	}
-	definition := filepath.Join(set.data, "reap.xml") // nobody but administrators writes there
-	if err := durable.Replace(definition, wide(reapTask(exe, windows.ComposeCommandLine(reapArgs(set.data))))); err != nil {
-		return fmt.Errorf("write the definition of the task %s: %w", taskName, err)
-	}
-	return errors.Join(task(ctx, "/Create", "/F", "/TN", taskName, "/XML", definition), os.Remove(definition))
+	return scheduleTask(taskScheduler{ctx, set.data}, exe, windows.ComposeCommandLine(reapArgs(set.data)), acl.Windows{}.Self(), slog.Default())
 }
 
-func removeReaper(ctx context.Context) error {
-	if _, err := os.Stat(system32(`Tasks\` + taskName)); errors.Is(err, fs.ErrNotExist) {
-		return nil // it was never there, whatever /Query says: Wine's finds every task
-	}
-	return task(ctx, "/Delete", "/F", "/TN", taskName)
+func removeReaper(ctx context.Context) error { return unscheduleTask(taskScheduler{ctx: ctx}) }
+
+// taskScheduler is that of Windows; data is the folder for a definition.
+type taskScheduler struct {
+	ctx  context.Context
+	data string
 }
+
+func (s taskScheduler) define(definition []byte) (path string, err error) {
+	if err := keep.Folder(s.data); err != nil {
+		return "", err
+	}
+	path = filepath.Join(s.data, "reap.xml")
+	return path, durable.Replace(path, definition)
+}
+
+func (s taskScheduler) create(path string) error {
+	return task(s.ctx, "/Create", "/F", "/TN", taskName, "/XML", path)
+}
+
+func (taskScheduler) forget(path string) error { return os.Remove(path) }
+
+func (taskScheduler) folder() (acl.List, error) {
+	return acl.Of(filepath.Dir(system32(`Tasks\` + taskName)))
+}
+
+// there looks at the file of the task: /Query of Wine finds every task.
+func (taskScheduler) there() (bool, error) {
+	_, err := os.Stat(system32(`Tasks\` + taskName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s taskScheduler) remove() error { return task(s.ctx, "/Delete", "/F", "/TN", taskName) }
 
 func task(ctx context.Context, args ...string) error {
 	var said bytes.Buffer

@@ -8,6 +8,17 @@ import (
 	"unicode/utf16"
 )
 
+func TestSchedulerOfWindows(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "of Assent")
+	contractOfTasks(t, taskScheduler{t.Context(), data}, func() int {
+		left, err := os.ReadDir(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(left)
+	})
+}
+
 // The scheduler takes the task as it was meant, in place of an older one, and lets
 // it go.
 func TestReaperIsScheduled(t *testing.T) {
