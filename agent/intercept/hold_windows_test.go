@@ -9,6 +9,10 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
+func TestHoldingByWindows(t *testing.T) {
+	holdingContract(t, holder{}, func(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) })
+}
+
 // Whoever owns what an installer is told to run can not change it between the last
 // look and the end of the installer.
 func TestFeedsAreHeld(t *testing.T) {

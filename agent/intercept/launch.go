@@ -37,6 +37,49 @@ func isFile(kind, marks uint32) error {
 	return nil
 }
 
+// about is what Windows says of an open file.
+type about struct {
+	kind, marks uint32
+	volume      uint32
+	index       uint64 // of the file on its volume
+	size        int64
+}
+
+// holding is what Windows does with a program that is looked at.
+type holding interface {
+	// hold opens what is at a path, a last link itself. Until it is closed nobody writes
+	// to it, removes it or gives it another name.
+	hold(path string) (*os.File, error)
+	about(*os.File) (about, error)
+	rootOnly(path string) (bool, error) // see [privilege.RootOnly]
+}
+
+// openHeld opens a regular file and holds it. It is looked at once it is held: what
+// is found out stays true.
+func openHeld(sys holding, path string) (*os.File, Identity, error) {
+	f, err := sys.hold(path)
+	if err != nil {
+		return nil, Identity{}, err
+	}
+	id, err := heldIdentity(sys, f, path)
+	if err != nil {
+		return nil, Identity{}, errors.Join(err, f.Close())
+	}
+	return f, id, nil
+}
+
+func heldIdentity(sys holding, f *os.File, path string) (Identity, error) {
+	is, err := sys.about(f)
+	if err == nil {
+		err = isFile(is.kind, is.marks)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	only, err := sys.rootOnly(path)
+	return Identity{Dev: uint64(is.volume), Ino: is.index, Size: is.size, rootOnly: only}, err
+}
+
 // opener is the program of Windows by which a file is opened that is no program
 // itself, and what it is told, as the menu of a file manager does. root is the
 // folder of Windows. ok is false for everything else: a program is started as it

@@ -10,38 +10,39 @@ import (
 
 // openProgram opens a regular file that nobody can write or replace while it is
 // open, without following a last link.
-func openProgram(path string) (*os.File, Identity, error) {
+func openProgram(path string) (*os.File, Identity, error) { return openHeld(holder{}, path) }
+
+// holder is Windows.
+type holder struct{}
+
+func (holder) hold(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return nil, Identity{}, err
+		return nil, err
 	}
 	h, err := windows.CreateFile(name, windows.GENERIC_READ, windows.FILE_SHARE_READ, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.FILE_FLAG_SEQUENTIAL_SCAN, 0)
 	if err != nil {
-		return nil, Identity{}, err
+		return nil, err
 	}
-	f := os.NewFile(uintptr(h), path)
+	return os.NewFile(uintptr(h), path), nil
+}
+
+func (holder) about(f *os.File) (a about, err error) {
+	h := windows.Handle(f.Fd())
+	if a.kind, err = windows.GetFileType(h); err != nil {
+		return a, err
+	}
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
-		f.Close()
-		return nil, Identity{}, err
+		return a, err
 	}
-	kind, err := windows.GetFileType(h)
-	if err == nil {
-		err = isFile(kind, info.FileAttributes)
-	}
-	if err != nil {
-		f.Close()
-		return nil, Identity{}, err
-	}
-	only, err := privilege.RootOnly(path)
-	if err != nil {
-		f.Close()
-		return nil, Identity{}, err
-	}
-	return f, Identity{Dev: uint64(info.VolumeSerialNumber), Ino: uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow),
-		Size: int64(info.FileSizeHigh)<<32 | int64(info.FileSizeLow), rootOnly: only}, nil
+	a.marks, a.volume = info.FileAttributes, info.VolumeSerialNumber
+	a.index, a.size = uint64(info.FileIndexHigh)<<32|uint64(info.FileIndexLow), int64(info.FileSizeHigh)<<32|int64(info.FileSizeLow)
+	return a, nil
 }
+
+func (holder) rootOnly(path string) (bool, error) { return privilege.RootOnly(path) }
 
 // holdFeed opens a file so that nobody writes to it or takes its name, or that of a
 // folder above it, while it is open.

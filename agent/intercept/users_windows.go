@@ -1,16 +1,11 @@
 package intercept
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
-
-	"github.com/assent-epm/assent/agent/privilege"
-	"github.com/assent-epm/assent/shared/inert"
 )
 
 // Elevated is how it is called whom something runs as where nobody is named: who
@@ -25,55 +20,50 @@ func lookupUID(uint32) (Account, error) { return Account{}, ErrNoUser }
 // lookupElevated is whom a program runs as for a user.
 func lookupElevated(who Account, as string) (Account, error) { return sameElevated(who, as, Elevated) }
 
-func lookupSID(text string) (Account, error) {
+func lookupSID(text string) (Account, error)  { return accountBySID(directory{}, text) }
+func lookupName(name string) (Account, error) { return accountByName(directory{}, name) }
+
+// directory is what this machine knows of accounts.
+type directory struct{}
+
+func (directory) bySID(text string) (principal, error) {
 	sid, err := windows.StringToSid(text)
 	if err != nil {
-		return Account{}, fmt.Errorf("%w: %w", ErrNoUser, err)
+		return principal{}, err
 	}
-	return accountOf(sid)
-}
-
-func lookupName(name string) (Account, error) {
-	sid, _, kind, err := windows.LookupSID("", name)
-	if err != nil || kind != windows.SidTypeUser {
-		return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(name))
-	}
-	return accountOf(sid)
-}
-
-func accountOf(sid *windows.SID) (Account, error) {
 	name, domain, kind, err := sid.LookupAccount("")
-	if err != nil || kind != windows.SidTypeUser && kind != windows.SidTypeWellKnownGroup {
-		return Account{}, fmt.Errorf("%w: %s", ErrNoUser, sid)
-	}
-	computer, err := windows.ComputerName()
+	return principal{sid: sid.String(), name: name, domain: domain, kind: kind}, err
+}
+
+func (directory) byName(name string) (sid string, kind uint32, err error) {
+	id, _, kind, err := windows.LookupSID("", name)
 	if err != nil {
-		return Account{}, fmt.Errorf("look up %s: whose account it is: %w", sid, err)
+		return "", 0, err
 	}
-	called := name
-	if kind == windows.SidTypeUser {
-		called = calledIn(domain, name, computer)
+	return id.String(), kind, nil
+}
+
+func (directory) computer() (string, error) { return windows.ComputerName() }
+
+func (directory) home(sid string) (string, error) {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, profiles+sid, registry.QUERY_VALUE)
+	if err != nil {
+		return "", err
 	}
-	a := Account{Name: called, UID: privilege.NoUID, GID: privilege.NoUID, SID: sid.String()}
-	if a.Groups, err = groupsOf(domain + `\` + name); err != nil {
-		return Account{}, fmt.Errorf("look up the groups of %s: %w", inert.Text(name), err)
+	defer key.Close()
+	folder, _, err := key.GetStringValue("ProfileImagePath")
+	if err != nil {
+		return "", err
 	}
-	key, err := registry.OpenKey(registry.LOCAL_MACHINE, profiles+a.SID, registry.QUERY_VALUE)
-	if err == nil {
-		defer key.Close()
-		if folder, _, err := key.GetStringValue("ProfileImagePath"); err == nil {
-			a.Home, _ = registry.ExpandString(folder) // without one nothing is put there
-		}
-	}
-	return a, nil
+	return registry.ExpandString(folder)
 }
 
 // groupInfo is LOCALGROUP_USERS_INFO_0.
 type groupInfo struct{ name *uint16 }
 
-// groupsOf lists the local groups of an account, also those that it has by way of
+// groups lists the local groups of an account, also those that it has by way of
 // another group.
-func groupsOf(account string) ([]Group, error) {
+func (directory) groups(account string) ([]string, error) {
 	const indirect = 1 // LG_INCLUDE_INDIRECT
 	name, err := windows.UTF16PtrFromString(account)
 	if err != nil {
@@ -93,9 +83,9 @@ func groupsOf(account string) ([]Group, error) {
 	if code != 0 {
 		return nil, windows.Errno(code)
 	}
-	var groups []Group
+	var groups []string
 	for _, g := range unsafe.Slice((*groupInfo)(unsafe.Pointer(buf)), read) {
-		groups = append(groups, Group{Name: strings.ToValidUTF8(windows.UTF16PtrToString(g.name), "?"), GID: privilege.NoUID})
+		groups = append(groups, windows.UTF16PtrToString(g.name))
 	}
 	return groups, nil
 }

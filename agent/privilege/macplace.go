@@ -36,5 +36,6 @@ func resolveMac(of macPlaces, path string) (real string, only bool, err error) {
 	return real, only, nil
 }
 
-// rootsOwn reports whether a file is root's and nobody else writes it.
-func rootsOwn(uid, mode uint32) bool { return uid == 0 && mode&0o022 == 0 }
+// RootsOwn reports whether a file of macOS, by its owner and mode, is root's and nobody
+// else writes it.
+func RootsOwn(uid, mode uint32) bool { return uid == 0 && mode&0o022 == 0 }

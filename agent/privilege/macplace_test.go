@@ -60,7 +60,7 @@ func (d macDisk) owned(path string) (bool, error) {
 	if !ok {
 		return false, fs.ErrNotExist
 	}
-	return rootsOwn(n.uid, n.mode), nil
+	return RootsOwn(n.uid, n.mode), nil
 }
 
 // A program of macOS is what its disk calls it, and is root's only where nobody else
@@ -100,7 +100,7 @@ func TestResolveMac(t *testing.T) {
 		t.Error("a folder that can not be looked at is root's")
 	}
 	for mode, want := range map[uint32]bool{0o755: true, 0o775: false, 0o757: false, 0o1777: false, 0o700: true} {
-		if rootsOwn(0, mode) != want || rootsOwn(501, mode) {
+		if RootsOwn(0, mode) != want || RootsOwn(501, mode) {
 			t.Errorf("mode %o", mode)
 		}
 	}

@@ -19,7 +19,7 @@ func (macFiles) owned(path string) (bool, error) {
 	if err := unix.Lstat(path, &st); err != nil {
 		return false, err
 	}
-	return rootsOwn(st.Uid, uint32(st.Mode)), nil
+	return RootsOwn(st.Uid, uint32(st.Mode)), nil
 }
 
 func (macFiles) real(path string) (string, error) {
