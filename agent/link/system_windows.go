@@ -74,7 +74,10 @@ func (winHTTP) number(key, name string) (n uint64, there bool, err error) {
 	}
 	defer k.Close()
 	n, _, err = k.GetIntegerValue(name)
-	return n, err == nil, nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	return n, true, err
 }
 
 func (winHTTP) text(key, name string) (string, error) {
@@ -87,10 +90,10 @@ func (winHTTP) text(key, name string) (string, error) {
 	}
 	defer k.Close()
 	text, _, err := k.GetStringValue(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return text, nil
+	return text, err
 }
 
 func (winHTTP) usual() (winProxy, error) {

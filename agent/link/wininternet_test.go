@@ -29,12 +29,21 @@ func (p *pc) fails(what string) error {
 }
 
 func (p *pc) number(key, name string) (uint64, bool, error) {
+	if _, other := p.texts[key+`\`+name]; other {
+		return 0, true, errBroken
+	}
 	n, there := p.numbers[key+`\`+name]
 	return n, there, p.fails(key)
 }
 
-func (p *pc) text(key, name string) (string, error) { return p.texts[key+`\`+name], p.fails(key) }
-func (p *pc) usual() (winProxy, error)              { return p.netsh, p.fails("netsh") }
+func (p *pc) text(key, name string) (string, error) {
+	if _, other := p.numbers[key+`\`+name]; other {
+		return "", errBroken
+	}
+	return p.texts[key+`\`+name], p.fails(key)
+}
+
+func (p *pc) usual() (winProxy, error) { return p.netsh, p.fails("netsh") }
 
 func (p *pc) own() (server, bypass, script string, err error) {
 	return p.people.server, p.people.bypass, p.people.script, p.fails("own")
@@ -91,14 +100,34 @@ func internetContract(t *testing.T, m internet) {
 	if ways, _, err := fromSystem(s, other); err != nil || len(ways) != 1 || ways[0] != nil {
 		t.Errorf("a script that says none: %v %v", ways, err)
 	}
+	if err := errors.Join(m.setText(internetSettings, "ProxyEnable", "yes"), m.setTo(internetSettings, "ProxyServer", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := m.number(internetSettings, "ProxyEnable"); err == nil {
+		t.Errorf("a text is read as the number %d", n)
+	}
+	if text, err := m.text(internetSettings, "ProxyServer"); err == nil {
+		t.Errorf("a number is read as the text %q", text)
+	}
+	if ways, _, err := fromSystem(s, to); err == nil {
+		t.Errorf("settings of another kind are passed over: %v", ways)
+	}
 }
 
 func TestPC(t *testing.T) {
 	p := &pc{numbers: map[string]uint64{}, texts: map[string]string{}, scripts: map[string]winProxy{
 		"http://pac/x https://assent.example:8443": {access: accessNamedProxy, server: "one.example:1;two.example:2"}, "http://pac/x https://other.example": {access: 1}}}
 	internetContract(t, internet{p, "http://pac/x",
-		func(key, name string, n uint32) error { p.numbers[key+`\`+name] = uint64(n); return nil },
-		func(key, name, text string) error { p.texts[key+`\`+name] = text; return nil }})
+		func(key, name string, n uint32) error {
+			delete(p.texts, key+`\`+name)
+			p.numbers[key+`\`+name] = uint64(n)
+			return nil
+		},
+		func(key, name, text string) error {
+			delete(p.numbers, key+`\`+name)
+			p.texts[key+`\`+name] = text
+			return nil
+		}})
 }
 
 // office is a machine whose administrators have said everything.

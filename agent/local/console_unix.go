@@ -50,8 +50,9 @@ func terminalOf(p peer) string {
 	return strconv.Itoa(sid)
 }
 
-// endsLine is also true of what Enter is on a terminal out of line mode.
-func endsLine(b byte) bool { return b == '\n' || b == '\r' }
+// endsLine are the bytes that end a line, also that of Enter on a terminal out of
+// line mode.
+const endsLine = "\n\r"
 
 // hideTyping keeps what is typed from being shown until show is called.
 func hideTyping(tty *os.File) (show func(), err error) {

@@ -24,16 +24,15 @@ func isResize(syscall.Signal) bool { return false }
 
 // passedOn reports whether a client may send a signal to its program. There are no
 // signals here: what should stop it ends it.
-func passedOn(s syscall.Signal) bool {
-	return s == syscall.SIGINT || s == syscall.SIGTERM
-}
+func passedOn(s syscall.Signal) bool { return ends(s) }
 
 func folder() (string, error) { return os.Getwd() }
 
 // terminalOf names where somebody sits: their session.
 func terminalOf(p peer) string { return strconv.FormatUint(uint64(p.from.Session), 10) }
 
-func endsLine(b byte) bool { return b == '\n' }
+// endsLine are the bytes that end a line.
+const endsLine = "\n"
 
 // hideTyping keeps what is typed from being shown until show is called.
 func hideTyping(tty *os.File) (show func(), err error) {
@@ -52,25 +51,8 @@ func hideTyping(tty *os.File) (show func(), err error) {
 	return func() { _ = windows.SetConsoleMode(h, old) }, nil // nothing else can be done
 }
 
-// unlessStopped reads a line unless the prompt is taken away before. The read of a
-// console can not be called off: it takes the next line that is typed with it.
-func (p prompt) unlessStopped() (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	got := make(chan line, 1)
-	go func() {
-		text, err := p.read()
-		got <- line{text, err}
-	}()
-	select {
-	case l := <-got:
-		return l.text, l.err
-	case <-p.stop:
-		return "", errStopped
-	}
-}
+// unlessStopped reads a line unless the prompt is taken away before.
+func (p prompt) unlessStopped() (string, error) { return lineUnless(p.stop, p.read) }
 
 // followTerminal follows nothing: no terminal comes through a pipe.
 func followTerminal(master *os.File, _ Streams, _ *os.File, _ []byte) follower {

@@ -2,8 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -38,41 +36,10 @@ func (p pipes) accept() (net.Conn, error) {
 	return &pipeConn{heard{Conn: c}, c}, nil
 }
 
-// peer hears a byte first: the system knows who somebody is by what they send.
-func (p pipes) peer(c net.Conn) (peer, error) {
-	pc, ok := c.(*pipeConn)
-	if !ok {
-		return peer{}, errors.ErrUnsupported
-	}
-	if err := pc.hear(); err != nil {
-		return peer{}, err
-	}
-	who, err := pc.pipe.Peer()
-	if err != nil {
-		return peer{}, err
-	}
-	started, _ := privilege.Started(who.PID) // 0 is no process: nothing is opened for it
-	return peer{user: who.User, pid: who.PID, from: Caller{PID: who.PID, Started: started, User: who.User, Session: who.Session}}, nil
-}
-
-// crowd is the session: it is known of who says nothing, too, and people can not
-// choose another one.
-func (pipes) crowd(c net.Conn) string {
-	if pc, ok := c.(*pipeConn); ok {
-		if n, err := pc.pipe.Session(); err == nil {
-			return fmt.Sprintf("session %d", n)
-		}
-	}
-	return "session unknown"
-}
+func (p pipes) peer(c net.Conn) (peer, error) { return peerOfPipe(c, privilege.Started) }
+func (pipes) crowd(c net.Conn) string         { return crowdOfPipe(c) }
 
 func (p pipes) Close() error { return p.l.Close() }
-
-// pipeConn is an accepted pipe.
-type pipeConn struct {
-	heard
-	pipe *pipe.Conn
-}
 
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	c, err := pipe.Dial(ctx, path)

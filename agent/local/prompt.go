@@ -52,12 +52,32 @@ func (p prompt) read() (string, error) {
 			fmt.Fprintln(p.out)
 			return "", errors.Join(io.EOF, err)
 		}
-		if endsLine(b[0]) {
+		if strings.IndexByte(endsLine, b[0]) >= 0 {
 			break
 		}
 		got = append(got, b[0])
 	}
 	return strings.TrimSuffix(string(got), "\r"), nil
+}
+
+// lineUnless is a line that is read, unless stop is closed before one is there. The
+// read of a console can not be called off: it takes the next line that is typed with it.
+func lineUnless(stop <-chan struct{}, read func() (string, error)) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	got := make(chan line, 1)
+	go func() {
+		text, err := read()
+		got <- line{text, err}
+	}()
+	select {
+	case l := <-got:
+		return l.text, l.err
+	case <-stop:
+		return "", errStopped
+	}
 }
 
 // secret is line without showing what is typed.

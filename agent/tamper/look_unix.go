@@ -98,3 +98,37 @@ func (l *look) folder(what, name string, depth int) {
 		l.add(kind, name, sum(text, info), said)
 	}
 }
+
+// macPlaces are the files of macOS by which somebody stays an administrator.
+var macPlaces = map[string][]string{
+	Sudoers: {"/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf"},
+	Service: {"/Library/LaunchDaemons", "/Library/LaunchAgents", "/Library/StartupItems", "/Library/PrivilegedHelperTools"},
+	Cron:    {"/etc/crontab", "/usr/lib/cron/tabs", "/private/var/at/tabs", "/etc/periodic", "/etc/periodic.conf", "/etc/emond.d"},
+	PAM:     {"/etc/pam.d"},
+	Keys:    {"/etc/ssh"},
+	Loader:  {"/Library/Security/SecurityAgentPlugins", "/Library/DirectoryServices/PlugIns"},
+}
+
+// mac looks at all that macOS has. Of accounts only their names count: what is in
+// their files changes with each log-in.
+func (l *look) mac(from groupTeller) {
+	l.admins(from)
+	l.names(Account, "/private/var/db/dslocal/nodes/Default/users")
+	for what, places := range macPlaces {
+		for _, p := range places {
+			l.folder(what, p, 0)
+		}
+	}
+}
+
+// names adds who has a file in a folder.
+func (l *look) names(what, dir string) {
+	entries, err := os.ReadDir(path.Join(l.root, dir))
+	if err != nil {
+		l.fault(dir + " can not be looked at")
+		return
+	}
+	for _, e := range entries {
+		l.add(what, strings.TrimSuffix(e.Name(), ".plist"), "", "")
+	}
+}

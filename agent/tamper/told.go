@@ -37,9 +37,14 @@ type value struct {
 	unread          bool
 }
 
+// groupTeller is a system that tells who its administrators are.
+type groupTeller interface {
+	administrators() (group string, members []localgroup.Member, err error)
+}
+
 // teller is a system that tells.
 type teller interface {
-	administrators() (group string, members []localgroup.Member, err error)
+	groupTeller
 	accounts() ([]account, error)
 	services() ([]service, error)
 	// values are all of a key of the machine's registry, none when it is not there.
@@ -139,9 +144,7 @@ func (l *look) ask(from teller) {
 	}
 }
 
-func (l *look) admins(from interface {
-	administrators() (string, []localgroup.Member, error)
-}) {
+func (l *look) admins(from groupTeller) {
 	group, members, err := from.administrators()
 	if err != nil {
 		l.fault("the administrators can not be listed")

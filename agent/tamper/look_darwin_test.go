@@ -1,0 +1,5 @@
+package tamper
+
+import "testing"
+
+func TestSystem(t *testing.T) { macContract(t, system{}) }
