@@ -46,11 +46,12 @@ func accountByName(dir winDirectory, name string) (Account, error) {
 	return accountBySID(dir, sid)
 }
 
-// accountBySID finds an account. Groups and others that are none are nobody; so is
-// whoever's groups are not told.
+// accountBySID finds an account. Groups and others that are none are nobody, as is
+// whoever's groups are not told, and whom the directory takes for another one: some
+// take no text at all for the SID of nobody.
 func accountBySID(dir winDirectory, text string) (Account, error) {
 	p, err := dir.bySID(text)
-	if err != nil || p.kind != kindUser && p.kind != kindWellKnown {
+	if err != nil || !strings.EqualFold(p.sid, text) || p.kind != kindUser && p.kind != kindWellKnown {
 		return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(text))
 	}
 	computer, err := dir.computer()

@@ -26,6 +26,9 @@ func (d *domain) ask(what string) error {
 }
 
 func (d *domain) bySID(text string) (principal, error) {
+	if text == "" {
+		return principal{"S-1-0-0", "NULL SID", "", kindWellKnown}, nil // as Wine says
+	}
 	i := slices.IndexFunc(d.all, func(p principal) bool { return strings.EqualFold(p.sid, text) })
 	if i < 0 {
 		return principal{}, errors.New("there is no such SID")
