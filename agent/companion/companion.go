@@ -25,12 +25,19 @@ type Session struct {
 	Person string // as the users' door names them
 }
 
+// Place is a session of the system. One that nobody is connected to, such as that of
+// who has left without logging out, is not shown.
+type Place struct {
+	ID    uint32
+	Shown bool // on a screen, here or far away
+}
+
 // Desk is the system with its sessions.
 type Desk interface {
 	// Wanted reports whether the program is to be there at all.
 	Wanted() (bool, error)
-	// Sessions are those that are shown on a screen.
-	Sessions() ([]uint32, error)
+	// Sessions are all of them.
+	Sessions() ([]Place, error)
 	// Sit finds who is logged in to a session.
 	Sit(session uint32) (Seat, error)
 }
@@ -143,14 +150,17 @@ func (k *Keeper) sessions() ([]Session, error) {
 	if err != nil || !wanted {
 		return nil, err
 	}
-	shown, err := k.Desk.Sessions()
+	places, err := k.Desk.Sessions()
 	if err != nil {
 		return nil, err
 	}
 	var all []Session
-	for _, id := range shown {
-		if person := k.person(id); !ofSystem(person) {
-			all = append(all, Session{id, person})
+	for _, p := range places {
+		if !p.Shown {
+			continue
+		}
+		if person := k.person(p.ID); !ofSystem(person) {
+			all = append(all, Session{p.ID, person})
 		}
 	}
 	slices.SortFunc(all, func(a, b Session) int {

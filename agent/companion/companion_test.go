@@ -23,6 +23,7 @@ type office struct {
 	mu       sync.Mutex // guards the fields below; held while a step is done
 	unwanted bool
 	sessions []Session
+	left     []uint32 // sessions that nobody is connected to
 	admins   []string // people with an administrator's rights, without being asked
 	fails    error
 	broken   bool // it starts, and ends at once
@@ -38,11 +39,11 @@ func (o *office) Wanted() (bool, error) {
 	return !o.unwanted, nil
 }
 
-func (o *office) Sessions() (all []uint32, err error) {
+func (o *office) Sessions() (all []Place, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.sessions {
-		all = append(all, s.ID)
+		all = append(all, Place{s.ID, !slices.Contains(o.left, s.ID)})
 	}
 	return all, o.fails
 }
@@ -152,6 +153,9 @@ func TestNeverForTheSystem(t *testing.T) {
 	o := &office{sessions: all}
 	kept(t, o, time.Hour)
 	o.started(t)
+	o = &office{sessions: []Session{{1, ann}, {2, bob}}, left: []uint32{1}} // somebody else sits at the screen now
+	kept(t, o, 45*time.Second)
+	o.started(t, bob+" 2@40s")
 	o = &office{sessions: []Session{{1, ann}}, unwanted: true}
 	kept(t, o, time.Hour)
 	o.started(t)

@@ -41,7 +41,7 @@ func (h Here) Wanted() (bool, error) {
 }
 
 // Sessions implements [Desk].
-func (Here) Sessions() (shown []uint32, err error) {
+func (Here) Sessions() (all []Place, err error) {
 	var list *windows.WTS_SESSION_INFO
 	var count uint32
 	if err := windows.WTSEnumerateSessions(0, 0, 1, &list, &count); err != nil {
@@ -49,11 +49,9 @@ func (Here) Sessions() (shown []uint32, err error) {
 	}
 	defer windows.WTSFreeMemory(uintptr(unsafe.Pointer(list)))
 	for _, info := range unsafe.Slice(list, count) {
-		if info.State == windows.WTSActive {
-			shown = append(shown, info.SessionID)
-		}
+		all = append(all, Place{info.SessionID, info.State == windows.WTSActive})
 	}
-	return shown, nil
+	return all, nil
 }
 
 // Sit implements [Desk].

@@ -57,6 +57,10 @@ type Notice struct {
 // Button is one button of a notice. Key says what it does.
 type Button struct{ Key, Text string }
 
+// IsQuestion reports whether a notice is shown as a question where messages have no
+// buttons: only if somebody waits for it, as a question takes the focus.
+func (n Notice) IsQuestion() bool { return n.Urgent && len(n.Buttons) > 0 }
+
 // Choice is a notice as a question of the system, which has up to three answers: what
 // is done first, what else is done if there is something, and what takes it away,
 // which is called otherwise where the notice has no word for it.

@@ -505,6 +505,18 @@ func TestFollow(t *testing.T) {
 
 // A question of a system without notices has three answers: nothing that a notice
 // offers is left out, and nothing is done by taking it away.
+func TestIsQuestion(t *testing.T) {
+	button := []Button{{pressOpen, "Open"}}
+	for _, c := range []struct {
+		n    Notice
+		want bool
+	}{{Notice{Urgent: true, Buttons: button}, true}, {Notice{Buttons: button}, false}, {Notice{Urgent: true}, false}, {Notice{}, false}} {
+		if c.n.IsQuestion() != c.want {
+			t.Errorf("%+v: %v", c.n, !c.want)
+		}
+	}
+}
+
 func TestChoice(t *testing.T) {
 	run, open, end, later := Button{pressRun, "Run now"}, Button{pressOpen, "Open"}, Button{pressEnd, "End now"}, Button{pressLater, "Later"}
 	for name, row := range map[string]struct {

@@ -31,25 +31,31 @@ func (f *frontSteps) take(became, started, ended bool) (done bool, err error) {
 
 // frontLooks tells of a process that becomes sudo.
 type frontLooks interface {
-	// next waits a moment for a step: that it became another program, that it began the
-	// command, that it has ended. Two that come at once are told as one.
-	next() (became, begun, ended bool, err error)
+	// next waits a moment for a step: that it became another program, that it started
+	// one, that it has ended. Two that come at once are told as one.
+	next() (became, forked, ended bool, err error)
+	// called is the name of the program that it is now, "" when that is not known.
+	called() string
 }
 
 // begins waits until sudo has begun the command, or ctx ends.
 func begins(ctx context.Context, of frontLooks) error {
 	var seen frontSteps
 	for ctx.Err() == nil {
-		became, begun, ended, err := of.next()
+		became, forked, ended, err := of.next()
 		if err != nil {
 			return err
 		}
-		if done, err := seen.take(became, begun, ended); done {
+		if done, err := seen.take(became, forked || became && beyondSudo(of.called()), ended); done {
 			return err
 		}
 	}
 	return seen.late()
 }
+
+// beyondSudo reports whether a process that has become another program is one that
+// sudo has become: a sudo that does so at once has another name by the time it is told.
+func beyondSudo(name string) bool { return name != "" && name != "sudo" }
 
 // stillIs refuses a process that is not the one that began then.
 func stillIs(now, started uint64, err error) error {

@@ -38,9 +38,7 @@ func Becomes(pid int, started uint64) (began func(context.Context) error, err er
 // frontQueue is where the kernel tells of a process.
 type frontQueue struct{ queue, pid int }
 
-// next: sudo that has become the command at once has another name by the time it is
-// told.
-func (q frontQueue) next() (became, begun, ended bool, err error) {
+func (q frontQueue) next() (became, forked, ended bool, err error) {
 	events := make([]unix.Kevent_t, 1)
 	wait := unix.NsecToTimespec(int64(beganLook))
 	n, err := unix.Kevent(q.queue, nil, events, &wait)
@@ -54,12 +52,13 @@ func (q frontQueue) next() (became, begun, ended bool, err error) {
 	for _, e := range events[:n] {
 		flags |= e.Fflags
 	}
-	became = flags&unix.NOTE_EXEC != 0
-	return became, flags&unix.NOTE_FORK != 0 || became && beyondSudo(q.pid), flags&unix.NOTE_EXIT != 0, nil
+	return flags&unix.NOTE_EXEC != 0, flags&unix.NOTE_FORK != 0, flags&unix.NOTE_EXIT != 0, nil
 }
 
-// beyondSudo reports whether a process that has become another program is not sudo.
-func beyondSudo(pid int) bool {
-	k, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
-	return err == nil && unix.ByteSliceToString(k.Proc.P_comm[:]) != "sudo"
+func (q frontQueue) called() string {
+	k, err := unix.SysctlKinfoProc("kern.proc.pid", q.pid)
+	if err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(k.Proc.P_comm[:])
 }

@@ -112,6 +112,15 @@ func terminalSeat(of kinship, pid int, started uint64, user string) (Seat, error
 	return s, nil
 }
 
+// seated is a seat that has somebody at its head.
+func seated(s Seat, err error) (Seat, bool) { return s, err == nil && s.Leader > 1 }
+
+// endedState is the state of a process of macOS that is only not missed yet (SZOMB of
+// sys/proc.h).
+const endedState = 5
+
+func hasEnded(state int8) bool { return state == endedState }
+
 // macProcess is what macOS says of a process.
 type macProcess struct {
 	pid, parent    int

@@ -63,6 +63,37 @@ func (d macDisk) owned(path string) (bool, error) {
 	return RootsOwn(n.uid, n.mode), nil
 }
 
+// placesContract is what every disk of macOS says: a path is as the disk writes it,
+// through every link. link leads to /bin/zsh, and owned is a folder of somebody who is
+// not root, or that others can write.
+func placesContract(t *testing.T, of macPlaces, link, owned string) {
+	t.Helper()
+	for _, path := range []string{"/bin/zsh", "/bin/ZSH", "/BIN/../bin/zsh", link} {
+		if real, err := of.real(path); err != nil || real != "/bin/zsh" {
+			t.Errorf("%s is %s, %v", path, real, err)
+		}
+	}
+	if only, err := of.owned("/bin/zsh"); err != nil || !only {
+		t.Errorf("the shell is root's: %v, %v", only, err)
+	}
+	if only, err := of.owned(owned); err != nil || only {
+		t.Errorf("%s is root's: %v, %v", owned, only, err)
+	}
+	if real, err := of.real("/none/of/this"); err == nil {
+		t.Errorf("what is not there is %s", real)
+	}
+	if only, err := of.owned("/none/of/this"); err == nil || only {
+		t.Errorf("what is not there is root's: %v, %v", only, err)
+	}
+}
+
+func TestMacDisk(t *testing.T) {
+	d := newMacDisk()
+	d.link("/tmp/link", "/bin/zsh")
+	d.put("/tmp", 501, 0o755)
+	placesContract(t, d, "/tmp/link", "/tmp")
+}
+
 // A program of macOS is what its disk calls it, and is root's only where nobody else
 // could change a folder or put a link on the way.
 func TestResolveMac(t *testing.T) {
@@ -109,22 +140,26 @@ func TestResolveMac(t *testing.T) {
 // frontTold tells what it was given, and then nothing.
 type frontTold struct {
 	steps []frontStep
+	name  string
 	over  func() // when nothing more comes
 }
 
 type frontStep struct {
-	became, begun, ended bool
-	err                  error
+	became, forked, ended bool
+	name                  string // of the program from then on
+	err                   error
 }
 
-func (f *frontTold) next() (became, begun, ended bool, err error) {
+func (f *frontTold) called() string { return f.name }
+
+func (f *frontTold) next() (became, forked, ended bool, err error) {
 	if len(f.steps) == 0 {
 		f.over()
 		return false, false, false, nil
 	}
 	s := f.steps[0]
-	f.steps = f.steps[1:]
-	return s.became, s.begun, s.ended, s.err
+	f.steps, f.name = f.steps[1:], s.name
+	return s.became, s.forked, s.ended, s.err
 }
 
 func TestBegins(t *testing.T) {
@@ -133,13 +168,17 @@ func TestBegins(t *testing.T) {
 		steps []frontStep
 		want  error
 	}{
-		"sudo starts it":  {[]frontStep{{}, {became: true}, {}, {begun: true}}, nil},
-		"sudo refuses":    {[]frontStep{{became: true}, {ended: true}}, ErrNotBegun},
-		"nothing comes":   {[]frontStep{{}, {became: true}}, ErrNotBegun},
-		"not to be known": {[]frontStep{{became: true}, {err: broken}}, broken},
+		"sudo starts it":           {[]frontStep{{}, {became: true, name: "sudo"}, {}, {forked: true, name: "sudo"}}, nil},
+		"sudo becomes it":          {[]frontStep{{became: true, name: "sudo"}, {became: true, name: "id"}}, nil},
+		"sudo has become it":       {[]frontStep{{became: true, name: "id"}}, nil},
+		"it is not known what":     {[]frontStep{{became: true}, {ended: true}}, ErrNotBegun},
+		"what came before started": {[]frontStep{{forked: true}, {became: true, name: "sudo"}, {ended: true, name: "sudo"}}, ErrNotBegun},
+		"sudo refuses":             {[]frontStep{{became: true}, {ended: true}}, ErrNotBegun},
+		"nothing comes":            {[]frontStep{{}, {became: true}}, ErrNotBegun},
+		"not to be known":          {[]frontStep{{became: true}, {err: broken}}, broken},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		if err := begins(ctx, &frontTold{row.steps, cancel}); !errors.Is(err, row.want) {
+		if err := begins(ctx, &frontTold{steps: row.steps, over: cancel}); !errors.Is(err, row.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		cancel()
@@ -149,6 +188,35 @@ func TestBegins(t *testing.T) {
 	}
 	if !errors.Is(stillIs(8, 7, nil), ErrNotBegun) || !errors.Is(stillIs(7, 7, broken), broken) {
 		t.Error("another process is taken for it")
+	}
+}
+
+func TestSeated(t *testing.T) {
+	if s, ok := seated(Seat{Leader: 70}, nil); !ok || s.Leader != 70 {
+		t.Error("somebody sits there and is not seen")
+	}
+	for _, leader := range []int{0, 1} {
+		if _, ok := seated(Seat{Leader: leader}, nil); ok {
+			t.Errorf("process %d sits there", leader)
+		}
+	}
+	if _, ok := seated(Seat{Leader: 70}, ErrSeat); ok {
+		t.Error("it is not known who sits there, and somebody does")
+	}
+	for state := range int8(7) { // SIDL to SZOMB, and beyond
+		if hasEnded(state) != (state == 5) {
+			t.Errorf("state %d", state)
+		}
+	}
+}
+
+// Only what goes on can be hung up.
+func TestHang(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		r := &Running{over: over}
+		if r.hang(); r.HungUp() == over {
+			t.Errorf("over %v, hung up %v", over, r.HungUp())
+		}
 	}
 }
 

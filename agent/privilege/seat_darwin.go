@@ -32,8 +32,7 @@ func seatBy(pid int) (Seat, bool) {
 	if err != nil {
 		return Seat{}, false
 	}
-	s, err := terminalSeat(processes{}, pid, k.started, k.user)
-	return s, err == nil && s.Leader > 1
+	return seated(terminalSeat(processes{}, pid, k.started, k.user))
 }
 
 // Started is when a process began, in microseconds since 1970; with its number that

@@ -119,6 +119,13 @@ func (r *Running) Wait() (int, error) {
 	return r.code, r.err
 }
 
+// hang notes that the program is hung up, unless it has ended by itself.
+func (r *Running) hang() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hung = !r.over
+}
+
 // HungUp reports whether the program was hung up because its terminal is gone.
 func (r *Running) HungUp() bool {
 	r.mu.Lock()

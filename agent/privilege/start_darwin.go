@@ -21,7 +21,7 @@ func lookMac(pid int) (macProcess, error) {
 	if err != nil {
 		return macProcess{}, err
 	}
-	is := macProcess{pid: int(p.Proc.P_pid), parent: int(p.Eproc.Ppid), zombie: p.Proc.P_stat == zombie, started: startOf(p), leader: leader, device: int(p.Eproc.Tdev)}
+	is := macProcess{pid: int(p.Proc.P_pid), parent: int(p.Eproc.Ppid), zombie: hasEnded(p.Proc.P_stat), started: startOf(p), leader: leader, device: int(p.Eproc.Tdev)}
 	is.uid, is.real, is.was = p.Eproc.Ucred.Uid, p.Eproc.Pcred.P_ruid, p.Eproc.Pcred.P_svuid
 	is.gid, is.realGID, is.wasGID = p.Eproc.Ucred.Groups[0], p.Eproc.Pcred.P_rgid, p.Eproc.Pcred.P_svgid
 	return is, nil
@@ -42,9 +42,7 @@ func (r *Running) Signal(sig syscall.Signal) error {
 
 // HangUp tells the program that whoever started it is gone.
 func (r *Running) HangUp() error {
-	r.mu.Lock()
-	r.hung = !r.over
-	r.mu.Unlock()
+	r.hang()
 	return r.Signal(unix.SIGHUP)
 }
 

@@ -294,9 +294,7 @@ func (r *Running) Signal(sig syscall.Signal) error {
 
 // HangUp tells the program that its terminal is gone.
 func (r *Running) HangUp() error {
-	r.mu.Lock()
-	r.hung = !r.over
-	r.mu.Unlock()
+	r.hang()
 	return errors.Join(r.Signal(unix.SIGHUP), r.Signal(unix.SIGCONT))
 }
 

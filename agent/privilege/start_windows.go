@@ -204,9 +204,7 @@ func (r *Running) Signal(syscall.Signal) error {
 
 // HangUp ends the program because whoever it talked to is gone.
 func (r *Running) HangUp() error {
-	r.mu.Lock()
-	r.hung = !r.over
-	r.mu.Unlock()
+	r.hang()
 	return r.Signal(syscall.SIGHUP)
 }
 

@@ -31,12 +31,9 @@ func (macTable) all() ([]fact, error) {
 
 func (macTable) signal(pid int, sig syscall.Signal) { _ = unix.Kill(pid, sig) } // it may be gone
 
-// zombie is SZOMB of sys/proc.h.
-const zombie = 5
-
 func factOf(k *unix.KinfoProc) fact {
 	pid := int(k.Proc.P_pid)
-	f := fact{pid: pid, parent: int(k.Eproc.Ppid), group: int(k.Eproc.Pgid), started: startOf(k), dead: k.Proc.P_stat == zombie}
+	f := fact{pid: pid, parent: int(k.Eproc.Ppid), group: int(k.Eproc.Pgid), started: startOf(k), dead: hasEnded(k.Proc.P_stat)}
 	if sid, err := unix.Getsid(pid); err == nil {
 		f.session = sid
 	}

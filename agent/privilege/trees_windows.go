@@ -111,7 +111,7 @@ func (processes) terminate(job handle) error {
 func (processes) process(pid int, to purpose) (handle, error) {
 	access := map[purpose]uint32{toLook: 0, toEnd: windows.PROCESS_TERMINATE, toContain: windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE | windows.PROCESS_DUP_HANDLE}[to] | windows.SYNCHRONIZE
 	h, err := windows.OpenProcess(access|windows.PROCESS_QUERY_INFORMATION, false, uint32(pid))
-	if err != nil { // a protected one lets so much be asked only; it is enough but for Wine
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) { // a protected one lets so much be asked only; it is enough but for Wine
 		h, err = windows.OpenProcess(access|windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	}
 	if errors.Is(err, windows.ERROR_INVALID_PARAMETER) {

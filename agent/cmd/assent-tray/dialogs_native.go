@@ -75,13 +75,19 @@ func (m *messages) Remove(name string) {
 	}
 }
 
-// Show implements desktop's Notices. Only what somebody waits for is a question, as
-// one takes the focus; what else a notice offers is in the menu and in My requests.
+// Show implements desktop's Notices. What else a notice offers that is no question is
+// in the menu and in My requests.
 func (m *messages) Show(name string, n desktop.Notice) error {
 	m.Remove(name)
-	if !n.Urgent || len(n.Buttons) == 0 {
-		return zenity.Notify(n.Text, zenity.Title(n.Title), zenity.InfoIcon)
+	if n.IsQuestion() {
+		m.ask(name, n)
+		return nil
 	}
+	return zenity.Notify(n.Text, zenity.Title(n.Title), zenity.InfoIcon)
+}
+
+// ask shows a notice as a question until it is answered or removed.
+func (m *messages) ask(name string, n desktop.Notice) {
 	ctx, away := context.WithCancel(m.ctx)
 	m.mu.Lock()
 	m.open[name] = away
@@ -106,7 +112,6 @@ func (m *messages) Show(name string, n desktop.Notice) error {
 		case <-m.ctx.Done():
 		}
 	})
-	return nil
 }
 
 // join takes the session that started this program.
