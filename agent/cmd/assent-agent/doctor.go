@@ -136,7 +136,11 @@ func missingChecks(missing []string) (list []check) {
 	return list
 }
 
-// containmentCheck says by what the agent holds programs together.
-func containmentCheck(s local.Status) check {
-	return check{"containment", checkOK, fmt.Sprintf("what runs is held together by %s", s.Containment), ""}
+// heldChecks are agentChecks with what a running agent holds programs together by.
+func heldChecks(s local.Status, err error) []check {
+	list, answers := agentChecks(s, err)
+	if answers {
+		list = append(list, check{"containment", checkOK, fmt.Sprintf("what runs is held together by %s", s.Containment), ""})
+	}
+	return list
 }

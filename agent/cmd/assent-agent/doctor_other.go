@@ -25,12 +25,7 @@ func lookAtIdentity(_ context.Context, set *settings, _ file) []check {
 }
 
 func lookAtAgent(ctx context.Context, set *settings, _ file) []check {
-	s, err := askAgent(ctx, set)
-	list, answers := agentChecks(s, err)
-	if answers {
-		list = append(list, containmentCheck(s))
-	}
-	return list
+	return heldChecks(askAgent(ctx, set))
 }
 
 // lookAtMissing names what this system's agent does not do, so that nobody takes

@@ -57,7 +57,10 @@ func TestRightsAndWhatIsMissing(t *testing.T) {
 	if list := missingChecks([]string{"a", "b"}); len(list) != 2 || list[0].Level != checkWarn || list[1].Text != "b" {
 		t.Errorf("%+v", list)
 	}
-	if c := containmentCheck(local.Status{Containment: "job"}); !strings.Contains(c.Text, "job") {
-		t.Errorf("%+v", c)
+	if list := heldChecks(local.Status{Containment: "job"}, nil); !strings.Contains(list[len(list)-1].Text, "job") {
+		t.Errorf("%+v", list)
+	}
+	if list := heldChecks(local.Status{}, errors.New("nobody is there")); len(list) != 1 || list[0].Level != checkFail {
+		t.Errorf("%+v", list)
 	}
 }
