@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,8 +21,8 @@ type principal struct {
 	kind              uint32
 }
 
-// Kinds of principals that are accounts (SID_NAME_USE): people and services of a
-// machine or a domain, and the system's own, such as the system itself.
+// Kinds of principals among which are accounts (SID_NAME_USE): those of a machine or a
+// domain, and the system's own, which has groups among them as well.
 const (
 	kindUser      = 1
 	kindWellKnown = 5
@@ -51,7 +52,7 @@ func accountByName(dir winDirectory, name string) (Account, error) {
 // take no text at all for the SID of nobody.
 func accountBySID(dir winDirectory, text string) (Account, error) {
 	p, err := dir.bySID(text)
-	if err != nil || !strings.EqualFold(p.sid, text) || p.kind != kindUser && p.kind != kindWellKnown {
+	if err != nil || !strings.EqualFold(p.sid, text) || p.kind != kindUser && !(p.kind == kindWellKnown && isService(p.sid)) {
 		return Account{}, fmt.Errorf("%w: %s", ErrNoUser, inert.Text(text))
 	}
 	computer, err := dir.computer()
@@ -73,6 +74,14 @@ func accountBySID(dir winDirectory, text string) (Account, error) {
 		a.Home = home // without one nothing is put there
 	}
 	return a, nil
+}
+
+// isService reports whether a SID of the system's own is one that programs run as: the
+// system, the two services of [MS-DTYP] 2.4.2.4, and those that have a name. Everybody,
+// or whoever is logged on, is a group.
+func isService(sid string) bool {
+	rest, own := strings.CutPrefix(sid, "S-1-5-")
+	return own && (slices.Contains([]string{"18", "19", "20"}, rest) || strings.Contains(rest, "-"))
 }
 
 // macDirectory is what macOS knows of groups.

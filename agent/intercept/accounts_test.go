@@ -67,6 +67,7 @@ const (
 func aDomain() *domain {
 	return &domain{all: []principal{
 		{boSID, "bo", "PC7", kindUser}, {annSID, "ann", "CORP", kindUser}, {"S-1-5-18", "SYSTEM", "NT AUTHORITY", kindWellKnown},
+		{"S-1-1-0", "Everyone", "", kindWellKnown}, {"S-1-5-11", "Authenticated Users", "NT AUTHORITY", kindWellKnown}, {"S-1-5-4", "INTERACTIVE", "NT AUTHORITY", kindWellKnown},
 		{usersSID, "Users", "BUILTIN", 4}, {"S-1-5-21-9-9-9-513", "Domain Users", "CORP", 2}, {"S-1-5-21-9-9-9-9", "PC9$", "CORP", 9}, {"S-1-5-21-9-9-9-666", "gone", "CORP", 6},
 	}, member: map[string][]string{`PC7\bo`: {"Users", "caf\xe9"}, `CORP\ann`: {"Administrators", "Users"}}, homes: map[string]string{boSID: `C:\Users\bo`}}
 }
@@ -118,11 +119,16 @@ func TestAccountsOfWindows(t *testing.T) {
 	if err != nil || ann.Name != `CORP\ann` || ann.SID != annSID || ann.Home != "" {
 		t.Errorf("%+v %v", ann, err)
 	}
+	d.all = append(d.all, principal{"S-1-5-80-1-2-3-4-5", "Spooler", "NT SERVICE", kindWellKnown})
+	if a, err := accountBySID(d, "S-1-5-80-1-2-3-4-5"); err != nil || a.Name != "Spooler" {
+		t.Errorf("%+v %v", a, err)
+	}
+	d.all = d.all[:len(d.all)-1]
 	system, err := accountBySID(d, "S-1-5-18")
 	if err != nil || system.Name != "SYSTEM" {
 		t.Errorf("%+v %v", system, err)
 	}
-	for _, name := range []string{"SYSTEM", "Users", "Domain Users", "PC9$", "gone"} {
+	for _, name := range []string{"SYSTEM", "Everyone", "Users", "Domain Users", "PC9$", "gone"} {
 		if a, err := accountByName(d, name); !errors.Is(err, ErrNoUser) {
 			t.Errorf("by name %s is %+v: %v", name, a, err)
 		}
