@@ -81,9 +81,7 @@ func (l *look) folder(what, name string, depth int) {
 			return
 		}
 		for _, e := range entries {
-			if !strings.HasPrefix(e.Name(), "zz-assent-") { // Assent's own, for one sudo
-				l.folder(what, path.Join(name, e.Name()), depth+1)
-			}
+			l.folder(what, path.Join(name, e.Name()), depth+1)
 		}
 	case info.Mode().IsRegular():
 		text, err := l.read(name)

@@ -49,7 +49,7 @@ func TestWhatIsLeftChanged(t *testing.T) {
 	put(t, root, "etc/passwd", "root:x:0:0:root:/root:/bin/bash\nbob:x:1002:1002::/home/bob:/bin/sh\ntoor:x:0:0::/:/bin/sh\n", 0o644)
 	put(t, root, "etc/shadow", "root:$6$new:1:0:9:7:::\nbob:$6$x:1:0:9:7:::\n", 0o640)
 	put(t, root, "etc/sudoers.d/x", "# mine\nbob ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-	put(t, root, "etc/sudoers.d/zz-assent-1002-gr_x", "ours", 0o440)
+	put(t, root, "etc/sudoers.d/zz-assent-1002-gr_x", "bob ALL=(ALL) ALL\n", 0o440) // whoever is root can borrow the name
 	put(t, root, "etc/systemd/system/b.timer", "[Timer]\n", 0o644)
 	put(t, root, "etc/cron.d/a", "* * * * * root id\n", 0o644)
 	put(t, root, "etc/pam.d/su", "auth sufficient pam_permit.so\n", 0o644)
@@ -67,6 +67,7 @@ func TestWhatIsLeftChanged(t *testing.T) {
 		{What: "pam", Name: "/etc/pam.d/su", How: "changed"},
 		{What: "setuid", Name: "/usr/bin/su", How: "added", Text: fmt.Sprintf("runs as user %d", os.Getuid())},
 		{What: "sudoers", Name: "/etc/sudoers.d/x", How: "added", Text: "bob ALL=(ALL) NOPASSWD: ALL"},
+		{What: "sudoers", Name: "/etc/sudoers.d/zz-assent-1002-gr_x", How: "added", Text: "bob ALL=(ALL) ALL"},
 		{What: "timer", Name: "/etc/systemd/system/b.timer", How: "added"},
 		{What: "unit", Name: "/etc/systemd/system/a.service", How: "removed"},
 	}
