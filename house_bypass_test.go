@@ -78,7 +78,7 @@ func ways() []way {
 		{"E25", "an old or foreign client on macOS", "refused", local + "TestE25OldClient " + local + "TestE25AuditToken"},
 		{"E78", "a repair of the MSI by anybody", "refused", msi + "TestE78NothingOfPeople " + msi + "TestRepairTakesNoController"},
 		{"E79", "a data folder that somebody made first", "refused", msi + "TestE79FolderOfOthers " + msi + "TestE79AccessLists agent/acl TestClaim"},
-		{"E80", "an older package over a newer one; nothing updates itself", "refused", msi + "TestD1MSI"},
+		{"E80", "an older package over a newer one; nothing updates itself", "refused", msi + "TestD1MSI " + pkg + "TestE80OlderPackage"},
 		{"E82", "the environment of whoever installs a pkg", "refused", pkg + "TestE82HostileEnvironment " + pkg + "TestE82Text " + pkg + "TestE82FoldersOfOthers"},
 		{"A60", "actions of an installer as the system", "refused", msi + "TestE78NothingOfPeople " + msi + "TestTables " + msi + "TestRepairWritesNoEmptyValues"},
 		{"A61", "links planted for what removes the product", "refused", pkg + "TestE82FoldersOfOthers " + linux + "TestE81LinkedFoldersAreRefused " + msi + "TestE79FolderOfOthers"},

@@ -166,7 +166,7 @@ func (p Package) scripts() ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, entry{"./" + name, 0o755, 0, raw})
+		all = append(all, entry{"./" + name, 0o755, 0, bytes.ReplaceAll(raw, []byte("{{version}}"), []byte(p.Version))})
 	}
 	return withFolders(all), nil
 }

@@ -58,6 +58,7 @@ const standIn = `#!/bin/sh -p
 echo "$0 $*" >>/diary
 /bin/env >>/environment
 case "$0 $*" in
+"/usr/sbin/pkgutil --pkg-info com.assent-epm.agent") while read -r line; do echo "$line"; done </receipt ;;
 "/usr/bin/stat -f %u /dev/console") echo 501 ;;
 "/Library/Assent/bin/assent-agent "*) read code </code; exit "$code" ;;
 esac
@@ -68,7 +69,7 @@ func newMac(t *testing.T) mac {
 	testgroup.Need(t, "root")
 	m := mac{t, t.TempDir()}
 	library := regexp.MustCompile(`(/\S+)`)
-	for from, to := range map[string]string{"/bin/dash": "bin/sh", "/usr/bin/env": "bin/env", "/bin/rm": "bin/rm", "/usr/bin/id": "usr/bin/id"} {
+	for from, to := range map[string]string{"/bin/dash": "bin/sh", "/usr/bin/env": "bin/env", "/bin/rm": "bin/rm", "/bin/ls": "bin/ls", "/usr/bin/id": "usr/bin/id"} {
 		out, err := exec.Command("/usr/bin/ldd", from).Output()
 		if err != nil {
 			t.Skip("needs ldd and ", from)
@@ -100,7 +101,7 @@ func newMac(t *testing.T) mac {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.write("scripts/"+name, string(raw), 0o755)
+		m.write("scripts/"+name, strings.ReplaceAll(string(raw), "{{version}}", "1.10.2"), 0o755)
 	}
 	return m
 }
@@ -154,7 +155,8 @@ func TestE82HostileEnvironment(t *testing.T) {
 			t.Errorf("passed on: %s", line)
 		}
 	}
-	want := `/usr/bin/stat -f %u /dev/console
+	want := `/usr/sbin/pkgutil --pkg-info com.assent-epm.agent
+/usr/bin/stat -f %u /dev/console
 /bin/launchctl bootout gui/501/com.assent-epm.tray
 /bin/launchctl bootout system/com.assent-epm.agent
 /Library/Assent/bin/assent-agent install --package
@@ -180,9 +182,11 @@ func TestE82HostileEnvironment(t *testing.T) {
 // installation before anything is stopped.
 func TestE82FoldersOfOthers(t *testing.T) {
 	for name, plant := range map[string]func(string) error{
-		"a link":     func(dir string) error { return os.Symlink("/evil", dir) },
-		"somebody's": func(dir string) error { return errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 501, 20)) },
-		"a file":     func(dir string) error { return os.WriteFile(dir, nil, 0o644) },
+		"a link":      func(dir string) error { return os.Symlink("/evil", dir) },
+		"somebody's":  func(dir string) error { return errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 501, 20)) },
+		"a file":      func(dir string) error { return os.WriteFile(dir, nil, 0o644) },
+		"a group's":   func(dir string) error { return errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o770)) },
+		"everybody's": func(dir string) error { return errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o757)) },
 	} {
 		m := newMac(t)
 		m.write("Library/Application Support/x", "", 0o644)
@@ -190,9 +194,30 @@ func TestE82FoldersOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := m.run("preinstall", "/x.pkg", "/", "/")
-		if err == nil || !strings.Contains(out, "is not a folder of root; nothing was installed") || m.read("diary") != "" {
+		if err == nil || !strings.Contains(out, "nothing was installed") || m.read("diary") != "" {
 			t.Errorf("%s: %v %s %s", name, err, out, m.read("diary"))
 		}
+	}
+}
+
+// TestE80OlderPackage: an older package is not put over a newer one, before anything
+// is stopped; where it is not known what is there, it is.
+func TestE80OlderPackage(t *testing.T) {
+	for has, want := range map[string]bool{
+		"1.10.2": true, "1.10.1": true, "1.9.9": true, "0.99.99": true, "1.10.3": false, "1.11.0": false, "2.0.0": false, "10.0.0": false,
+		"": true, "1.10": true, "1.10.2.1": true, "1.x.9": true, "9.9.9-beta": true, "9.9.9; echo": true,
+	} {
+		m := newMac(t)
+		m.write("receipt", "package-id: com.assent-epm.agent\nversion: "+has+"\nvolume: /\n", 0o644)
+		out, err := m.run("preinstall", "/x.pkg", "/", "/")
+		stopped := strings.Contains(m.read("diary"), "bootout system")
+		if (err == nil) != want || stopped != want || !want && !strings.Contains(out, "Assent "+has+" is installed, which is newer than 1.10.2; nothing was installed") {
+			t.Errorf("over %q: %v, stopped %v, said %s", has, err, stopped, out)
+		}
+	}
+	m := newMac(t) // no package before
+	if out, err := m.run("preinstall", "/x.pkg", "/", "/"); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
