@@ -79,7 +79,7 @@ demo: ## look at Assent: a console with an invented office, and a simulated comp
 test: export RAPID_SEED ?= 20261121
 test: ## run every test this machine can run, and say which it could not
 	@.ci/packages sudo=sudo cc=gcc mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux chromium=chromium node=nodejs npm=npm python3=python3 pip3=python3-pip rpm=rpm tmux=tmux zsh=zsh fish=fish dbus-daemon=dbus-daemon Xvfb=xvfb zenity=zenity xdotool=xdotool import=imagemagick openbox=openbox xfce4-panel=xfce4-panel /usr/lib/notification-daemon/notification-daemon=notification-daemon pkg-config=pkg-config /usr/include/libayatana-appindicator3-0.1/libayatana-appindicator/app-indicator.h=libayatana-appindicator3-dev podman=podman runc=runc \
-		msibuild=msitools gcab=gcab bsdtar=libarchive-tools 7z=p7zip-full osslsigncode=osslsigncode || true
+		msibuild=msitools gcab=gcab bsdtar=libarchive-tools 7z=p7zip-full osslsigncode=osslsigncode cpio=cpio dpkg-deb=dpkg || true
 	@$(MAKE) build
 	@$(GO) run ./e2e/cmd/testall
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/installer/msi"
 )
 
@@ -49,11 +50,7 @@ func signingKey(t *testing.T) signing {
 // TestD4SignWindows: an MSI and a program are signed with a key that is given, the
 // commands of WINDOWS.md verify them, and a changed byte is found.
 func TestD4SignWindows(t *testing.T) {
-	for _, tool := range []string{"osslsigncode", "msibuild", "gcab"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs ", tool)
-		}
-	}
+	testgroup.Need(t, "packages")
 	s := signingKey(t)
 	files := map[string][]byte{}
 	for _, name := range msi.Names() {

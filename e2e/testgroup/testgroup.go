@@ -47,6 +47,9 @@ func groups() []group {
 		{"npm", func() string { return first(program("node"), program("npm")) }},
 		{"python", func() string { return first(program("python3"), modules) }},
 		{"osslsigncode", program("osslsigncode")},
+		{"packages", func() string {
+			return first(program("msibuild"), program("msiinfo"), program("gcab"), program("bsdtar"), program("7z"), program("cpio"), program("osslsigncode"), program("rpm"), program("dpkg-deb"))
+		}},
 		{"tmux", program("tmux")},
 		{"zsh", program("zsh")},
 		{"fish", program("fish")},

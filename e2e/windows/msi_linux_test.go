@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/assent-epm/assent/e2e/lab"
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/e2e/wine"
 )
 
@@ -52,11 +53,7 @@ func (o office) msi(version string) {
 	if err != nil {
 		o.Fatal(err)
 	}
-	for _, tool := range []string{"msibuild", "gcab"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			o.Skip("needs msitools and gcab")
-		}
-	}
+	testgroup.Need(o, "packages")
 	out := o.TempDir()
 	cmd := exec.CommandContext(o.ctx, "go", "run", "./installer", "-only", "assent-agent", "-arch", "amd64", "-format", "msi", "-version", version, "-commit", "test", "-date", "1767225600", "-out", out)
 	cmd.Dir = root

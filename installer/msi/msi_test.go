@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/installer/independent"
 )
 
@@ -30,7 +31,7 @@ func sample(version, arch string) Package {
 // tools skips where what makes and reads an MSI is missing.
 func tools(t *testing.T) {
 	t.Helper()
-	independent.Needs(t, "msitools, gcab", buildTool, cabinetTool, "msiinfo")
+	testgroup.Need(t, "packages")
 }
 
 func built(t *testing.T, p Package) string {

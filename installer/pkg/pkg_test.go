@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/e2e/testgroup"
 	"github.com/assent-epm/assent/installer/independent"
 )
 
@@ -54,7 +55,7 @@ func unpacked(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	independent.Needs(t, "libarchive-tools", "bsdtar")
+	testgroup.Need(t, "packages")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, archive), raw, 0o600); err != nil {
 		t.Fatal(err)
@@ -117,10 +118,8 @@ func columns(list string) string {
 // payload, and a program comes out as it went in.
 func TestD2Whole(t *testing.T) {
 	dir := unpacked(t)
-	if _, err := exec.LookPath("7z"); err == nil {
-		if out := independent.Says(t, dir, "7z", "t", archive); !strings.Contains(out, "Everything is Ok") {
-			t.Errorf("7z: %s", out)
-		}
+	if out := independent.Says(t, dir, "7z", "t", archive); !strings.Contains(out, "Everything is Ok") {
+		t.Errorf("7z: %s", out)
 	}
 	out := filepath.Join(dir, "out")
 	if err := os.Mkdir(out, 0o755); err != nil {
@@ -132,17 +131,15 @@ func TestD2Whole(t *testing.T) {
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the agent does not come back: %v", err)
 	}
-	if _, err := exec.LookPath("cpio"); err == nil {
-		plain, err := exec.Command("gzip", "-dc", filepath.Join(dir, "assent.pkg/Payload")).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := exec.Command("cpio", "-t", "--quiet")
-		c.Stdin = bytes.NewReader(plain)
-		names, err := c.Output()
-		if err != nil || !strings.Contains(string(names), "assent-uninstall") {
-			t.Errorf("cpio: %v %s", err, names)
-		}
+	plain, err := exec.Command("gzip", "-dc", filepath.Join(dir, "assent.pkg/Payload")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("cpio", "-t", "--quiet")
+	c.Stdin = bytes.NewReader(plain)
+	names, err := c.Output()
+	if err != nil || !strings.Contains(string(names), "assent-uninstall") {
+		t.Errorf("cpio: %v %s", err, names)
 	}
 }
 
