@@ -66,7 +66,7 @@ func privileged(sid string) bool {
 // removed or get another name, but others may come beside it. The folder that a
 // program lies in is none of these: what is put there may be loaded.
 func (l List) OnlyPrivileged(above bool) bool {
-	if l.Missing || !l.PrivilegedOwner() {
+	if l.Missing || !slices.Contains([]string{system, administrators, installer}, l.Owner) {
 		return false
 	}
 	for _, e := range l.Allow {
@@ -113,12 +113,6 @@ const Guarded = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;RC;;;OW)"
 
 // readList is the right to read a list, which does no harm.
 const readList = 0x20000
-
-// PrivilegedOwner reports whether it belongs to the system, the installer of Windows
-// or administrators.
-func (l List) PrivilegedOwner() bool {
-	return slices.Contains([]string{system, administrators, installer}, l.Owner)
-}
 
 // Exclusive reports whether nobody but the system and administrators can do
 // anything with what has the list. An owner may change a list, unless it says what

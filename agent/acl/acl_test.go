@@ -191,14 +191,6 @@ func TestReset(t *testing.T) {
 }
 
 // What is the agent's own is safe, and only that: the service is the system anyway.
-func TestPrivilegedOwner(t *testing.T) {
-	for owner, want := range map[string]bool{system: true, administrators: true, installer: true, creatorOwner: false, ownerRights: false, "S-1-5-32-545": false, "": false} {
-		if (List{Owner: owner}).PrivilegedOwner() != want {
-			t.Errorf("%q: %v", owner, !want)
-		}
-	}
-}
-
 func TestFor(t *testing.T) {
 	own := List{Owner: user, Allow: []Entry{{system, full}, {user, full}, {users, 0x1200a9}}}
 	if own.OnlyPrivileged(false) || !own.For(user).OnlyPrivileged(false) || own.For("S-1-5-21-1-2-3-1002").OnlyPrivileged(false) || own.For(system).OnlyPrivileged(false) {

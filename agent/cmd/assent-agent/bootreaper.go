@@ -24,9 +24,9 @@ type tasks interface {
 	remove() error
 }
 
-// scheduleTask has Windows run the reaper. Everybody may make folders of tasks: whoever
-// made ours before us could switch the task off, which is told and keeps nobody from
-// being served.
+// scheduleTask has Windows run the reaper. Everybody may make folders of tasks, and put
+// tasks into them: whoever made ours before us, or may change what is in it, could switch
+// the task off, which is told and keeps nobody from being served.
 func scheduleTask(sys tasks, exe, line, self string, log *slog.Logger) error {
 	path, err := sys.define(wide(reapTask(exe, line)))
 	if err != nil {
@@ -36,8 +36,8 @@ func scheduleTask(sys tasks, exe, line, self string, log *slog.Logger) error {
 		return err
 	}
 	list, err := sys.folder()
-	if err == nil && !list.For(self).PrivilegedOwner() {
-		err = fmt.Errorf("%w: %s", acl.ErrForeign, list.Owner)
+	if err == nil && !list.For(self).OnlyPrivileged(true) {
+		err = fmt.Errorf("others than administrators can change it; it belongs to %s", list.Owner)
 	}
 	if err != nil {
 		log.Error("the task that takes back at the machine's start may be switched off by others; remove its folder, Assent, in the Task Scheduler and start the service again", "error", err)

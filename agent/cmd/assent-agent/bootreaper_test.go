@@ -19,6 +19,7 @@ type aScheduler struct {
 	files map[string]string // definitions
 	task  string            // what the scheduler has, "" = nothing
 	owner string            // of the folder of the task
+	allow []acl.Entry       // in it
 }
 
 func newScheduler() *aScheduler {
@@ -49,8 +50,11 @@ func (s *aScheduler) forget(path string) error {
 	return s.fails["forget"]
 }
 
-func (s *aScheduler) folder() (acl.List, error) { return acl.List{Owner: s.owner}, s.fails["folder"] }
-func (s *aScheduler) there() (bool, error)      { return s.task != "", s.fails["there"] }
+func (s *aScheduler) folder() (acl.List, error) {
+	return acl.List{Owner: s.owner, Allow: s.allow}, s.fails["folder"]
+}
+
+func (s *aScheduler) there() (bool, error) { return s.task != "", s.fails["there"] }
 
 func (s *aScheduler) remove() error {
 	if s.task == "" {
@@ -103,10 +107,13 @@ func TestScheduleTask(t *testing.T) {
 	no := errors.New("no")
 	for name, c := range map[string]struct {
 		fails, owner string
+		users        uint32 // what users may do in the folder
 		fail, told   bool
 		scheduled    bool
 	}{
 		"ours":                        {owner: "S-1-5-18", scheduled: true},
+		"users put theirs beside it":  {owner: "S-1-5-18", users: 0x120116, scheduled: true}, // as Windows has it
+		"users remove what is there":  {owner: "S-1-5-18", users: 0x1f01ff, told: true, scheduled: true},
 		"of administrators":           {owner: "S-1-5-32-544", scheduled: true},
 		"of who runs this":            {owner: "S-1-5-21-1-2-3-500", scheduled: true},
 		"a folder that somebody made": {owner: "S-1-5-21-1-2-3-1001", told: true, scheduled: true},
@@ -119,6 +126,7 @@ func TestScheduleTask(t *testing.T) {
 		var said bytes.Buffer
 		s := newScheduler()
 		s.owner, s.fails[c.fails] = c.owner, no
+		s.allow = []acl.Entry{{SID: "S-1-5-18", Mask: 0x1f01ff}, {SID: "S-1-5-11", Mask: c.users}}
 		err := scheduleTask(s, `C:\x.exe`, "reap --boot", "S-1-5-21-1-2-3-500", slog.New(slog.NewTextHandler(&said, nil)))
 		if (err != nil) != c.fail || (s.task != "") != c.scheduled || (said.Len() > 0) != c.told || len(s.files) != 0 {
 			t.Errorf("%s: %v, scheduled %v, said %s, left %d", name, err, s.task != "", &said, len(s.files))

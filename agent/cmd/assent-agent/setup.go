@@ -68,7 +68,10 @@ func uninstallFrom(s site) error {
 	if err := undoOn(s); err != nil {
 		return fmt.Errorf("not everything was taken back, so the service stays: %w", err)
 	}
-	return errors.Join(s.unscheduleReaper(), s.control("uninstall"))
+	if err := s.control("uninstall"); err != nil {
+		return err
+	}
+	return s.unscheduleReaper() // the last: what fails before is still taken back at the machine's start
 }
 
 // undoOn gives back what was taken over and ends everything that is in force: each,

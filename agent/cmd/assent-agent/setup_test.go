@@ -142,7 +142,7 @@ func TestUninstall(t *testing.T) {
 	if err := uninstallFrom(s); err != nil || s.service != "" || s.reaper || s.removing || s.inForce+s.taken+s.rights > 0 {
 		t.Errorf("%v: %+v", err, s)
 	}
-	if want := "rights stop give back undo end unschedule uninstall"; strings.Join(s.asks, " ") != want {
+	if want := "rights stop give back undo end uninstall unschedule"; strings.Join(s.asks, " ") != want {
 		t.Errorf("in the order %q, want %q", s.asks, want)
 	}
 	never := &aSite{service: "stopped", reaper: true} // it never served
@@ -170,6 +170,16 @@ func TestUninstallKeepsWhatTakesBack(t *testing.T) {
 	s.fails = map[string]error{"rights": errors.New("no")}
 	if err := errors.Join(uninstallFrom(s), uninstallPackageFrom(s)); err == nil || s.service != "runs" || s.inForce != 2 {
 		t.Errorf("who is no administrator: %v: %+v", err, s)
+	}
+	s = serving()
+	s.fails = map[string]error{"uninstall": errors.New("it is marked for deletion")}
+	if err := uninstallFrom(s); err == nil || !s.reaper {
+		t.Errorf("a service that stays: %v: %+v", err, s)
+	}
+	s = serving()
+	s.fails = map[string]error{"unschedule": errors.New("no")}
+	if err := uninstallFrom(s); err == nil || s.service != "" {
+		t.Errorf("a task that stays: %v: %+v", err, s)
 	}
 	s = serving()
 	s.fails = map[string]error{"stop": errors.New("it does not run")}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"time"
 
 	"github.com/assent-epm/assent/shared/durable"
 )
@@ -47,7 +48,12 @@ func (launchd) remove() error {
 	return nil
 }
 
+// launchctlTime bounds what launchd is asked.
+const launchctlTime = 30 * time.Second
+
 func launchctl(ctx context.Context, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, launchctlTime)
+	defer cancel()
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, launchctlPath, args...)
 	cmd.Stdout, cmd.Stderr = &said, &said
