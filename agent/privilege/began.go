@@ -57,8 +57,8 @@ func begins(ctx context.Context, of frontLooks) error {
 // sudo has become: a sudo that does so at once has another name by the time it is told.
 func beyondSudo(name string) bool { return name != "" && name != "sudo" }
 
-// stillIs refuses a process that is not the one that began then.
-func stillIs(now, started uint64, err error) error {
+// checkSame refuses a process that is not the one that began then.
+func checkSame(now, started uint64, err error) error {
 	if err == nil && now != started {
 		return ErrNotBegun // another process has its number
 	}

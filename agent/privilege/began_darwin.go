@@ -24,7 +24,7 @@ func Becomes(pid int, started uint64) (began func(context.Context) error, err er
 	_, err = unix.Kevent(queue, []unix.Kevent_t{watch}, nil, nil)
 	if err == nil {
 		now, failed := Started(pid)
-		err = stillIs(now, started, failed)
+		err = checkSame(now, started, failed)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch process %d: %w", pid, err), unix.Close(queue))

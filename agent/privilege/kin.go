@@ -188,7 +188,7 @@ type programs interface {
 // not known is none.
 func typesInto(of programs, pid int) bool {
 	path, err := of.runs(pid)
-	if err != nil || !onDrive(path) {
+	if err != nil || !ofThisMachine(path) {
 		return false
 	}
 	head, err := of.head(path, maxPE+4096)
@@ -206,10 +206,4 @@ func isConsoleProgram(head []byte) bool {
 		return false
 	}
 	return binary.LittleEndian.Uint16(head[at+subsystemAt:]) == subsystemText
-}
-
-// onDrive reports whether a path of Windows is on a drive of this machine. What is on
-// another one is not opened: the system would show itself there, to whoever has that.
-func onDrive(path string) bool {
-	return len(path) > 3 && path[1:3] == `:\` && (path[0]|0x20) >= 'a' && (path[0]|0x20) <= 'z'
 }

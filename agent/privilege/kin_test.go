@@ -219,8 +219,8 @@ func TestConsoleProgram(t *testing.T) {
 // A program of another machine is not opened by the system, which would log on there.
 func TestOnlyProgramsOfThisMachineAreLookedAt(t *testing.T) {
 	for path, want := range map[string]bool{`C:\Windows\cmd.exe`: true, `d:\x`: true, `\\evil\share\cmd.exe`: false, `\\?\C:\cmd.exe`: false,
-		`\Device\Mup\evil\x.exe`: false, `C:x.exe`: false, `1:\x.exe`: false, ``: false, `C:\`: false} {
-		if got := onDrive(path); got != want {
+		`\Device\Mup\evil\x.exe`: false, `C:x.exe`: false, `1:\x.exe`: false, ``: false, `C:`: false, `C:\`: true} {
+		if got := ofThisMachine(path); got != want {
 			t.Errorf("%q: %v", path, got)
 		}
 	}

@@ -183,10 +183,10 @@ func TestBegins(t *testing.T) {
 		}
 		cancel()
 	}
-	if err := stillIs(7, 7, nil); err != nil {
+	if err := checkSame(7, 7, nil); err != nil {
 		t.Error(err)
 	}
-	if !errors.Is(stillIs(8, 7, nil), ErrNotBegun) || !errors.Is(stillIs(7, 7, broken), broken) {
+	if !errors.Is(checkSame(8, 7, nil), ErrNotBegun) || !errors.Is(checkSame(7, 7, broken), broken) {
 		t.Error("another process is taken for it")
 	}
 }

@@ -8,7 +8,7 @@
 // [TreeRef], plain data for the ledger in package grants.
 //
 // Read trees.go for containment, then start.go, program_linux.go (which bytes
-// run) and environ.go (what the program sees); of Windows winprogram.go.
+// run) and environ.go (what the program sees); of Windows winstart.go.
 package privilege
 
 import (

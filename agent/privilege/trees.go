@@ -18,7 +18,7 @@ const Grace = 3 * time.Second
 // Trees puts processes into trees and ends trees. A tree is a systemd scope
 // below the slice of the user who asked, so that programs that open a login
 // session of their own stay inside; without systemd it is a cgroup; without
-// cgroups the sessions and process groups that can be found.
+// cgroups the sessions and process groups that can be found, as on macOS; on Windows it is a job.
 //
 // A tree stops what was left behind. It does not stop a hostile program that
 // runs as root: root can always leave.

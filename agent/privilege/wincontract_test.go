@@ -304,20 +304,20 @@ func contractOfStopped(t *testing.T, w winStart, place winPlace) {
 	if ref, err = c.contain(ref); err != nil || ref.Started == 0 {
 		t.Errorf("%+v, %v", ref, err)
 	}
-	if err := w.runs(held, c); err != nil {
+	if err := w.checkRuns(held, c); err != nil {
 		t.Error(err)
 	}
-	if other, err := w.sys.hold(s.Path); err != nil || !errors.Is(w.runs(&winImage{file: other}, c), ErrChanged) {
+	if other, err := w.sys.hold(s.Path); err != nil || !errors.Is(w.checkRuns(&winImage{file: other}, c), ErrChanged) {
 		t.Errorf("what runs is taken for another file: %v", err)
 	} else if err := other.Close(); err != nil {
 		t.Error(err)
 	}
-	if got, err := c.token(); err != nil || s.isToken(got) != nil {
+	if got, err := c.token(); err != nil || s.verifyToken(got) != nil {
 		t.Errorf("its token: %v", err)
 	} else if err := got.close(); err != nil {
 		t.Error(err)
 	}
-	if lists, err := c.lists(); err != nil || len(lists) != 2 || guarded(c) != nil {
+	if lists, err := c.lists(); err != nil || len(lists) != 2 || checkGuarded(c) != nil {
 		t.Errorf("others can open it: %+v, %v", lists, err)
 	}
 	second := make()

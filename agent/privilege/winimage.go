@@ -93,7 +93,7 @@ func (w winStart) hold(s Spec, held *winImage) (err error) {
 	if !only && !s.Own {
 		return w.copyImage(s, held)
 	}
-	return isApproved(held.file, io.Discard, s.SHA256)
+	return copyApproved(held.file, io.Discard, s.SHA256)
 }
 
 // open holds a file.
@@ -108,8 +108,8 @@ func (w winStart) open(path string) (winFile, error) {
 	return file, nil
 }
 
-// isApproved copies what is read and makes sure that it is what was approved.
-func isApproved(from io.Reader, to io.Writer, want string) error {
+// copyApproved copies what is read and makes sure that it is what was approved.
+func copyApproved(from io.Reader, to io.Writer, want string) error {
 	sum := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(to, sum), from); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (w winStart) copyImage(s Spec, held *winImage) error {
 	}
 	most := cmp.Or(w.most, maxImage)
 	bounded := &io.LimitedReader{R: held.file, N: most + 1}
-	err = isApproved(bounded, to, s.SHA256)
+	err = copyApproved(bounded, to, s.SHA256)
 	if bounded.N == 0 {
 		err = fmt.Errorf("%w: it is larger than %d bytes", ErrUnsafe, most)
 	}
@@ -165,11 +165,11 @@ func (w winStart) copyImage(s Spec, held *winImage) error {
 	if held.file, err = w.open(path); err != nil {
 		return err
 	}
-	return isApproved(held.file, io.Discard, s.SHA256) // what was closed and opened again is looked at again
+	return copyApproved(held.file, io.Discard, s.SHA256) // what was closed and opened again is looked at again
 }
 
-// runs makes sure that the file of a process is the held one.
-func (w winStart) runs(held *winImage, c winChild) error {
+// checkRuns makes sure that the file of a process is the held one.
+func (w winStart) checkRuns(held *winImage, c winChild) error {
 	path, err := c.image()
 	if err != nil {
 		return err

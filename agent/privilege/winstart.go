@@ -1,255 +1,239 @@
 package privilege
 
 import (
-	"cmp"
+	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
-	"strings"
-	"unicode/utf16"
+	"os"
+	"time"
+
+	"github.com/assent-epm/assent/agent/acl"
 )
 
-// This file has what is decided about a program of Windows before the calls of
-// start_windows.go are made. It runs everywhere; winprogram.go has the order.
+// This file has the order in which a program of Windows is started. It runs
+// everywhere; start_windows.go has the calls.
 
-// checkSession refuses a spec whose people are not one person of Windows in a
-// session of theirs. An elevated program runs as the same person: with the rights
-// of an administrator, never with those of the system.
-func (s Spec) checkSession() error {
-	who := s.Requester
-	switch {
-	case !isPerson(who.SID):
-		return fmt.Errorf("%w: %q is no person", ErrIdentity, who.SID)
-	case s.RunAs.SID != who.SID:
-		return fmt.Errorf("%w: a program of %s can not run as %q", ErrIdentity, who.SID, s.RunAs.SID)
-	case who.Session == 0:
-		return fmt.Errorf("%w: nobody sits in the session of services", ErrIdentity)
+// winSystem is what the start of a program asks of Windows.
+type winSystem interface {
+	winFiles
+	// sessionToken is that of whoever is logged on to a session.
+	sessionToken(session uint32) (winToken, error)
+	logOn(winLogOn) (winToken, error)
+	// facts are of the machine and of the person of a token, but for Temp.
+	facts(winToken) (systemFacts, error)
+	// create makes a process that does not run yet.
+	create(winProcess) (winChild, error)
+}
+
+// winTrees are [Trees].
+type winTrees interface {
+	Plan(name string, uid uint32) (TreeRef, error)
+	Births(TreeRef) (*Births, error)
+	End(ctx context.Context, ref TreeRef, grace time.Duration) error
+}
+
+// winProcess is a process to be made.
+type winProcess struct {
+	token   winToken
+	program string // its file
+	line    string // its arguments
+	folder  string // in which it begins
+	env     []string
+	files   []*os.File // the only ones that it gets; none = a console of its own
+
+	// guard is the access list, with its owner, of the process and its thread;
+	// "" = those of its token.
+	guard       string
+	mitigations uint64
+}
+
+// winChild is a process that was made.
+type winChild interface {
+	pid() int
+	// contain puts it into a tree of its own and reads back that it is there.
+	contain(TreeRef) (TreeRef, error)
+	image() (string, error) // the file that it runs
+	token() (winToken, error)
+	lists() ([]acl.List, error) // access lists of it and its thread
+	resume() error
+	end() error
+	wait() error // until it has ended
+	code() (int, error)
+	close()
+}
+
+// mitigations of a program with rights: libraries come from the system's folder
+// first, never from another machine or a place of low trust, and nobody's hooks
+// are loaded into it.
+const mitigations = uint64(1)<<32 | 1<<52 | 1<<56 | 1<<60
+
+// winStart starts a program.
+type winStart struct {
+	sys   winSystem
+	trees winTrees
+	only  func(path string) (bool, error) // whether only administrators change a path
+	most  int64                           // bytes of a copy, 0 = maxImage
+}
+
+// start makes the process stopped, puts it into its job, reads back what it is,
+// and lets it go. After an error there is no process, no tree and no copy.
+func (w winStart) start(ctx context.Context, spec Spec) (*Running, error) {
+	if spec.Alone {
+		return nil, fmt.Errorf("%w: a program is not kept from starting others on Windows", ErrNotContained)
 	}
-	given := 0
-	for _, f := range s.Files {
-		if f != nil {
-			given++
+	ref, err := w.trees.Plan(string(spec.Grant), 0)
+	if err != nil {
+		return nil, err
+	}
+	held, err := w.holdImage(spec)
+	if err != nil {
+		return nil, err
+	}
+	defer held.close()
+	run, err := w.startHeld(ctx, spec, held, ref)
+	if err != nil {
+		return nil, errors.Join(err, held.discard(w.sys))
+	}
+	return run, nil
+}
+
+func (w winStart) startHeld(ctx context.Context, spec Spec, held *winImage, ref TreeRef) (*Running, error) {
+	token, err := w.tokenFor(spec)
+	if err != nil {
+		return nil, err
+	}
+	defer token.close()
+	p, err := w.processOf(spec, held, token, ref)
+	if err != nil {
+		return nil, err
+	}
+	c, err := w.sys.create(p)
+	if err != nil {
+		return nil, err
+	}
+	ref.PID = c.pid()
+	run := &Running{PID: ref.PID, Tree: ref, done: make(chan struct{})}
+	if err := w.release(ctx, spec, held, c, run); err != nil {
+		err = errors.Join(err, c.end()) // it may be in no tree
+		c.close()
+		run.Births.Close()
+		return nil, errors.Join(err, w.trees.End(context.WithoutCancel(ctx), run.Tree, 0))
+	}
+	go run.follow(c)
+	return run, nil
+}
+
+// release lets the process go once it is in its tree and exactly what it should be.
+func (w winStart) release(ctx context.Context, spec Spec, held *winImage, c winChild, run *Running) (err error) {
+	if run.Tree, err = c.contain(run.Tree); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotContained, err)
+	}
+	if spec.Follow {
+		if run.Births, err = w.trees.Births(run.Tree); err != nil {
+			return err
 		}
 	}
-	if given != 0 && given != len(s.Files) {
-		return fmt.Errorf("%w: a standard descriptor is missing", ErrArguments)
+	if err := w.checkRuns(held, c); err != nil {
+		return err
+	}
+	token, err := c.token()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	defer token.close()
+	if err := spec.verifyToken(token); err != nil {
+		return err
+	}
+	if !spec.Own {
+		if err := checkGuarded(c); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if spec.Contained != nil {
+		if err := spec.Contained(); err != nil {
+			return err
+		}
+	}
+	if err := c.resume(); err != nil {
+		return fmt.Errorf("let the program go: %w", err)
 	}
 	return nil
 }
 
-// isPerson reports whether a SID is an account of a machine, of a domain, or of a
-// company's directory in the cloud; the system and services are not.
-func isPerson(sid string) bool {
-	for _, kind := range []string{"S-1-5-21-", "S-1-12-1-"} {
-		rest, ok := strings.CutPrefix(sid, kind)
-		if ok && len(sid) <= 184 && strings.Trim(rest, "0123456789-") == "" && rest != "" && rest[len(rest)-1] != '-' {
-			return true
+// checkGuarded reads back that nobody else can open a process or its thread.
+func checkGuarded(c winChild) error {
+	lists, err := c.lists()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	for _, list := range lists {
+		if !list.Exclusive() {
+			return fmt.Errorf("%w: others than administrators could open it", ErrIdentity)
 		}
-	}
-	return false
-}
-
-// way is how somebody becomes an administrator in their session.
-type way string
-
-const (
-	wayOwn    way = "own"    // the token of their session as it is
-	wayFull   way = "full"   // it is an administrator's already: UAC is off
-	wayLinked way = "linked" // the other half of a split token
-	wayLogon  way = "logon"  // a log-on of the same person without a password (S4U)
-)
-
-// standardWay is how people become administrators who are none. It is one place,
-// so that it can be changed after trials on machines.
-//
-// The log-on names the administrators' group itself, which only the system may do:
-// nobody becomes a member of it, so nothing is left behind by a crash. Whether the
-// token is what it should be is checked before anything runs with it.
-const standardWay = wayLogon
-
-// What the system says of a session's token (TOKEN_ELEVATION_TYPE).
-const (
-	elevationDefault = 1
-	elevationFull    = 2
-	elevationLimited = 3
-)
-
-// wayFor chooses by what the session's token is.
-func wayFor(own bool, elevation uint32) (way, error) {
-	switch {
-	case own:
-		return wayOwn, nil
-	case elevation == elevationLimited:
-		return wayLinked, nil
-	case elevation == elevationFull:
-		return wayFull, nil
-	case elevation == elevationDefault:
-		return standardWay, nil
-	}
-	return "", fmt.Errorf("%w: a token of unknown kind %d", ErrIdentity, elevation)
-}
-
-// tokenFacts are what is read back of a token.
-type tokenFacts struct {
-	user    string
-	session uint32
-	admin   bool // the administrators' group is in it and counts
-
-	integrity uint32 // what may write to it; see highIntegrity
-}
-
-// highIntegrity is that of administrators. Below it every program of the same
-// person could write into an elevated one, and it would load their own COM classes.
-const highIntegrity = 0x3000
-
-// checkToken compares a token with who the program shall run as.
-func (s Spec) checkToken(f tokenFacts) error {
-	switch {
-	case f.user != s.RunAs.SID:
-		return fmt.Errorf("%w: it is %s, want %s", ErrIdentity, f.user, s.RunAs.SID)
-	case f.session != s.Requester.Session:
-		return fmt.Errorf("%w: it is in session %d, want %d", ErrIdentity, f.session, s.Requester.Session)
-	case !s.Own && !f.admin:
-		return fmt.Errorf("%w: it is no administrator", ErrIdentity)
-	case !s.Own && f.integrity < highIntegrity:
-		return fmt.Errorf("%w: its integrity is %#x, want %#x", ErrIdentity, f.integrity, highIntegrity)
 	}
 	return nil
 }
 
-// consoleBelow is the program of an administrator's window in the system's folder. It is
-// the system's oldest shell, as it can be told (/d) not to run what the registry of
-// the person, who could write there before, wants run with it; PowerShell reads
-// files of theirs.
-func consoleBelow(root string) (path string, args []string) {
-	return root + `\System32\cmd.exe`, []string{"/d", "/k", "title", "Administrator", "for", "a", "while", "-", "Assent"}
+// processOf is the process that a spec asks for. With rights it is guarded, and
+// begins in a folder of the system's.
+func (w winStart) processOf(spec Spec, held *winImage, token winToken, ref TreeRef) (p winProcess, err error) {
+	line, err := commandLine(append([]string{spec.argv0()}, spec.Args...))
+	if err != nil {
+		return p, err
+	}
+	facts, err := w.sys.facts(token)
+	if err != nil {
+		return p, err
+	}
+	if facts.Temp = held.temp(); facts.Temp == "" {
+		facts.Temp = facts.Root + `\Temp`
+	}
+	p = winProcess{token: token, program: held.path, line: line, folder: spec.Cwd, env: windowsEnvironment(spec, facts, ref.Name)}
+	if !spec.Own {
+		p.folder = facts.Root + `\System32` // libraries are also looked for where a program begins
+		p.guard, p.mitigations = "O:BA"+acl.Guarded, mitigations
+	}
+	for _, f := range spec.Files {
+		if f != nil { // there are all of them or none
+			p.files = append(p.files, f)
+		}
+	}
+	return p, nil
 }
 
-// checkImage refuses what CreateProcess would not run itself but hand to a shell
-// or an older subsystem, whatever its name.
-func checkImage(path string, head []byte) error {
-	if !strings.EqualFold(extension(path), ".exe") || len(head) < 2 || string(head[:2]) != "MZ" {
-		return fmt.Errorf("%w: %s is no program of Windows; scripts and packages are run by the program that reads them", ErrUnsafe, path)
+// follow waits for the end of a program of Windows.
+func (r *Running) follow(c winChild) {
+	code, err := r.outcome(c)
+	c.close()
+	r.finish(code, err)
+}
+
+func (r *Running) outcome(c winChild) (int, error) {
+	if err := c.wait(); err != nil {
+		return 0, fmt.Errorf("wait for process %d: %w", r.PID, err)
+	}
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	code, err := c.code()
+	if err != nil {
+		return 0, fmt.Errorf("wait for process %d: %w", r.PID, err)
+	}
+	return code, nil
+}
+
+// unlessOver calls end while the program has not ended.
+func (r *Running) unlessOver(end func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return nil
+	}
+	if err := end(); err != nil {
+		return fmt.Errorf("end the program: %w", err)
 	}
 	return nil
-}
-
-func extension(path string) string { return filepath.Ext(fileName(path)) }
-
-// maxCommandLine is the system's limit in UTF-16 units, with its end.
-const maxCommandLine = 32767
-
-// commandLine writes arguments so that programs read the same ones back.
-func commandLine(args []string) (string, error) {
-	var b strings.Builder
-	for i, a := range args {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		if i == 0 { // the first one knows no escapes
-			if strings.Contains(a, `"`) {
-				return "", fmt.Errorf("%w: the program's name has a quote", ErrArguments)
-			}
-			b.WriteString(`"` + a + `"`)
-			continue
-		}
-		quote(&b, a)
-	}
-	if n := len(utf16.Encode([]rune(b.String()))) + 1; n > maxCommandLine {
-		return "", fmt.Errorf("%w: they are longer than %d characters", ErrArguments, maxCommandLine)
-	}
-	return b.String(), nil
-}
-
-// quote writes one argument: backslashes count double before a quote only.
-func quote(b *strings.Builder, a string) {
-	if a != "" && !strings.ContainsAny(a, " \t\n\v\"") {
-		b.WriteString(a)
-		return
-	}
-	b.WriteByte('"')
-	slashes := 0
-	for i := range len(a) {
-		switch a[i] {
-		case '\\':
-			slashes++
-		case '"':
-			b.WriteString(strings.Repeat(`\`, slashes+1)) // the others are written below
-			slashes = 0
-		default:
-			slashes = 0
-		}
-		b.WriteByte(a[i])
-	}
-	b.WriteString(strings.Repeat(`\`, slashes) + `"`)
-}
-
-// systemFacts are what the service knows of the machine and of the person, by
-// calls and not by anybody's environment.
-type systemFacts struct {
-	Root       string // C:\Windows
-	Programs   string // C:\Program Files
-	Programs32 string // C:\Program Files (x86), "" or Programs where there is none
-	Data       string // C:\ProgramData
-	Public     string
-	Profile    string // the person's
-	Computer   string
-	User       string
-	Domain     string
-	Temp       string // where only administrators write
-	Processors int
-	Machine    string // AMD64, ARM64
-}
-
-// windowsEnvironment is what an elevated program sees. The person's own variables
-// are none of it: they could name files that are loaded (windir, COR_PROFILER,
-// PATH). It is sorted, as Windows wants it.
-func windowsEnvironment(s Spec, f systemFacts, tree string) []string {
-	drive := f.Root[:min(2, len(f.Root))]
-	system := f.Root + `\System32`
-	env := map[string]string{
-		"ALLUSERSPROFILE": f.Data, "ProgramData": f.Data, "PUBLIC": f.Public,
-		"APPDATA": f.Profile + `\AppData\Roaming`, "LOCALAPPDATA": f.Profile + `\AppData\Local`, "USERPROFILE": f.Profile,
-		"HOMEDRIVE": f.Profile[:min(2, len(f.Profile))], "HOMEPATH": f.Profile[min(2, len(f.Profile)):],
-		"USERNAME": f.User, "USERDOMAIN": f.Domain, "COMPUTERNAME": f.Computer,
-		"SystemRoot": f.Root, "windir": f.Root, "SystemDrive": drive, "ComSpec": system + `\cmd.exe`, "OS": "Windows_NT",
-		"Path":         strings.Join([]string{system, f.Root, system + `\Wbem`, system + `\WindowsPowerShell\v1.0`}, ";"),
-		"PSModulePath": system + `\WindowsPowerShell\v1.0\Modules;` + f.Programs + `\WindowsPowerShell\Modules`, // without it the person's comes first
-		"PATHEXT":      ".COM;.EXE;.BAT;.CMD;.VBS;.JS;.MSC",
-		"TEMP":         f.Temp, "TMP": f.Temp, "ProgramFiles": f.Programs, "ProgramW6432": f.Programs, "CommonProgramFiles": f.Programs + `\Common Files`,
-		"NUMBER_OF_PROCESSORS": fmt.Sprint(f.Processors), "PROCESSOR_ARCHITECTURE": f.Machine,
-		"ASSENT_SID": s.Requester.SID, "ASSENT_USER": s.Requester.Name, "ASSENT_GRANT": string(s.Grant), "ASSENT_REQUEST": string(s.Request), treeMark: tree,
-	}
-	if f.Programs32 != "" && f.Programs32 != f.Programs {
-		env["ProgramFiles(x86)"], env["CommonProgramFiles(x86)"] = f.Programs32, f.Programs32+`\Common Files`
-	}
-	if s.Own {
-		addOwn(env, s.Env)
-	}
-	var out []string
-	for name, value := range env {
-		if !strings.ContainsRune(name+value, 0) {
-			out = append(out, name+"="+value)
-		}
-	}
-	slices.SortFunc(out, func(a, b string) int { return cmp.Compare(strings.ToUpper(a), strings.ToUpper(b)) })
-	return out
-}
-
-// addOwn adds a person's variables to a program that has no rights but theirs.
-func addOwn(env map[string]string, own []string) {
-	for _, v := range own {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok || !plainVariable(name) {
-			continue
-		}
-		for have := range env {
-			if strings.EqualFold(have, name) && !strings.HasPrefix(have, "ASSENT_") {
-				delete(env, have)
-			}
-		}
-		if !strings.HasPrefix(strings.ToUpper(name), "ASSENT_") {
-			env[name] = value
-		}
-	}
 }

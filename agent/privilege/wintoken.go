@@ -120,11 +120,11 @@ func settle(s Spec, token winToken) error {
 			return fmt.Errorf("%w: move the token to session %d: %w", ErrIdentity, s.Requester.Session, err)
 		}
 	}
-	return s.isToken(token)
+	return s.verifyToken(token)
 }
 
-// isToken reads a token and compares it with who the program shall run as.
-func (s Spec) isToken(token winToken) error {
+// verifyToken reads a token and compares it with who the program shall run as.
+func (s Spec) verifyToken(token winToken) error {
 	is, err := token.read()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrIdentity, err)

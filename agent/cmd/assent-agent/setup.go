@@ -35,7 +35,7 @@ func installOn(s site) error {
 	if err := s.mayServe(); err != nil {
 		return err
 	}
-	if err := isFit(s); err != nil {
+	if err := checkProgram(s); err != nil {
 		return err
 	}
 	if err := s.control("install"); err != nil {
@@ -44,9 +44,9 @@ func installOn(s site) error {
 	return errors.Join(s.scheduleReaper(), s.control("start"))
 }
 
-// isFit refuses to make a service, and a task of the system, of a program
+// checkProgram refuses to make a service, and a task of the system, of a program
 // that others can change, such as one in somebody's downloads.
-func isFit(s site) error {
+func checkProgram(s site) error {
 	path, only, err := s.program()
 	if err != nil {
 		return fmt.Errorf("look at this program: %w", err)
