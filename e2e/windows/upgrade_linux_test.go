@@ -40,14 +40,15 @@ func (o office) kept() map[string]string {
 	return all
 }
 
-func (o office) upgraded(id string, before map[string]string) {
+// same makes sure that a machine is who it was, with what it kept, and runs a version.
+func (o office) same(id string, before map[string]string, version string) {
 	o.Helper()
-	o.until("the new agent is connected", func() bool {
+	o.until("the agent is connected", func() bool {
 		e := o.endpoint()
 		if e.ID != id {
 			o.Fatalf("another endpoint: %s, was %s", e.ID, id)
 		}
-		return e.Connected && e.AgentVersion != nil && *e.AgentVersion == "1.3.0"
+		return e.Connected && e.AgentVersion != nil && *e.AgentVersion == version
 	})
 	if now := o.kept(); !maps.Equal(now, before) {
 		o.Errorf("the data folder has %v, had %v", slices.Sorted(maps.Keys(now)), slices.Sorted(maps.Keys(before)))
@@ -55,7 +56,7 @@ func (o office) upgraded(id string, before map[string]string) {
 	if r := o.windows.Run("sc", "query", "assent-agent"); !strings.Contains(r.Stdout, "RUNNING") {
 		o.Errorf("the service: %s", r.Stdout)
 	}
-	if said := o.windows.Run("reg", "query", `HKLM\SOFTWARE\Assent`, "/v", "Version", "/reg:64").Stdout; !strings.Contains(said, "1.3.0") {
+	if said := o.windows.Run("reg", "query", `HKLM\SOFTWARE\Assent`, "/v", "Version", "/reg:64").Stdout; !strings.Contains(said, version) {
 		o.Errorf("the version: %s", said)
 	}
 }
@@ -88,7 +89,7 @@ func TestD1Upgrade(t *testing.T) {
 	o.msi("1.3.0")
 	id, before := o.endpoint().ID, o.kept()
 	o.msiexec("/i", `C:\1.3.0.msi`)
-	o.upgraded(id, before)
+	o.same(id, before, "1.3.0")
 	cmd, stdout, stderr := o.approved(`C:\windows\system32\cmd.exe`, "/c", "echo done & exit 7")
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 7 || !strings.Contains(stdout.String(), "done") {
@@ -117,7 +118,7 @@ func TestUpgradeKeepsGrants(t *testing.T) {
 	}
 	// Whoever installs each version by one line names a token each time.
 	o.msiexec("/i", `C:\1.3.0.msi`, "CONTROLLER_URL="+o.controller.AgentURL, "ENROLL_TOKEN=asn1_again")
-	o.upgraded(id, before)
+	o.same(id, before, "1.3.0")
 	o.until("a token that nobody needs is gone", func() bool {
 		return !strings.Contains(o.windows.Run("reg", "query", `HKLM\SOFTWARE\Assent\Enroll`, "/reg:64").Stdout, "asn1_again")
 	})

@@ -200,7 +200,7 @@ func (s *screen) picture(name string) {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), b.Bytes(), 0o644)
 	}
 	if err != nil {
-		s.t.Logf("keep a picture: %v", err)
+		s.t.Errorf("keep a picture: %v", err)
 	}
 }
 
