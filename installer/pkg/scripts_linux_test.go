@@ -39,6 +39,9 @@ func TestE82Text(t *testing.T) {
 				t.Errorf("%s has %q", name, bad)
 			}
 		}
+		if within := regexp.MustCompile(`\$\([^)]*\bcase\b`).FindString(code); within != "" {
+			t.Errorf("%s: the shell of macOS (bash 3.2) ends %q at the first parenthesis of a pattern", name, within)
+		}
 		cmd := exec.Command("/bin/sh", "-n")
 		cmd.Stdin = bytes.NewReader(raw)
 		if out, err := cmd.CombinedOutput(); err != nil {
