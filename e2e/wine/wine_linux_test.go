@@ -2,6 +2,7 @@ package wine
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,6 +29,15 @@ func TestLab(t *testing.T) {
 		if got := l.RunTool(tool, "--version"); got.Code == -1 || got.Code == 127 {
 			t.Errorf("%s: %+v", tool, got)
 		}
+	}
+}
+
+// What is tested here was worked out with Wine 10.
+func TestWineIsNewEnough(t *testing.T) {
+	got := Open(t).RunTool("wine", "--version")
+	number, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(got.Stdout), "wine-"), ".")
+	if major, err := strconv.Atoi(number); err != nil || major < 10 {
+		t.Errorf("%q: Wine 10 or later is wanted; remove the folder wine-* from the cache of tests, so that it is made anew", got.Stdout)
 	}
 }
 

@@ -18,6 +18,8 @@ func runService(ctx context.Context, set *settings, _ service.Service) error {
 	return underManager(parent, err, func() error { return serveManager(ctx, set) }, func() error { return serve(ctx, set) })
 }
 
+// serveManager is the service to Windows itself: the library that installs it does not
+// tell when the machine has slept.
 func serveManager(ctx context.Context, set *settings) error {
 	h := &handler{ctx: ctx, service: managed{log: slog.Default(),
 		settle: func(ctx context.Context) error { return settle(ctx, set) },
