@@ -125,6 +125,11 @@ func TestDemoFirstMinute(t *testing.T) {
 	mine.Key("Enter")
 	mine.Reads("#screen", "knows sudo only")
 
+	// A new passkey ends the other sessions of its person, whoever has them.
+	desk.Go("about:blank")
+	desk.Go(start)
+	desk.Reads(".top", "Demo")
+
 	// What everybody there needs is nothing to be careful about.
 	mine.Fill("#line", "sudo apt install wireshark")
 	mine.Key("Enter")
