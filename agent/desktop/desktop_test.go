@@ -503,8 +503,6 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// A question of a system without notices has three answers: nothing that a notice
-// offers is left out, and nothing is done by taking it away.
 func TestIsQuestion(t *testing.T) {
 	button := []Button{{pressOpen, "Open"}}
 	for _, c := range []struct {
@@ -517,6 +515,8 @@ func TestIsQuestion(t *testing.T) {
 	}
 }
 
+// A question of a system without notices has three answers: nothing that a notice
+// offers is left out, and nothing is done by taking it away.
 func TestChoice(t *testing.T) {
 	run, open, end, later := Button{pressRun, "Run now"}, Button{pressOpen, "Open"}, Button{pressEnd, "End now"}, Button{pressLater, "Later"}
 	for name, row := range map[string]struct {

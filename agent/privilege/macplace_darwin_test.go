@@ -12,6 +12,9 @@ func TestPlacesOfMac(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(real, 0o777); err != nil { // root's folder, where root runs this
+		t.Fatal(err)
+	}
 	link := filepath.Join(real, "link")
 	if err := os.Symlink("/bin/zsh", link); err != nil {
 		t.Fatal(err)
