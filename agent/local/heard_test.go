@@ -76,6 +76,26 @@ func visit(t *testing.T, v visitor, text string) net.Conn {
 	return c
 }
 
+// pipeClientContract is what every client of a pipe is, once it has said something:
+// one person in one session, whoever asks and how often.
+func pipeClientContract(t *testing.T, c pipeClient, want pipe.Peer) {
+	t.Helper()
+	for range 2 {
+		who, err := c.Peer()
+		if err != nil || who.User != want.User || who.PID != want.PID || who.Session != want.Session {
+			t.Errorf("it is %+v, %v; want %+v", who, err, want)
+		}
+		if n, err := c.Session(); err != nil || n != want.Session {
+			t.Errorf("it sits in session %d, %v; want %d", n, err, want.Session)
+		}
+	}
+}
+
+func TestVisitor(t *testing.T) {
+	bo := pipe.Peer{User: "S-1-5-21-1-2-3-1001", PID: 77, Session: 2}
+	pipeClientContract(t, visitor{who: bo, heard: func() bool { return true }, t: t}, bo)
+}
+
 func TestPeerOfPipe(t *testing.T) {
 	bo := pipe.Peer{User: "S-1-5-21-1-2-3-1001", PID: 77, Session: 2}
 	began := func(pid int) (uint64, error) { return uint64(pid) * 10, nil }

@@ -191,6 +191,45 @@ func (l *aLaunchd) remove() error {
 	return nil
 }
 
+// contractOfJobs is what every launchd is: a job is loaded once, from its file, and
+// stays until it is unloaded. plist is one that does nothing.
+func contractOfJobs(t *testing.T, l bootJobs, plist []byte) {
+	t.Helper()
+	if l.unload() == nil || l.load() == nil {
+		t.Error("what is not there was loaded or unloaded")
+	}
+	if err := l.remove(); err != nil {
+		t.Errorf("remove what is not there: %v", err)
+	}
+	for range 2 { // in place of an older one
+		if err := l.write(plist); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.load(); err != nil {
+		t.Fatal(err)
+	}
+	if l.load() == nil {
+		t.Error("it was loaded twice")
+	}
+	if err := l.unload(); err != nil {
+		t.Errorf("unload: %v", err)
+	}
+	if l.unload() == nil {
+		t.Error("it was unloaded twice")
+	}
+	if err := l.remove(); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if l.load() == nil {
+		t.Error("it was loaded without its file")
+	}
+}
+
+func TestLaunchdInMemory(t *testing.T) {
+	contractOfJobs(t, &aLaunchd{}, []byte("a job"))
+}
+
 func TestScheduleJob(t *testing.T) {
 	l := &aLaunchd{fails: map[string]error{}}
 	for _, exe := range []string{"/old", "/new"} {

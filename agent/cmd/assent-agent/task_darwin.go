@@ -26,23 +26,28 @@ func installReaper(ctx context.Context, set *settings) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return scheduleJob(launchd{ctx}, exe, set.data)
+	return scheduleJob(reapJob(ctx), exe, set.data)
 }
 
-func removeReaper(ctx context.Context) error { return unscheduleJob(launchd{ctx}) }
+func removeReaper(ctx context.Context) error { return unscheduleJob(reapJob(ctx)) }
 
-// launchd is that of macOS.
-type launchd struct{ ctx context.Context }
+func reapJob(ctx context.Context) launchd { return launchd{ctx, reapFile, reapLabel} }
 
-func (launchd) write(plist []byte) error {
-	return errors.Join(durable.Replace(reapFile, plist), os.Chmod(reapFile, 0o644))
+// launchd is that of macOS, with one job.
+type launchd struct {
+	ctx         context.Context
+	file, label string
 }
 
-func (l launchd) load() error   { return launchctl(l.ctx, "bootstrap", "system", reapFile) }
-func (l launchd) unload() error { return launchctl(l.ctx, "bootout", "system/"+reapLabel) }
+func (l launchd) write(plist []byte) error {
+	return errors.Join(durable.Replace(l.file, plist), os.Chmod(l.file, 0o644))
+}
 
-func (launchd) remove() error {
-	if err := os.Remove(reapFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (l launchd) load() error   { return launchctl(l.ctx, "bootstrap", "system", l.file) }
+func (l launchd) unload() error { return launchctl(l.ctx, "bootout", "system/"+l.label) }
+
+func (l launchd) remove() error {
+	if err := os.Remove(l.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
