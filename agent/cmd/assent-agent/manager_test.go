@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/assent-epm/assent/agent/acl"
 	"github.com/assent-epm/assent/shared/rules"
 )
 
@@ -58,5 +59,19 @@ func TestConfirms(t *testing.T) {
 	}
 	if got := confirms(false); got != nil {
 		t.Errorf("nobody can show who they are, and it says %v", got)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	ours := acl.List{Owner: "S-1-5-18", Allow: []acl.Entry{{SID: "S-1-5-32-544", Mask: 0x1f01ff}}}
+	if is, err := closed(ours, nil); !is || err != nil {
+		t.Errorf("%v %v", is, err)
+	}
+	others := acl.List{Owner: "S-1-5-18", Allow: []acl.Entry{{SID: "S-1-5-11", Mask: 0x1}}}
+	if is, err := closed(others, nil); is || err != nil {
+		t.Errorf("others read it: %v %v", is, err)
+	}
+	if is, err := closed(ours, errors.New("no list")); is || err == nil {
+		t.Errorf("its list can not be read: %v %v", is, err)
 	}
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -34,4 +37,40 @@ func TestLasting(t *testing.T) {
 		}
 	}
 	markRemoval(&settings{data: t.TempDir() + "/never"})() // where the agent never ran
+}
+
+// A part that others do without fails by itself, and what is lost is said.
+func TestOptional(t *testing.T) {
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	if err := optional(log, "no rules are lent", func() error { return nil }); err != nil || said.Len() > 0 {
+		t.Errorf("%v, said %s", err, &said)
+	}
+	if err := optional(log, "no rules are lent", func() error { return errors.New("the door is taken") }); err != nil ||
+		!strings.Contains(said.String(), "no rules are lent") || !strings.Contains(said.String(), "the door is taken") {
+		t.Errorf("%v, said %s", err, &said)
+	}
+}
+
+func TestAfterSleep(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	woke, acts, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() { ended <- afterSleep(ctx, woke, func() { acts <- struct{}{} }) }()
+	for range 2 {
+		woke <- struct{}{}
+		<-acts
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := afterSleep(ctx, nil, func() { t.Error("it has not slept") }); err != nil { // a system that does not tell
+		t.Error(err)
+	}
+}
+
+func TestLentGroup(t *testing.T) {
+	if lentGroup(nil, "1000", "admin") {
+		t.Error("somebody is lent a group before there is an agent")
+	}
 }
