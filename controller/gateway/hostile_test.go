@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -188,9 +189,12 @@ func TestQueueOfLiveFramesIsBounded(t *testing.T) {
 	m := d.enroll()
 	m.session(wire.Hello{})
 	s := d.gw.session(m.id)
-	s.mu.Lock()
-	s.writing = true // as if the writer were held up by the network
-	s.mu.Unlock()
+	for held := false; !held; runtime.Gosched() { // once the writer has ended that wrote the welcome
+		s.mu.Lock()
+		held = !s.writing
+		s.writing = true // as if the writer were held up by the network
+		s.mu.Unlock()
+	}
 	var err error
 	for range 9 {
 		err = s.say(wire.TPong, wire.Ping{})
