@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// stays has an approved program run for a minute at most, and waits until it does.
-func (o office) stays(running func() bool) {
+// stays has an approved program run for so long at most, and waits until it does.
+func (o office) stays(running func() bool, lasts string) {
 	o.Helper()
 	cmd := o.windows.Command(o.ctx, `C:\Program Files\Assent\assent.exe`, "run", "--reason", "the printer needs its driver", "--", `C:\windows\stayer.exe`)
 	if err := cmd.Start(); err != nil {
@@ -18,7 +18,7 @@ func (o office) stays(running func() bool) {
 		if err != nil || len(pending) != 1 {
 			return false
 		}
-		o.ctl("approval", "approve", pending[0], "--for", "1m")
+		o.ctl("approval", "approve", pending[0], "--for", lasts)
 		return true
 	})
 	o.until("it runs", func() bool { _, err := o.windows.Read(`C:\stays.txt`); return err == nil && running() })
@@ -39,7 +39,7 @@ func TestDeadAgentOnWindows(t *testing.T) {
 	o := open(t)
 	o.installed()
 	running := o.stayer()
-	o.stays(running)
+	o.stays(running, "1m")
 	o.killed()
 	if !running() {
 		t.Fatal("the program ended with the agent")
