@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/e2e/testgroup"
 )
@@ -316,4 +317,19 @@ func (s *sessionsOf) all() ([]fact, error) { return s.list, s.err }
 
 func (s *sessionsOf) signal(pid int, sig syscall.Signal) {
 	s.told = append(s.told, fmt.Sprint(pid, " ", sig))
+}
+
+// What macOS does not tell of a tree is neither named nor listed, and costs nothing: the
+// reaper goes by the ledger.
+func TestSessionTreesTellNothing(t *testing.T) {
+	var trees sessionTrees
+	ref := TreeRef{Kind: TreeSessions, PID: 70}
+	list, err := trees.list("assent")
+	if err := errors.Join(err, trees.extend(t.Context(), ref, time.Hour), trees.remove(ref)); err != nil || len(list) != 0 || trees.dir(ref.Kind, "x", 501) != "" {
+		t.Errorf("%v %v", list, err)
+	}
+	if trees.watch(ref) == nil {
+		t.Error("its end is waited for by nothing")
+	}
+	trees.close()
 }

@@ -35,9 +35,6 @@ type newcomer struct {
 	log    *slog.Logger
 }
 
-// enrolAgain is the usual time between two such looks.
-const enrolAgain = 10 * time.Second
-
 // identity is who this endpoint is, once it is enrolled: with what an installer
 // left, or by hand. Then nobody needs a token that was left.
 func (n newcomer) identity(ctx context.Context) (link.Identity, error) {

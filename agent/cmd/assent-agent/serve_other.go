@@ -194,6 +194,9 @@ func prepareFolders(set *settings) (release func(), err error) {
 	return lockFolder(set)
 }
 
+// enrolAgain is between two looks whether this endpoint is enrolled by now.
+const enrolAgain = 10 * time.Second
+
 // newNewcomer is this endpoint.
 func newNewcomer(set *settings, f file, log *slog.Logger) newcomer {
 	return newcomer{set: set, file: f, left: installerLeft{}, load: link.Load, enroll: link.Enroll, again: enrolAgain, log: log}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/assent-epm/assent/agent/tray"
@@ -44,5 +46,16 @@ func TestSignedBy(t *testing.T) {
 		if got := signedBy(english, by.name, by.err); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestRegular(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !regular(file) || regular(dir) || regular(file+"x") {
+		t.Error("what is no file is a program, or a file is none")
 	}
 }
