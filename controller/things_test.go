@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -191,5 +192,31 @@ func TestLocalBesideARunningController(t *testing.T) {
 	}
 	if u := must[string](t)(l.SignInURL(t.Context(), "bo")); !strings.HasPrefix(u, b.URL()+"/#/sign-in?link=lnk_") {
 		t.Errorf("sign-in link %s", u)
+	}
+}
+
+// TestPackWithoutBody: what is left out of the body of enable has a default, and
+// so has the body.
+func TestPackWithoutBody(t *testing.T) {
+	b := start(t)
+	for _, body := range []string{"", "{}"} {
+		t.Run("body "+body, func(t *testing.T) {
+			enable := func(name string) (int, *client.Problem, string) {
+				var in io.Reader
+				if body != "" {
+					in = strings.NewReader(body)
+				}
+				return b.call("POST", "/api/v1/packs/"+name+"/enable", b.admin.Token, in)
+			}
+			if status, p, text := enable("packages"); status != 200 || !strings.Contains(text, `"state":"enforce"`) {
+				t.Errorf("a pack: %d %v %s", status, p, text)
+			}
+			if status, p, _ := enable("nonesuch"); status != 404 || p.Code != "not_found" {
+				t.Errorf("an unknown pack: %d %v", status, p)
+			}
+			if _, err := client.Post[client.Pack](t.Context(), b.admin, "/packs/packages/disable", nil); err != nil {
+				t.Errorf("off again: %v", err)
+			}
+		})
 	}
 }

@@ -52,7 +52,7 @@ type packInput struct {
 
 type switchInput struct {
 	Name string `path:"name" maxLength:"64" example:"deny"`
-	Body client.SwitchPack
+	Body *client.SwitchPack
 }
 
 func (s *server) viewRule(ctx context.Context, a auth.Actor, in *ruleInput) (client.Rule, error) {
@@ -220,7 +220,11 @@ func (s *server) addPacks() {
 		})
 	handle(s, route{method: http.MethodPost, path: "/packs/{name}/enable", id: "pack-enable", tag: "rules", summary: "Put a pack in force"},
 		func(ctx context.Context, a auth.Actor, in *switchInput) (client.Pack, error) {
-			p, err := s.cfg.Admin.SwitchPack(ctx, a, in.Name, packs.State(in.Body.Mode), in.Body.AcknowledgeDenied)
+			body := client.SwitchPack{}
+			if in.Body != nil {
+				body = *in.Body
+			}
+			p, err := s.cfg.Admin.SwitchPack(ctx, a, in.Name, packs.State(body.Mode), body.AcknowledgeDenied)
 			return packOf(p), err
 		})
 	handle(s, route{method: http.MethodPost, path: "/packs/{name}/disable", id: "pack-disable", tag: "rules", summary: "Switch a pack off"},
