@@ -55,7 +55,7 @@ func layers() []layer {
 		{"controller/cmd/pysdk", "controller/apidoc", "what writes code from the OpenAPI document reads nothing else"},
 		{"controller/cmd/tstypes", "controller/apidoc", "what writes code from the OpenAPI document reads nothing else"},
 		{"controller/apidoc", "", "reading the OpenAPI document stands alone"},
-		{"controller/cmd", "controller controller/auth" + shared, "a program turns flags into a Config and runs it"},
+		{"controller/cmd", "controller controller/auth shared/complete" + shared, "a program turns flags into a Config and runs it"},
 		{"controller/client", shared, "the REST types stand below the API, so that clients need nothing of the server"},
 		{"controller/egress", "", "calling out knows nothing of what is said"},
 		{"controller/audit", shared, "the audit log stands at the bottom of the controller"},

@@ -4,11 +4,17 @@
 package complete
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
+
+// ErrShell says that the verb was not called with one shell that it knows, which
+// is wrong usage.
+var ErrShell = errors.New("completion is for one of bash, zsh, fish, powershell")
 
 // Command is the verb for a program with this name.
 func Command(program string) *cobra.Command {
@@ -20,7 +26,13 @@ func Command(program string) *cobra.Command {
 		"The packages bring those of bash, zsh and fish. Bash needs its package bash-completion."}
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{Use: "completion " + strings.Join(shells, "|"), Short: "Print the script with which a shell completes verbs and flags",
-		Long: fmt.Sprintf(strings.Join(lines, "\n"), program), Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: shells,
+		Long: fmt.Sprintf(strings.Join(lines, "\n"), program), ValidArgs: shells,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(shells, args[0]) {
+				return ErrShell
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			root, out := c.Root(), c.OutOrStdout()
 			switch args[0] {

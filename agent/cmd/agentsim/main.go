@@ -47,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, "error:", err)
-	if errors.Is(err, errUsage) || strings.HasPrefix(err.Error(), "unknown command") {
+	if errors.Is(err, errUsage) || errors.Is(err, complete.ErrShell) || strings.HasPrefix(err.Error(), "unknown command") {
 		fmt.Fprintln(stderr, "hint: see agentsim --help")
 		return 2
 	}

@@ -17,6 +17,8 @@ func TestUsage(t *testing.T) {
 		"help":              {[]string{"--help"}, 0, ""},
 		"help of a verb":    {[]string{"version", "--help"}, 0, ""},
 		"completion":        {[]string{"completion", "bash"}, 0, ""},
+		"no shell":          {[]string{"completion"}, 2, "bash, zsh, fish, powershell"},
+		"unknown shell":     {[]string{"completion", "foo"}, 2, "bash, zsh, fish, powershell"},
 		"nothing":           {nil, 2, "--controller is missing"},
 		"no token":          {good[:2], 2, "--token is missing"},
 		"unknown flag":      {append([]string{"--nonsense"}, good...), 2, "unknown flag"},

@@ -71,7 +71,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errAsItWas):
 		return exitAsItWas
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") { // cobra's own
+	if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") || errors.Is(err, complete.ErrShell) { // cobra's own
 		err = hinted{fmt.Errorf("%w: %w", errUsage, err), "see assent-agent --help"}
 	}
 	fmt.Fprintln(stderr, "error:", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))

@@ -27,6 +27,8 @@ func TestVerbs(t *testing.T) {
 		{"version --format json", 0, `"protocol"`, ""},
 		{"version --format xml", 2, "", "error: there is no format \"xml\"\nhint: formats: text, json\n"},
 		{"completion bash", 0, "__start_assent-tray", ""},
+		{"completion", 2, "", "hint: assent-tray completion --help shows what there is"},
+		{"completion foo", 2, "", "hint: assent-tray completion --help shows what there is"},
 		{"nothing", 2, "", "hint: assent-tray --help shows what there is"},
 	} {
 		var out, errs bytes.Buffer

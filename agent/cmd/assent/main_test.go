@@ -57,6 +57,8 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		"help":                  {[]string{"--help"}, 0, ""},
 		"help of a verb":        {[]string{"run", "--help"}, 0, ""},
 		"completion":            {[]string{"completion", "bash"}, 0, ""},
+		"no shell":              {[]string{"completion"}, exitUsage, "hint: "},
+		"unknown shell":         {[]string{"completion", "foo"}, exitUsage, "hint: "},
 		"version":               {[]string{"version"}, 0, ""},
 		"version in JSON":       {[]string{"version", "--format", "json"}, 0, ""},
 		"an unknown verb":       {[]string{"rum"}, 2, "unknown command"},

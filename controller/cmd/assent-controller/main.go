@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assent-epm/assent/controller"
+	"github.com/assent-epm/assent/shared/complete"
 	"github.com/assent-epm/assent/shared/version"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -72,7 +73,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{Use: "assent-controller", Short: "Run the controller: queue of requests, rules, console and the agents' door",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	root.AddCommand(a.serve(), a.user(), a.backup(), a.restore(), a.health(), a.version())
+	root.AddCommand(a.serve(), a.user(), a.backup(), a.restore(), a.health(), a.version(), complete.Command("assent-controller"))
 	return root
 }
 

@@ -146,6 +146,7 @@ func TestUserCommands(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for args, want := range map[string]int{"": 0, "--help": 0, "serve --help": 0, "version": 0, "version --format json": 0,
+		"completion bash": 0, "completion": 2, "completion foo": 2, "completion bash zsh": 2, "user foo": 2,
 		"version --format xml": 2, "frobnicate": 2, "serve --frobnicate": 2, "serve extra": 2, "user add": 2, "serve --config /nowhere.toml": 2} {
 		if got := run(t.Context(), strings.Fields(args), strings.NewReader(""), io.Discard, io.Discard, none); got != want {
 			t.Errorf("%q exits %d, want %d", args, got, want)
