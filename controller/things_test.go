@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -218,5 +219,61 @@ func TestPackWithoutBody(t *testing.T) {
 				t.Errorf("off again: %v", err)
 			}
 		})
+	}
+}
+
+// TestScopeInBothForms: the scope of an account is taken as labels alone and in
+// the form that teams have; answers have one form.
+func TestScopeInBothForms(t *testing.T) {
+	b := start(t)
+	for scope, want := range map[string]string{ // "" is refused
+		`{"env":"prod"}`:                          `{"env":"prod"}`,
+		`{"labels":{"env":"prod"}}`:               `{"env":"prod"}`,
+		`{"labels": {"env":"prod","labels":"x"}}`: `{"env":"prod","labels":"x"}`,
+		`{"labels":"x"}`:                          `{"labels":"x"}`,
+		`{"labels":"x","env":"prod"}`:             `{"env":"prod","labels":"x"}`,
+		`{"labels":{}}`:                           `{}`,
+		`{}`:                                      `{}`,
+		`{"labels":{"env":"prod"},"site":"b"}`:    "",
+		`{"labels":{"env":5}}`:                    "",
+		`{"labels":{"env":null}}`:                 "",
+		`{"labels":{"labels":{"env":"prod"}}}`:    "",
+		`{"labels":null}`:                         "",
+		`{"labels":["env"]}`:                      "",
+		`{"Labels":{"env":"prod"}}`:               "",
+		`{"env":{"a":"b"}}`:                       "",
+		`{"env":5}`:                               "",
+		`["env"]`:                                 "",
+	} {
+		t.Run(scope, func(t *testing.T) {
+			login := "u" + strconv.Itoa(len(must[client.List[client.User]](t)(client.Get[client.List[client.User]](t.Context(), b.admin, "/users", nil)).Items))
+			made, bad, text := b.call("POST", "/api/v1/users", b.admin.Token, strings.NewReader(`{"login":"`+login+`","scope":`+scope+`}`))
+			if want == "" {
+				if made != 400 || bad.Code != "invalid" || len(bad.Errors) == 0 || !strings.Contains(text, "scope") {
+					t.Errorf("add: %d %s", made, text)
+				}
+				must[client.User](t)(client.Post[client.User](t.Context(), b.admin, "/users", client.NewUser{Login: login}))
+			} else if made != 201 || !strings.Contains(text, `"scope":`+want) {
+				t.Errorf("add: %d %s", made, text)
+			}
+			var was client.User
+			if err := b.admin.Call(t.Context(), "PUT", "/users/"+login, nil, client.EditUser{Scope: client.Scope{"was": "this"}}, &was); err != nil || len(was.Scope) != 1 {
+				t.Fatal(err, was.Scope)
+			}
+			if status, _, text := b.call("PUT", "/api/v1/users/"+login, b.admin.Token, strings.NewReader(`{"scope":null}`)); status != 200 || !strings.Contains(text, `"scope":{"was":"this"}`) {
+				t.Errorf("null: %d %s", status, text)
+			}
+			status, bad, text := b.call("PUT", "/api/v1/users/"+login, b.admin.Token, strings.NewReader(`{"scope":`+scope+`}`))
+			switch {
+			case want != "" && (status != 200 || !strings.Contains(text, `"scope":`+want)):
+				t.Errorf("edit: %d %s", status, text)
+			case want == "" && (status != 400 || bad.Code != "invalid"):
+				t.Errorf("edit: %d %s", status, text)
+			}
+		})
+	}
+	_, bad, _ := b.call("POST", "/api/v1/users", b.admin.Token, strings.NewReader(`{"login":"two","scope":{"labels":{"env":"prod"},"site":"b"}}`))
+	if want := `scope: nothing may stand beside "labels":{…}; put every label into it`; len(bad.Errors) != 1 || bad.Errors[0].Message != want {
+		t.Errorf("both forms at once: %+v", bad)
 	}
 }

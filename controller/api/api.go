@@ -186,11 +186,13 @@ func humaConfig() huma.Config {
 			return json.Unmarshal(data, v)
 		},
 	}
+	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas.RegisterTypeAlias(typeOf[client.Scope](), typeOf[scopeSchema]())
 	c := huma.Config{OpenAPI: &huma.OpenAPI{OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Assent", Version: "1", Description: "The controller's REST interface. Errors are " +
 			"application/problem+json with a code; times are RFC 3339 in UTC; durations are whole seconds."},
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			Schemas: schemas,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
 				"session": {Type: "apiKey", In: "cookie", Name: "assent_session", Description: "The console's session."},

@@ -14,6 +14,19 @@ import (
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
+// scopeSchema describes [client.Scope], which reads two forms. That the second
+// stands alone is checked where it is read.
+type scopeSchema struct{}
+
+// Schema says both forms.
+func (scopeSchema) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	labels := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: text}
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: text,
+		Properties: map[string]*huma.Schema{"labels": {AnyOf: []*huma.Schema{labels, text}}},
+		Examples:   []any{map[string]any{"env": "prod"}, map[string]any{"labels": map[string]any{"env": "prod"}}}}
+}
+
 // finish completes the document that huma collected: an example for every body
 // and no schemas that nothing names. It returns the document as served.
 func (s *server) finish() ([]byte, error) {

@@ -104,7 +104,7 @@ func (s *server) editUser(ctx context.Context, a auth.Actor, in *editUserInput) 
 		edit.Roles = &roles
 	}
 	if b.Scope != nil {
-		edit.Scope = &b.Scope
+		edit.Scope = (*map[string]string)(&b.Scope)
 	}
 	u, err := s.cfg.Admin.EditUser(ctx, a, in.ID, edit)
 	return userOf(u), err

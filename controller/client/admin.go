@@ -61,22 +61,22 @@ type EnrollToken struct {
 
 // NewUser asks for an account.
 type NewUser struct {
-	Login    string            `json:"login" minLength:"1" maxLength:"64" example:"bo"`
-	Name     string            `json:"name,omitempty" maxLength:"200" example:"Bo Chen"`
-	Email    string            `json:"email,omitempty" maxLength:"254" example:"bo@example.org"`
-	Roles    []string          `json:"roles,omitempty" nullable:"false" maxItems:"16" enum:"administrator,security_admin,rule_author,approver,auditor,requester" doc:"Default requester."`
-	Scope    map[string]string `json:"scope,omitempty" doc:"Labels of the endpoints that the account may see; none means all."`
-	Password string            `json:"password,omitempty" maxLength:"256" example:"correct horse battery"`
+	Login    string   `json:"login" minLength:"1" maxLength:"64" example:"bo"`
+	Name     string   `json:"name,omitempty" maxLength:"200" example:"Bo Chen"`
+	Email    string   `json:"email,omitempty" maxLength:"254" example:"bo@example.org"`
+	Roles    []string `json:"roles,omitempty" nullable:"false" maxItems:"16" enum:"administrator,security_admin,rule_author,approver,auditor,requester" doc:"Default requester."`
+	Scope    Scope    `json:"scope,omitempty" doc:"Labels of the endpoints that the account may see; none means all. Also in the form that teams have, {\"labels\":{…}}, with nothing beside it."`
+	Password string   `json:"password,omitempty" maxLength:"256" example:"correct horse battery"`
 }
 
 // EditUser changes an account; what is left out stays.
 type EditUser struct {
-	Name     *string           `json:"name,omitempty" maxLength:"200" example:"Bo Chen"`
-	Email    *string           `json:"email,omitempty" maxLength:"254" example:"bo@example.org"`
-	Roles    *[]string         `json:"roles,omitempty" nullable:"false" maxItems:"16" enum:"administrator,security_admin,rule_author,approver,auditor,requester"`
-	Scope    map[string]string `json:"scope,omitempty"`
-	Password *string           `json:"password,omitempty" maxLength:"256" example:"correct horse battery" doc:"Empty takes the password away."`
-	Disabled *bool             `json:"disabled,omitempty"`
+	Name     *string   `json:"name,omitempty" maxLength:"200" example:"Bo Chen"`
+	Email    *string   `json:"email,omitempty" maxLength:"254" example:"bo@example.org"`
+	Roles    *[]string `json:"roles,omitempty" nullable:"false" maxItems:"16" enum:"administrator,security_admin,rule_author,approver,auditor,requester"`
+	Scope    Scope     `json:"scope,omitempty" doc:"The whole scope anew, in one of the two forms."`
+	Password *string   `json:"password,omitempty" maxLength:"256" example:"correct horse battery" doc:"Empty takes the password away."`
+	Disabled *bool     `json:"disabled,omitempty"`
 }
 
 // User is an account.

@@ -438,7 +438,7 @@ export interface EditUser {
   name?: string;
   password?: string;
   roles?: ("administrator" | "security_admin" | "rule_author" | "approver" | "auditor" | "requester")[];
-  scope?: Record<string, string>;
+  scope?: Record<string, unknown>;
 }
 
 export interface Emergency {
@@ -1028,7 +1028,7 @@ export interface NewUser {
   name?: string;
   password?: string;
   roles?: ("administrator" | "security_admin" | "rule_author" | "approver" | "auditor" | "requester")[];
-  scope?: Record<string, string>;
+  scope?: Record<string, unknown>;
 }
 
 export interface Note {

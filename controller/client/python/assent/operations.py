@@ -792,7 +792,7 @@ class Operations(Transport):
         """Remove one's own authenticator."""
         self.call("DELETE", "/me/totp")
 
-    def user_add(self, *, login: str, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None, idempotency_key: Optional[str] = None) -> types.User:
+    def user_add(self, *, login: str, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, Any]] = None, idempotency_key: Optional[str] = None) -> types.User:
         """Make an account."""
         return cast("types.User", self.call("POST", "/users", body={"email": email, "login": login, "name": name, "password": password, "roles": roles, "scope": scope}, idempotency_key=idempotency_key))
 
@@ -800,7 +800,7 @@ class Operations(Transport):
         """Delete an account."""
         self.call("DELETE", f"/users/{place(id)}")
 
-    def user_edit(self, id: str, *, disabled: Optional[bool] = None, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, str]] = None) -> types.User:
+    def user_edit(self, id: str, *, disabled: Optional[bool] = None, email: Optional[str] = None, name: Optional[str] = None, password: Optional[str] = None, roles: Optional[List[Literal["administrator", "security_admin", "rule_author", "approver", "auditor", "requester"]]] = None, scope: Optional[Dict[str, Any]] = None) -> types.User:
         """Change an account; what is left out stays."""
         return cast("types.User", self.call("PUT", f"/users/{place(id)}", body={"disabled": disabled, "email": email, "name": name, "password": password, "roles": roles, "scope": scope}))
 

@@ -484,7 +484,7 @@ class EditUser(TypedDict, total=False):
     name: "str"
     password: "str"
     roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
-    scope: "Dict[str, str]"
+    scope: "Dict[str, Any]"
 
 
 class Emergency(TypedDict):
@@ -1190,7 +1190,7 @@ class NewUser(_NewUser, total=False):
     name: "str"
     password: "str"
     roles: "List[Literal[\"administrator\", \"security_admin\", \"rule_author\", \"approver\", \"auditor\", \"requester\"]]"
-    scope: "Dict[str, str]"
+    scope: "Dict[str, Any]"
 
 
 class Note(TypedDict):
