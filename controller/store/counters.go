@@ -342,7 +342,7 @@ func (tx *Tx) warmCounts() (rows int, err error) {
 		}
 		moves = append(moves, move{to: p.found().cell})
 		return nil
-	}, "SELECT "+placeColumns+" FROM requests WHERE pos > "+headOfLists)
+	}, "SELECT "+placeColumns+" FROM "+inTail+" WHERE "+ofTail)
 	for _, m := range moves {
 		tx.s.counts.addLocked(m.to, 1)
 	}

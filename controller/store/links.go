@@ -70,7 +70,7 @@ func (tx *Tx) SeenUser(ep elevation.EndpointID, name, uid string) (elevation.Use
 	var u elevation.User
 	const these = " AND (? = '' OR user = ?) AND (? = '' OR uid = ?) ORDER BY pos DESC LIMIT 1"
 	args := []any{string(ep), name, name, uid, uid}
-	err := tx.row([]any{&u.Name, &u.UID}, "SELECT user, uid FROM requests WHERE pos > "+headOfLists+" AND +endpoint = ?"+these, args...)
+	err := tx.row([]any{&u.Name, &u.UID}, "SELECT user, uid FROM "+inTail+" WHERE "+ofTail+" AND +endpoint = ?"+these, args...)
 	if errors.Is(err, elevation.ErrNotFound) {
 		err = tx.row([]any{&u.Name, &u.UID}, "SELECT user, uid FROM requests WHERE listed = 1 AND endpoint = ?"+these, args...)
 	}

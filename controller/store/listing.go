@@ -64,7 +64,7 @@ func (tx *Tx) listing(f RequestFilter, order sortOrder) (*listing, error) {
 	if escalated {
 		l.ofTeam()
 	}
-	if err := tx.row([]any{&l.tail}, "SELECT EXISTS (SELECT 1 FROM requests WHERE pos > "+headOfLists+")"); err != nil {
+	if err := tx.row([]any{&l.tail}, "SELECT EXISTS (SELECT 1 FROM "+inTail+" WHERE "+ofTail+")"); err != nil {
 		return nil, err
 	}
 	if f.Text != "" {
@@ -246,8 +246,12 @@ func (l *listing) wheres(from *cursor, either where, m mode) (out []where) {
 type mode struct {
 	cond string
 	mark string // instead of "@"
+	few  bool   // rows: each is looked at, and endpoints are found by them
 	tail bool
 }
+
+// tail are the rows that are not in the lists yet.
+var tail = mode{cond: ofTail, mark: "+", few: true, tail: true}
 
 // modes are where the rows of this list are: in the queue, whose indexes are
 // complete; in the lists and the tail; or found without any of that.
@@ -259,7 +263,7 @@ func (l *listing) modes() []mode {
 		if !l.tail {
 			return []mode{{cond: "listed = 1"}}
 		}
-		return []mode{{cond: "listed = 1"}, {cond: "pos > " + headOfLists, mark: "+", tail: true}}
+		return []mode{{cond: "listed = 1"}, tail}
 	}
 	return []mode{{mark: "+"}}
 }
@@ -288,10 +292,13 @@ func (l *listing) part(w where, m mode, limit int) (string, []any) {
 // a statement anew whenever a limit that is a parameter is bound.
 func (l *listing) query(columns string, w where, m mode, limit int) (string, []any) {
 	from := "requests"
+	if m.tail {
+		from = inTail
+	}
 	order := l.order.column + l.dir()
 	if l.order.byName {
-		from = "requests CROSS JOIN endpoints e ON e.id = requests.endpoint"
-		if !m.tail && !l.narrow && !l.equal {
+		from += " CROSS JOIN endpoints e ON e.id = requests.endpoint"
+		if !m.few && !l.narrow && !l.equal {
 			from = "endpoints e CROSS JOIN requests ON requests.endpoint = e.id"
 		}
 		order += ", e.rowid" + l.dir()

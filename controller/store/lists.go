@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/assent-epm/assent/shared/elevation"
@@ -15,7 +16,7 @@ import (
 // To keep all that out of the commit that an endpoint waits for, a new row is in
 // none of them: the rows behind lists_head are the tail, which every query looks
 // through by itself, and which the writer takes into the lists some dozens at a
-// time when nobody waits for it. Requests in the queue are few and have indexes
+// time when nobody has written for a while. Requests in the queue are few and have indexes
 // of their own, which are always complete. What is read is therefore exact at
 // every moment; only its cost depends on the length of the tail.
 const schemaLists = `
@@ -64,13 +65,29 @@ ALTER TABLE lists_head ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
 UPDATE lists_head SET words = pos;
 `
 
+// schemaTail has what lists look at of the rows of the tail, one behind the other:
+// the rows themselves are some kilobytes each.
+const schemaTail = `
+CREATE INDEX requests_tail ON requests(pos, listed, endpoint, uid, user, access_type, program, team, state, waiting, priority, submitted_ms, expires_ms,
+  removed, removed_team, search) WHERE listed = 0;
+`
+
+// inTail is the table of requests for queries about the tail, whose rows they
+// choose by ofTail.
 const (
-	listFrom   = 64   // rows in the tail from which on it is taken into the lists
-	listBatch  = 16   // at a time, so that nobody waits long
-	listAtLast = 4096 // rows in the tail from which on it does not matter who waits
-	listMany   = 1024 // at a time then
-	fillBatch  = 2000 // at a time while the database is opened
-	wordsFrom  = 256  // rows in the lists whose words are not, from which on they are taken in
+	inTail = "requests INDEXED BY requests_tail"
+	ofTail = "listed = 0"
+)
+
+const (
+	listFrom   = 64     // rows in the tail from which on it is taken into the lists
+	listBatch  = 32     // at a time, so that nobody waits long
+	listAtLast = 16_384 // rows in the tail from which on it does not matter who waits
+	listMany   = 1024   // at a time then
+	fillBatch  = 2000   // at a time while the database is opened
+	wordsFrom  = 256    // rows in the lists whose words are not, from which on they are taken in
+
+	quietFor = 5 * time.Millisecond // without anybody writing, before rows are taken in
 )
 
 // headOfLists is the last row that is in the lists.

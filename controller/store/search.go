@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -195,8 +196,8 @@ func (l *listing) tooMany(rare search) (bool, error) {
 }
 
 // readWords finds rows by the index of words, as far as they are rare; what is
-// behind its head is looked through. In other orders than the newest first, the newest of very
-// many are put in order.
+// behind its head is looked through, in the lists and in the tail. In other orders
+// than the newest first, the newest of very many are put in order.
 func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error) {
 	w := l.whole()
 	if len(rare) < len(l.words) {
@@ -208,9 +209,14 @@ func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error
 		w.args = append(w.args, after.args...)
 	}
 	w.conds = append(w.conds, "("+strings.Join(behind, " OR ")+")")
-	tail := where{append([]string{"pos > " + headOfWords}, w.conds...), append([]any{}, w.args...)}
-	tail.both(l.words.row())
-	second, more := l.part(tail, mode{mark: "+", tail: true}, limit)
+	var queries []string
+	var more []any
+	for _, m := range []mode{{cond: "pos > " + headOfWords + " AND pos <= " + headOfLists, mark: "+", few: true}, tail} {
+		rest := where{append([]string{m.cond}, w.conds...), slices.Clone(w.args)}
+		rest.both(l.words.row())
+		query, args := l.part(rest, m, limit)
+		queries, more = append(queries, query), append(more, args...)
+	}
 	var first string
 	var args []any
 	if l.order.column == "pos" {
@@ -229,10 +235,10 @@ func (l *listing) readWords(rare search, from *cursor, limit int) ([]*key, error
 			found = "SELECT w.rowid FROM (" + found + ") w WHERE w.rowid IN (SELECT q.pos FROM requests q INDEXED BY requests_q_type WHERE q.waiting = 2)"
 		}
 		w.and("pos IN ("+found+")", rare.match())
-		first, args = l.part(w, mode{mark: "+", tail: true}, limit)
+		first, args = l.part(w, mode{mark: "+", few: true}, limit)
 	}
 	args = append(args, more...)
-	keys, err := l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union([]string{first, second})+") s ORDER BY "+l.outer()+limited(limit), false, args...)
+	keys, err := l.keys("SELECT s.k, s.x, s.p, '' FROM ("+l.union(append([]string{first}, queries...))+") s ORDER BY "+l.outer()+limited(limit), false, args...)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // maxBatch is how many callers share one commit at most.
@@ -53,10 +54,10 @@ type writer struct {
 	c       *conn
 	jobs    chan *job
 	wg      sync.WaitGroup
-	turn    sync.Mutex    // held by who writes; guards c
-	later   bool          // the connection does not wait for the disk; guarded by turn
-	waiting atomic.Int64  // callers that the goroutine has not answered
-	idle    chan struct{} // 1; the tail is long
+	turn    sync.Mutex   // held by who writes; guards c
+	later   bool         // the connection does not wait for the disk; guarded by turn
+	waiting atomic.Int64 // callers that the goroutine has not answered
+	quiet   *time.Timer  // runs out when the tail is long and nobody has written for a while
 
 	commits, callers, largest atomic.Int64
 
@@ -65,7 +66,7 @@ type writer struct {
 }
 
 func newWriter(s *Store, c *conn) *writer {
-	w := &writer{s: s, c: c, jobs: make(chan *job, s.cfg.Queue), idle: make(chan struct{}, 1)}
+	w := &writer{s: s, c: c, jobs: make(chan *job, s.cfg.Queue), quiet: time.NewTimer(quietFor)}
 	w.wg.Go(w.run)
 	return w
 }
@@ -140,28 +141,28 @@ func (w *writer) run() {
 			}
 			batch = w.batch(append(batch[:0], j))
 			w.waiting.Add(-int64(len(batch)))
-		case <-w.idle:
+		case <-w.quiet.C:
 			w.takeIn()
 		}
 	}
 }
 
-// takeIn takes requests of the tail into the lists while nobody waits. Nothing is
-// answered by it, and what is lost is done again, so it does not wait for the
-// disk: the next commit that does has the whole log written before it. When the
-// tail can not grow any more, whoever waits does so for as many as came since.
+// takeIn takes some requests of the tail into the lists. Nothing is answered by
+// it, and what is lost is done again, so it does not wait for the disk: the next
+// commit that does has the whole log written before it. It is done when nobody has
+// written for a while, so that many who come at once find the disk to themselves.
+// When the tail can not grow any more, whoever waits does so for as many as came
+// since.
 func (w *writer) takeIn() {
-	for last := false; !last; {
-		n, limit := w.s.tail.Load(), int64(listBatch)
-		if last = n >= listAtLast; last {
-			limit = min(listMany, n-listAtLast+listBatch)
-		} else if n < listFrom || w.waiting.Load() > 0 {
-			return
-		}
-		if err := w.takeInSome(int(limit)); err != nil {
-			w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
-			return
-		}
+	n, limit := w.s.tail.Load(), int64(listBatch)
+	switch {
+	case n >= listAtLast:
+		limit = min(listMany, n-listAtLast+listBatch)
+	case n < listFrom || w.waiting.Load() > 0:
+		return
+	}
+	if err := w.takeInSome(int(limit)); err != nil {
+		w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
 	}
 }
 
@@ -175,12 +176,11 @@ func (w *writer) takeInSome(limit int) error {
 
 // lookAtTail tells the goroutine when the tail is long.
 func (w *writer) lookAtTail() {
-	if w.s.tail.Load() < listFrom {
-		return
-	}
-	select {
-	case w.idle <- struct{}{}:
-	default:
+	switch n := w.s.tail.Load(); {
+	case n >= listAtLast:
+		w.quiet.Reset(0)
+	case n >= listFrom:
+		w.quiet.Reset(quietFor)
 	}
 }
 
