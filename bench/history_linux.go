@@ -207,8 +207,9 @@ func copyOf(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		return errors.Join(err, out.Close())
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Sync() // else the disk would be at it while something is measured
 	}
-	return out.Close()
+	return errors.Join(err, out.Close())
 }

@@ -55,6 +55,10 @@ const (
 	DefaultAgentListen = "127.0.0.1:8443"
 )
 
+// DiskWaiters is how many processors more than there are a program should let Go
+// use that runs a controller; see [store.DiskWaiters].
+const DiskWaiters = store.DiskWaiters
+
 // stopWithin is how long calls at hand may take after the end was asked for.
 const stopWithin = 8 * time.Second
 

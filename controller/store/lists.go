@@ -81,8 +81,8 @@ const (
 
 const (
 	listFrom   = 64     // rows in the tail from which on it is taken into the lists
-	listBatch  = 32     // at a time, so that nobody waits long
-	listAtLast = 16_384 // rows in the tail from which on it does not matter who waits
+	listBatch  = 16     // at a time, so that nobody waits long
+	listAtLast = 32_768 // rows in the tail from which on it does not matter who waits
 	listMany   = 1024   // at a time then
 	fillBatch  = 2000   // at a time while the database is opened
 	wordsFrom  = 256    // rows in the lists whose words are not, from which on they are taken in

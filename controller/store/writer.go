@@ -12,6 +12,12 @@ import (
 // maxBatch is how many callers share one commit at most.
 const maxBatch = 512
 
+// DiskWaiters is how many goroutines of a store wait for the disk at a time: who
+// writes, and the keeper of the log. Go notices that a call of the system takes
+// long only after up to ten milliseconds, and runs nothing else on that processor
+// until then, so a program that must answer fast lets it use as many more.
+const DiskWaiters = 2
+
 // Stats count what the writer did since the start.
 type Stats struct {
 	Commits int64 // transactions committed

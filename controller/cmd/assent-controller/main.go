@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -131,6 +132,9 @@ func (a *app) serve() *cobra.Command {
 			}
 			defer os.RemoveAll(dir)
 			cfg.Data = filepath.Join(dir, "data")
+		}
+		if _, set := a.env("GOMAXPROCS"); !set {
+			runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + controller.DiskWaiters)
 		}
 		ctl, err := controller.New(c.Context(), cfg)
 		if err != nil {
