@@ -4,16 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/assent-epm/assent/controller"
 	"github.com/assent-epm/assent/e2e/helptext"
 )
 
@@ -69,6 +72,18 @@ func TestServeUntilSIGTERM(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp, err = http.Get(strings.Replace(console, "localhost", "127.0.0.1", 1) + "/metrics"); err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	processors := runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" { // an operator's number is left alone
+		processors += controller.DiskWaiters
+	}
+	if want := fmt.Sprintf("\ngo_sched_gomaxprocs_threads %d\n", processors); err != nil || !strings.Contains(string(metrics), want) {
+		t.Errorf("/metrics lacks %q (%v)", want, err)
+	}
 	began := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
