@@ -58,10 +58,14 @@ type listed struct {
 // Backup writes database, keys and settings of a data folder into a new file that
 // its owner alone can read, also while a controller serves from there. The
 // database is copied before the keys: a key that is newer than the database does
-// no harm, a missing one would.
-func Backup(ctx context.Context, data, file string, now time.Time) (err error) {
+// no harm, a missing one would. With "" for the database it is the one that the
+// controller used last.
+func Backup(ctx context.Context, data, database, file string, now time.Time) (err error) {
 	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("back up: %s: %w", file, fs.ErrExist)
+	}
+	if database, err = findDatabase(data, database); err != nil {
+		return fmt.Errorf("back up: %w", err)
 	}
 	work, err := os.MkdirTemp(filepath.Dir(file), ".assent-backup-") // mode 0700
 	if err != nil {
@@ -69,7 +73,7 @@ func Backup(ctx context.Context, data, file string, now time.Time) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	copied := filepath.Join(work, databaseFile)
-	if err := store.Copy(ctx, databasePath(data), copied); err != nil {
+	if err := store.Copy(ctx, database, copied); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	m := manifest{Format: backupFormat, Program: version.Get(wire.Version).Version, MadeAt: now.UTC().Truncate(time.Second)}
@@ -173,9 +177,10 @@ type Restored struct {
 }
 
 // Restore makes a data folder out of a backup. The folder must not be there, or
-// be empty; nothing is left in it when the backup is damaged.
-func Restore(ctx context.Context, file, data string) (done Restored, err error) {
-	if err := free(data); err != nil {
+// be empty; nothing is left in it when the backup is damaged. A database with a
+// name is put there, where no file may be, else into the folder.
+func Restore(ctx context.Context, file, data, database string) (done Restored, err error) {
+	if err := errors.Join(free(data), freeDatabase(database)); err != nil {
 		return done, fmt.Errorf("restore: %w", err)
 	}
 	data = filepath.Clean(data)
@@ -198,6 +203,16 @@ func Restore(ctx context.Context, file, data string) (done Restored, err error) 
 	if err != nil {
 		return done, fmt.Errorf("restore %s: %w", file, err)
 	}
+	if database != "" {
+		if err := moveDatabase(ctx, work, data, database); err != nil {
+			return done, fmt.Errorf("restore: %w", err)
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, durable.Remove(database))
+			}
+		}()
+	}
 	if info, err := os.Stat(data); err == nil { // an empty folder keeps its owner and mode
 		if err := adopt(work, data, info); err != nil {
 			return done, fmt.Errorf("restore: %w", err)
@@ -218,6 +233,62 @@ func free(data string) error {
 		return err
 	case len(entries) > 0:
 		return fmt.Errorf("%s is not empty: stop the controller and move the folder away, or give another with --data", data)
+	}
+	return nil
+}
+
+// freeDatabase refuses a place of the database that has something of another.
+func freeDatabase(database string) error {
+	if database == "" {
+		return nil
+	}
+	for _, file := range []string{database, database + "-wal", database + "-shm", database + "-journal"} {
+		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is there already: stop the controller and move it away, or give another place with --db", file)
+		}
+	}
+	return nil
+}
+
+// moveDatabase puts the unpacked database at a place of its own, and a note of
+// it into the folder.
+func moveDatabase(ctx context.Context, work, data, database string) error {
+	unpacked := filepath.Join(work, databaseFile)
+	if same(filepath.Dir(database), data) { // it comes to the folder with the others
+		if err := os.Rename(unpacked, filepath.Join(work, filepath.Base(database))); err != nil {
+			return err
+		}
+	} else if err := copyOut(ctx, unpacked, data, database); err != nil {
+		return err
+	}
+	if same(database, usualDatabase(data)) {
+		return nil
+	}
+	return noteDatabase(work, database)
+}
+
+// copyOut moves the database to what may be another file system. It belongs to
+// whom the folder belongs to.
+func copyOut(ctx context.Context, unpacked, data, database string) (err error) {
+	in, err := os.Open(unpacked)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(database, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, reader{ctx, in})
+	err = errors.Join(err, out.Sync(), out.Close())
+	if info, there := os.Stat(data); err == nil && there == nil {
+		err = ownAll(database, info)
+	}
+	if err == nil {
+		err = errors.Join(os.Remove(unpacked), durable.SyncDir(filepath.Dir(database)))
+	}
+	if err != nil {
+		return errors.Join(err, durable.Remove(database))
 	}
 	return nil
 }

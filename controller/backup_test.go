@@ -51,26 +51,26 @@ func TestD5BackupAndRestore(t *testing.T) {
 	api := d.Admin.Client
 	add(t, api, "before")
 	_, early := exported(t, api)
-	if err := controller.Backup(t.Context(), data, file, time.Now()); err != nil {
+	if err := controller.Backup(t.Context(), data, "", file, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
 	}
-	if err := controller.Backup(t.Context(), data, file, time.Now()); err == nil {
+	if err := controller.Backup(t.Context(), data, "", file, time.Now()); err == nil {
 		t.Error("a file that is there was replaced")
 	}
 	for _, login := range []string{"after1", "after2", "after3"} {
 		add(t, api, login)
 	}
 	_, late := exported(t, api)
-	if _, err := controller.Restore(t.Context(), file, data); err == nil || !strings.Contains(err.Error(), "is not empty") {
+	if _, err := controller.Restore(t.Context(), file, data, ""); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("restored over a running one: %v", err)
 	}
 	stop()
 
 	again := filepath.Join(t.TempDir(), "again")
-	if done, err := controller.Restore(t.Context(), file, again); err != nil || done.Schema == 0 {
+	if done, err := controller.Restore(t.Context(), file, again, ""); err != nil || done.Schema == 0 {
 		t.Fatalf("%+v %v", done, err)
 	}
 	d, _ = desk.Over(t, again, time.Now())
@@ -101,7 +101,7 @@ func TestD5DamagedBackup(t *testing.T) {
 	data, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup.tar.gz")
 	_, stop := desk.Over(t, data, time.Now())
 	stop()
-	if err := controller.Backup(t.Context(), data, file, time.Now()); err != nil {
+	if err := controller.Backup(t.Context(), data, "", file, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(file)
@@ -139,7 +139,7 @@ func TestD5DamagedBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		into := filepath.Join(t.TempDir(), "into")
-		if _, err := controller.Restore(t.Context(), bad, into); err == nil {
+		if _, err := controller.Restore(t.Context(), bad, into, ""); err == nil {
 			t.Errorf("%s: restored", name)
 		}
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(into), "*")); len(left) != 0 {

@@ -65,6 +65,7 @@ const stopWithin = 8 * time.Second
 // Config says where the controller lives and listens.
 type Config struct {
 	Data          string // folder, made with mode 0700
+	Database      string // file, "" = assent.db in the folder; see [ParseDatabase]
 	Listen        string // console and REST; plain HTTP only on loopback
 	AgentListen   string // agents, TLS 1.3; OnePort = at the address of the console, which then needs TLS
 	PublicURL     string // of the console, "" = derived from Listen
@@ -155,18 +156,24 @@ func (c *Controller) open(ctx context.Context) error {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	var err error
-	if c.lock, err = lockData(cfg.Data); err != nil {
+	database, err := chooseDatabase(cfg.Data, cfg.Database)
+	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(databasePath(cfg.Data)); cfg.Demo && !errors.Is(err, fs.ErrNotExist) {
+	if c.lock, err = lockPlace(cfg.Data, database); err != nil {
+		return err
+	}
+	if _, err := os.Stat(database); cfg.Demo && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("a demonstration needs new data, and %s has some: give another folder or none", cfg.Data)
 	}
 	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.Now); err != nil {
 		return fmt.Errorf("open keys: %w", err)
 	}
-	if c.store, err = store.Open(ctx, store.Config{Path: databasePath(cfg.Data), Log: cfg.Log, Lossy: cfg.Demo, Fail: cfg.FailPoint}); err != nil {
+	if c.store, err = store.Open(ctx, store.Config{Path: database, Log: cfg.Log, Lossy: cfg.Demo, Fail: cfg.FailPoint}); err != nil {
 		return fmt.Errorf("open database: %w", err)
+	}
+	if err := noteDatabase(cfg.Data, database); err != nil {
+		return fmt.Errorf("note the database: %w", err)
 	}
 	if c.accounts, err = auth.NewAccounts(people{store: c.store, now: cfg.Now}, cfg.Now); err != nil {
 		return err
@@ -260,8 +267,6 @@ func (c *Controller) notifyConfig(allowed []netip.Prefix) notify.Config {
 			return c.insight.Numbers(ctx, auth.Actor{User: "reports", Login: "reports", Roles: []auth.Role{auth.Auditor}}, since, until)
 		}}
 }
-
-func databasePath(data string) string { return filepath.Join(data, "assent.db") }
 
 func (c *Controller) openAPI() error {
 	secure := strings.HasPrefix(c.public, "https://")

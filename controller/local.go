@@ -42,14 +42,18 @@ type Local struct {
 // ErrNoData says that a folder is not that of a controller, or can not be looked into.
 var ErrNoData = errors.New("there is no controller's data")
 
-// OpenLocal opens the database of a data folder that a controller has made.
-func OpenLocal(ctx context.Context, data string, log *slog.Logger) (*Local, error) {
-	if _, err := os.Stat(databasePath(data)); err != nil {
+// OpenLocal opens the database of a data folder that a controller has made. With
+// "" for the database it is the one that the controller used last.
+func OpenLocal(ctx context.Context, data, database string, log *slog.Logger) (*Local, error) {
+	database, err := findDatabase(data, database)
+	if err == nil {
+		_, err = os.Stat(database)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w in %s: %w", ErrNoData, data, err)
 	}
 	l := &Local{data: data, now: time.Now}
-	var err error
-	if l.store, err = store.Open(ctx, store.Config{Path: databasePath(data), Log: log, Readers: 1}); err != nil {
+	if l.store, err = store.Open(ctx, store.Config{Path: database, Log: log, Readers: 1}); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	if l.accounts, err = auth.NewAccounts(people{store: l.store, now: l.now}, l.now); err != nil {

@@ -14,19 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockData makes sure that one controller at a time serves a data folder. The
-// kernel gives the lock back when the process ends, however it ends.
-func lockData(dir string) (io.Closer, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// lockFile makes sure that one controller at a time has what the file stands for.
+// The kernel gives the lock back when the process ends, however it ends.
+func lockFile(file, of string) (io.Closer, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data folder: %w", err)
+		return nil, fmt.Errorf("lock %s: %w", of, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("the data folder %s is in use by another controller", dir)
+			return nil, fmt.Errorf("%s is in use by another controller", of)
 		}
-		return nil, fmt.Errorf("lock the data folder: %w", err)
+		return nil, fmt.Errorf("lock %s: %w", of, err)
 	}
 	return held{f}, nil
 }

@@ -169,7 +169,7 @@ func TestEndpointsAndEnrolment(t *testing.T) {
 
 func TestLocalBesideARunningController(t *testing.T) {
 	b := start(t)
-	l, err := OpenLocal(t.Context(), b.cfg.Data, nil)
+	l, err := OpenLocal(t.Context(), b.cfg.Data, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

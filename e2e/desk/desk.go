@@ -105,7 +105,7 @@ func (d *Desk) adminToken() string {
 	d.T.Helper()
 	file := filepath.Join(d.Data, "admin.token")
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		l := Must(controller.OpenLocal(d.T.Context(), d.Data, nil))(d.T)
+		l := Must(controller.OpenLocal(d.T.Context(), d.Data, "", nil))(d.T)
 		defer l.Close()
 		Must(l.RenewAdminToken(d.T.Context(), "admin"))(d.T)
 	}

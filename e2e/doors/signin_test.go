@@ -369,7 +369,7 @@ func TestA12LostPhone(t *testing.T) {
 		t.Errorf("factors: %s", desk.JSON(f))
 	}
 	fresh.addsTOTP()
-	local := desk.Must(controller.OpenLocal(t.Context(), d.Data, nil))(t)
+	local := desk.Must(controller.OpenLocal(t.Context(), d.Data, "", nil))(t)
 	defer local.Close()
 	if err := local.ResetUser(t.Context(), "bo", nil, desk.Password); err != nil {
 		t.Fatal(err)

@@ -20,19 +20,36 @@ import (
 
 // dataFlag is the folder that a verb works on, from flag or environment.
 func (a *app) dataFlag(c *cobra.Command) *string {
-	return c.Flags().String("data", "./assent-data", "folder of the controller")
+	return c.Flags().String("data", defaultData, "folder of the controller")
+}
+
+// databaseFlag is the database that a verb works on, from flag or environment.
+// The returned function reads it.
+func databaseFlag(c *cobra.Command, otherwise string) func() (string, error) {
+	text := c.Flags().String("db", "", "database: sqlite:PATH, a file on this machine (default: "+otherwise+")")
+	return func() (string, error) {
+		path, err := controller.ParseDatabase(*text)
+		if err != nil {
+			return "", usageError{fmt.Errorf("--db: %w", err)}
+		}
+		return path, nil
+	}
 }
 
 func (a *app) backup() *cobra.Command {
 	c := &cobra.Command{Use: "backup FILE", Short: "Write database, keys and settings into one new file; also while the controller runs", Args: cobra.ExactArgs(1),
 		Long: "Write database, keys and settings into one new file (tar.gz, mode 0600), consistent\nalso while the controller runs. Whoever has the file has the keys: keep it like them.\n" +
 			"The configuration file and certificates given with --tls-cert are not in it."}
-	data := a.dataFlag(c)
+	data, database := a.dataFlag(c), databaseFlag(c, asServed)
 	c.RunE = does(func(c *cobra.Command, args []string) error {
-		if err := a.fill(c, "data"); err != nil {
+		if err := a.fill(c, "data", "db"); err != nil {
 			return usageError{err}
 		}
-		if err := controller.Backup(c.Context(), *data, args[0], time.Now()); err != nil {
+		from, err := database()
+		if err != nil {
+			return err
+		}
+		if err := controller.Backup(c.Context(), *data, from, args[0], time.Now()); err != nil {
 			return err
 		}
 		info, err := os.Stat(args[0])
@@ -49,12 +66,16 @@ func (a *app) restore() *cobra.Command {
 		Long: "Make a data folder out of a backup. The folder must be empty or not there, and every\nfile is checked before anything is put there.\n\n" +
 			"What happened after the backup is not known any more: a checkpoint of the audit log\nthat was kept elsewhere shows it (assentctl audit verify --checkpoint). Endpoints\n" +
 			"connect again by themselves and get what is in force; one whose identity moved on\nsince may be quarantined as a clone until it is unlocked (assentctl endpoint unlock)."}
-	data := a.dataFlag(c)
+	data, database := a.dataFlag(c), databaseFlag(c, inFolder)
 	c.RunE = does(func(c *cobra.Command, args []string) error {
-		if err := a.fill(c, "data"); err != nil {
+		if err := a.fill(c, "data", "db"); err != nil {
 			return usageError{err}
 		}
-		done, err := controller.Restore(c.Context(), args[0], *data)
+		to, err := database()
+		if err != nil {
+			return err
+		}
+		done, err := controller.Restore(c.Context(), args[0], *data, to)
 		if err != nil {
 			return err
 		}

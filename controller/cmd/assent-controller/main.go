@@ -95,6 +95,12 @@ type usageError struct{ error }
 
 const defaultData = "./assent-data"
 
+// Where the database is when nothing is said.
+const (
+	inFolder = "assent.db in the folder of --data"
+	asServed = "the one that the controller of --data used last"
+)
+
 func (a *app) serve() *cobra.Command {
 	var cfg controller.Config
 	var file string
@@ -103,6 +109,7 @@ func (a *app) serve() *cobra.Command {
 			"TOML file (agent_listen); a flag wins over the environment, that over the file."}
 	f := c.Flags()
 	f.StringVar(&cfg.Data, "data", defaultData, "folder of the database and the keys")
+	database := databaseFlag(c, inFolder)
 	f.StringVar(&cfg.Listen, "listen", controller.DefaultListen, "address of console and REST; plain HTTP on loopback only")
 	f.StringVar(&cfg.AgentListen, "agent-listen", controller.DefaultAgentListen, "address of the agents' door; the word same serves them at the console's, which then needs TLS")
 	f.StringVar(&cfg.PublicURL, "public-url", "", "address of the console as people reach it")
@@ -117,6 +124,10 @@ func (a *app) serve() *cobra.Command {
 	c.RunE = does(func(c *cobra.Command, _ []string) error {
 		if err := a.fill(c); err != nil {
 			return usageError{err}
+		}
+		var err error
+		if cfg.Database, err = database(); err != nil {
+			return err
 		}
 		if cfg.ACME != "" && cfg.Listen == controller.DefaultListen {
 			cfg.Listen = controller.ACMEListen

@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 func none(string) (string, bool) { return "", false }
 
 // program starts the controller as a process of its own.
-func program(t *testing.T, data string) (*exec.Cmd, *bufio.Scanner) {
+func program(t *testing.T, data string, more ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--data", data, "--listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0"}, more...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -45,13 +45,18 @@ func (a *app) user() *cobra.Command {
 func (a *app) userVerb(name, short string, do func(*cobra.Command, *controller.Local, string, userFlags, string) error) *cobra.Command {
 	var f userFlags
 	c := &cobra.Command{Use: name + " LOGIN", Short: short, Args: cobra.ExactArgs(1)}
-	c.Flags().StringVar(&f.data, "data", "./assent-data", "folder of the controller")
+	c.Flags().StringVar(&f.data, "data", defaultData, "folder of the controller")
+	database := databaseFlag(c, asServed)
 	c.Flags().StringSliceVar(&f.roles, "role", nil, "administrator, security_admin, rule_author, approver, auditor or requester; may be repeated")
 	c.Flags().BoolVar(&f.password, "password-stdin", false, "read a password from standard input")
 	c.Flags().BoolVar(&f.token, "token", false, "print only a new API token")
 	c.RunE = does(func(c *cobra.Command, args []string) error {
-		if err := a.fill(c, "data"); err != nil {
+		if err := a.fill(c, "data", "db"); err != nil {
 			return usageError{err}
+		}
+		file, err := database()
+		if err != nil {
+			return err
 		}
 		for _, r := range f.roles {
 			if !auth.Role(r).Valid() {
@@ -60,12 +65,11 @@ func (a *app) userVerb(name, short string, do func(*cobra.Command, *controller.L
 		}
 		password := ""
 		if f.password {
-			var err error
 			if password, err = readPassword(a.in); err != nil {
 				return err
 			}
 		}
-		l, err := controller.OpenLocal(c.Context(), f.data, a.logger())
+		l, err := controller.OpenLocal(c.Context(), f.data, file, a.logger())
 		if err != nil {
 			return err
 		}
