@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,12 +11,22 @@ import (
 	"testing"
 )
 
-// call does one call of the program with this environment.
+// call does one call of the program as a process of its own, with these variables
+// beside its environment.
 func call(t *testing.T, env map[string]string, args ...string) (code int, out, errOut string) {
 	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	var o, e bytes.Buffer
-	code = run(t.Context(), args, strings.NewReader(""), &o, &e, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
-	return code, o.String(), e.String()
+	cmd.Stdout, cmd.Stderr = &o, &e
+	var ended *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), o.String(), e.String()
 }
 
 // finish ends a program that was started.
