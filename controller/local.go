@@ -14,6 +14,7 @@ import (
 	"github.com/assent-epm/assent/controller/admin"
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/auth"
+	"github.com/assent-epm/assent/controller/keys"
 	"github.com/assent-epm/assent/controller/store"
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
@@ -64,6 +65,30 @@ func OpenLocal(ctx context.Context, data, database string, log *slog.Logger) (*L
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// ExportRoot hands the private root key of a data folder over as PEM. With
+// remove it is deleted there once hand has returned without an error; a
+// controller that serves from the folder is refused then, for it has the key in
+// memory.
+func ExportRoot(data string, remove bool, hand func(pem []byte) error) error {
+	dir := filepath.Join(data, "keys")
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("%w in %s: %w", ErrNoData, data, err)
+	}
+	if remove {
+		file := filepath.Join(data, lockName)
+		lock, err := lockFile(file, "the data folder "+data)
+		if err != nil {
+			return fmt.Errorf("remove the root key: %w; stop it first, it has the key in memory", err)
+		}
+		defer lock.Close()
+		if err := ownAll(file, info); err != nil { // root may have made it just now
+			return fmt.Errorf("remove the root key: %w", err)
+		}
+	}
+	return keys.ExportRoot(dir, remove, hand)
 }
 
 // Close closes the database.

@@ -16,6 +16,9 @@ import (
 // not in its usual place, so that backups and local commands find it.
 const databaseNote = "database"
 
+// lockName is the file that the controller of a data folder holds.
+const lockName = "lock"
+
 // ErrDatabase says that a place of the database can not be used.
 var ErrDatabase = errors.New("the database is sqlite:PATH, a file on this machine")
 
@@ -100,7 +103,7 @@ func same(a, b string) bool {
 // lockPlace makes sure that one controller at a time serves a data folder, and a
 // database that is not in it.
 func lockPlace(data, database string) (io.Closer, error) {
-	folder, err := lockFile(filepath.Join(data, "lock"), "the data folder "+data)
+	folder, err := lockFile(filepath.Join(data, lockName), "the data folder "+data)
 	if err != nil || same(database, usualDatabase(data)) {
 		return folder, err
 	}

@@ -410,6 +410,9 @@ func (g *Gateway) rotateKeys() {
 		g.log.Error("rotate the grant key", "error", err)
 		return
 	}
+	if until, wanted := g.cfg.Keys.RootWanted(); wanted {
+		g.log.Warn("a new key set is due and the root key is not here; what is signed counts no more then", "until", until)
+	}
 	if !rotated {
 		return
 	}

@@ -8,8 +8,8 @@
 // database. Who may act is decided elsewhere: this package signs what queue and
 // gateway ask it to sign, after checking that it belongs to this cluster.
 //
-// Read keys.go for opening and signing, set.go for the key set, ca.go for
-// certificates, wrap.go for the key of secrets that the database keeps.
+// Read keys.go for opening and signing, set.go for the key set, root.go for the
+// root key elsewhere, ca.go for certificates, wrap.go for secrets in the database.
 package keys
 
 import (

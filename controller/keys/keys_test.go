@@ -149,16 +149,46 @@ func TestRotation(t *testing.T) {
 
 func TestWithoutRootKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
-	open(t, dir, t0)
-	if err := os.Remove(filepath.Join(dir, fileRoot)); err != nil {
+	first := open(t, dir, t0)
+	full := errors.New("the disk is full")
+	if err := ExportRoot(dir, true, func([]byte) error { return full }); !errors.Is(err, full) {
+		t.Fatalf("a key that could not be kept: %v", err)
+	}
+	var kept []byte
+	keep := func(pem []byte) error { kept = pem; return nil }
+	if err := ExportRoot(dir, false, keep); err != nil || !bytes.HasPrefix(kept, []byte("-----BEGIN PRIVATE KEY-----\n")) {
+		t.Fatalf("export: %v", err)
+	}
+	if err := ExportRoot(dir, true, keep); err != nil {
 		t.Fatal(err)
 	}
-	k := open(t, dir, t0.Add(100*24*time.Hour)) // due, but the old key is still good
+	if _, err := os.Stat(filepath.Join(dir, fileRoot)); err == nil {
+		t.Fatal("the key is there still")
+	}
+	if err := ExportRoot(dir, true, keep); !errors.Is(err, ErrNoRoot) {
+		t.Errorf("once more: %v", err)
+	}
+	k := open(t, dir, t0.Add(time.Hour))
+	if _, wanted := k.RootWanted(); wanted || !bytes.Equal(k.KeySet(), first.KeySet()) {
+		t.Error("it is wanted an hour later, or the set is another")
+	}
+	k = open(t, dir, t0.Add(100*24*time.Hour)) // due, but the old key is still good
 	if _, err := k.SignGrant(grantOf(k)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, func() time.Time { return t0.Add(200 * 24 * time.Hour) }); err == nil {
-		t.Fatal("opened with an expired grant key and no root key")
+	if until, wanted := k.RootWanted(); !wanted || !until.Equal(t0.Add(grantKeyLife)) {
+		t.Errorf("wanted %v until %v", wanted, until)
+	}
+	late := t0.Add(200 * 24 * time.Hour)
+	_, err := Open(dir, func() time.Time { return late })
+	if !errors.Is(err, ErrNoRoot) || !strings.Contains(err.Error(), "put the exported PEM back as "+filepath.Join(dir, fileRoot)) {
+		t.Fatalf("opened with an expired grant key and no root key: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, fileRoot), kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if k = open(t, dir, late); k.Epoch() != first.Epoch()+1 {
+		t.Errorf("epoch %d with the key back", k.Epoch())
 	}
 }
 

@@ -36,7 +36,7 @@ func (k *Keys) Rotate() (rotated bool, err error) {
 		if now.Before(newest.NotAfter) {
 			return false, nil
 		}
-		return false, fmt.Errorf("rotate grant key: the root key is not here; import it for the rotation")
+		return false, fmt.Errorf("rotate grant key: %w", k.missing())
 	}
 	if err := k.addGrantKeyLocked(now); err != nil {
 		return false, fmt.Errorf("rotate grant key: %w", err)

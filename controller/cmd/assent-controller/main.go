@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{Use: "assent-controller", Short: "Run the controller: queue of requests, rules, console and the agents' door",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	root.AddCommand(a.serve(), a.user(), a.backup(), a.restore(), a.health(), a.version(), complete.Command("assent-controller"))
+	root.AddCommand(a.serve(), a.user(), a.backup(), a.restore(), a.keys(), a.health(), a.version(), complete.Command("assent-controller"))
 	return root
 }
 
