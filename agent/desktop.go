@@ -51,12 +51,6 @@ func (a *Agent) askDesktop(ctx context.Context, w *wait, need wire.Need) (reason
 	if !a.sits(w.ask.Attempt.User.UID) {
 		return "", "", intercept.ErrNobody
 	}
-	if w.ask.Justification != "" { // only the ticket is missing
-		need.ReasonMin = 0
-	}
-	if w.ask.Ticket != "" {
-		need.Ticket = ""
-	}
 	need.Request = w.id
 	w.p.Say(w.ask.Tongue.Say("The reason is asked for on your desktop."))
 	ctx, cancel := context.WithTimeoutCause(ctx, desktopWithin, intercept.ErrNobody)
@@ -67,12 +61,6 @@ func (a *Agent) askDesktop(ctx context.Context, w *wait, need wire.Need) (reason
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("ask at the desktop: %w", err)
-	}
-	if w.ask.Justification != "" {
-		reason = w.ask.Justification
-	}
-	if w.ask.Ticket != "" {
-		ticket = w.ask.Ticket
 	}
 	return reason, ticket, nil
 }

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/assent-epm/assent/agent/grants"
 	"github.com/assent-epm/assent/agent/intercept"
@@ -65,7 +67,7 @@ func (a *Agent) elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 		w.complete = wire.Complete{Request: n.ID, Justification: n.Justification, Ticket: n.Ticket}
 		if !n.Accepted {
 			w.stage = stageAttempt
-			w.ask.Justification, w.ask.Ticket = n.Justification, n.Ticket
+			w.ask.Justification, w.ask.Ticket = cmp.Or(ask.Justification, n.Justification), cmp.Or(ask.Ticket, n.Ticket)
 		}
 	} else {
 		w.id = elevation.NewRequestID(a.now())
@@ -173,6 +175,9 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 	case final != nil:
 		return "", intercept.Permit{}, final
 	case refusal != nil && w.stage != stageFollow:
+		if !errors.Is(refusal, intercept.ErrUnreachable) {
+			w.a.withdraw(w.id) // else the same command would join what nobody has
+		}
 		return "", intercept.Permit{}, refusal
 	case refusal != nil: // of an answer or the like: the request goes on
 		w.p.Say("That was not taken: " + refusal.Error())
@@ -232,29 +237,52 @@ func (w *wait) send() {
 	w.sent = err == nil // offline: tried again when a session begins
 }
 
-// answerNeed asks the person what the controller wants to know.
+// answerNeed tells the controller what it wants to know, as far as the person
+// gave it or does so now.
 func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
-	reason, ticket := w.ask.Justification, w.ask.Ticket
 	need = w.a.policyNeed(need)
 	w.goesTo = need.GoesTo
-	if reason == "" && need.ReasonMin > 0 || ticket == "" && need.Ticket != "" {
-		var err error
-		reason, ticket, err = w.p.Ask(ctx, need)
-		if errors.Is(err, intercept.ErrNobody) && !w.ask.NoWait {
-			reason, ticket, err = w.a.askDesktop(ctx, w, need)
-		}
-		if err != nil {
-			w.a.withdraw(w.id)
-			return err
-		}
+	reason, ticket, err := w.reason(ctx, need)
+	if err != nil {
+		w.a.withdraw(w.id)
+		return err
 	}
-	w.complete = wire.Complete{Request: w.id, Justification: strings.TrimSpace(reason), Ticket: ticket}
+	w.complete = wire.Complete{Request: w.id, Justification: reason, Ticket: ticket}
 	w.stage, w.sent = stageComplete, false
 	now := w.a.now()
 	w.since = now
 	n := note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket, Phase: phaseWaiting, At: now}
 	n.happened(now, "asked", n.Attempt.User.Name, n.Justification)
 	return w.a.journal.put(n, now)
+}
+
+// reason is what need demands: what was given beforehand and does, else what the
+// person says now.
+func (w *wait) reason(ctx context.Context, need wire.Need) (reason, ticket string, err error) {
+	reason, ticket = strings.TrimSpace(w.ask.Justification), strings.TrimSpace(w.ask.Ticket)
+	if utf8.RuneCountInString(reason) >= need.ReasonMin {
+		need.ReasonMin = 0
+	}
+	if intercept.TicketFits(need.Ticket, ticket) {
+		need.Ticket = ""
+	}
+	if need.ReasonMin == 0 && need.Ticket == "" {
+		return reason, ticket, nil
+	}
+	typed, number, err := w.p.Ask(ctx, need)
+	if errors.Is(err, intercept.ErrNobody) && !w.ask.NoWait {
+		typed, number, err = w.a.askDesktop(ctx, w, need)
+	}
+	if errors.Is(err, intercept.ErrNobody) && reason+ticket != "" {
+		err = &intercept.Unfit{ReasonMin: need.ReasonMin, Ticket: need.Ticket}
+	}
+	if need.ReasonMin > 0 {
+		reason = strings.TrimSpace(typed)
+	}
+	if need.Ticket != "" {
+		ticket = strings.TrimSpace(number)
+	}
+	return reason, ticket, err
 }
 
 // queued notes that the controller has the request.

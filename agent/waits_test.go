@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,5 +165,98 @@ func TestLockedEndpoint(t *testing.T) {
 	d.answer(wire.TLock, wire.Lock{})
 	if r := <-d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, &person{}); r.err != nil {
 		t.Fatalf("got %+v", r)
+	}
+}
+
+// What was given beforehand and does not do is asked for again. Where nobody can
+// be asked, it is said what is needed, and nothing is left that the same command
+// would join.
+func TestReasonThatDoesNotDo(t *testing.T) {
+	need := func(id elevation.RequestID) wire.Need {
+		return wire.Need{Request: id, ReasonMin: 8, Ticket: "OPS-[0-9]+"}
+	}
+	for name, c := range map[string]struct {
+		reason, ticket string
+		text           string
+	}{
+		"short":     {"short", "OPS-1", "at least 8 characters"},
+		"blank":     {"   short  ", "OPS-1", "at least 8 characters"},
+		"no ticket": {"replace the toner", "", "OPS-[0-9]+"},
+		"other":     {"replace the toner", "OPS", "OPS-[0-9]+"},
+		"both":      {"short", "OPS", "at least 8 characters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, t.TempDir())
+			ask := intercept.Ask{Attempt: attempt(), Justification: c.reason, Ticket: c.ticket}
+			done := d.elevate(t.Context(), ask, &person{err: intercept.ErrNobody})
+			m := next[wire.Attempt](d)
+			d.answer(wire.TNeed, need(m.Request))
+			var unfit *intercept.Unfit
+			if r := <-done; !errors.As(r.err, &unfit) || !strings.Contains(r.err.Error(), c.text) {
+				t.Fatalf("got %v, want %q", r.err, c.text)
+			}
+			if w := next[wire.Withdraw](d); w.Request != m.Request {
+				t.Errorf("withdrew %+v", w)
+			}
+			if _, waits := d.journal.waitingSame(attempt()); waits {
+				t.Error("the same command would join it")
+			}
+		})
+	}
+	t.Run("at a terminal", func(t *testing.T) {
+		d := newDesk(t, t.TempDir())
+		p := &person{reason: "replace the toner"}
+		d.elevate(t.Context(), intercept.Ask{Attempt: attempt(), Justification: "short", Ticket: "OPS-7"}, p)
+		m := next[wire.Attempt](d)
+		d.answer(wire.TNeed, need(m.Request))
+		if got := next[wire.Complete](d); got.Justification != "replace the toner" || got.Ticket != "OPS-7" {
+			t.Errorf("completed %+v", got)
+		}
+	})
+}
+
+// What the controller does not take is not kept, and one who comes again with a
+// better reason is heard.
+func TestRefusedReasonIsNotKept(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	ask := intercept.Ask{Attempt: attempt(), Justification: "replace the toner"}
+	done := d.elevate(t.Context(), ask, &person{err: intercept.ErrNobody})
+	m := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+	next[wire.Complete](d)
+	d.answer(wire.TError, wire.Error{Request: m.Request, Code: wire.CodeInvalid, Text: "not like this"})
+	if r := <-done; r.err == nil || !strings.Contains(r.err.Error(), "not like this") {
+		t.Fatalf("got %v", r.err)
+	}
+	next[wire.Withdraw](d)
+	if _, waits := d.journal.waitingSame(attempt()); waits {
+		t.Error("the same command would join it")
+	}
+	again := d.elevate(t.Context(), ask, &person{err: intercept.ErrNobody})
+	if n := next[wire.Attempt](d); n.Request == m.Request {
+		t.Error("the refused request is asked for again")
+	} else {
+		d.answer(wire.TDecision, d.grantFor(n.Request, n.Attempt, nil))
+	}
+	if r := <-again; r.err != nil {
+		t.Error(r.err)
+	}
+}
+
+// Who runs a command again that was not heard yet may give another reason.
+func TestNewReasonCounts(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	ctx, leave := context.WithCancel(t.Context())
+	done := d.elevate(ctx, intercept.Ask{Attempt: attempt(), Justification: "the first reason"}, &person{err: intercept.ErrNobody})
+	m := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+	next[wire.Complete](d)
+	leave()
+	<-done
+	d.elevate(t.Context(), intercept.Ask{Attempt: attempt(), Justification: "the second reason"}, &person{err: intercept.ErrNobody})
+	n := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: n.Request, ReasonMin: 8})
+	if got := next[wire.Complete](d); n.Request != m.Request || got.Justification != "the second reason" {
+		t.Errorf("completed %+v, first %s", got, m.Request)
 	}
 }

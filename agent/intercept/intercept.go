@@ -15,6 +15,7 @@ import (
 
 	"github.com/assent-epm/assent/agent/words"
 	"github.com/assent-epm/assent/shared/elevation"
+	"github.com/assent-epm/assent/shared/inert"
 	"github.com/assent-epm/assent/shared/wire"
 )
 
@@ -135,6 +136,27 @@ func (r *Refused) In(t words.Tongue) string {
 		return t.Say("denied by %s", r.By)
 	}
 	return t.Say("denied by %s: %s", r.By, r.Text)
+}
+
+// Unfit says that a reason or a ticket was given beforehand which does not do,
+// and that nobody can be asked for a better one.
+type Unfit struct {
+	ReasonMin int    // characters that the reason needs, 0 = it does
+	Ticket    string // pattern that the ticket needs, "" = it does
+}
+
+func (u *Unfit) Error() string { return u.In(words.English) }
+
+// In says in a language what is needed.
+func (u *Unfit) In(t words.Tongue) string {
+	switch ticket := inert.Clip(inert.Text(u.Ticket), 60); {
+	case u.Ticket == "":
+		return t.Say("the reason needs at least %d characters", u.ReasonMin)
+	case u.ReasonMin == 0:
+		return t.Say("a ticket like %s is needed", ticket)
+	default:
+		return t.Say("the reason needs at least %d characters, and a ticket like %s", u.ReasonMin, ticket)
+	}
 }
 
 // Kept says that the request goes on without anybody waiting for it: the same

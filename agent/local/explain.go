@@ -14,6 +14,7 @@ import (
 func explain(t words.Tongue, err error) (k OutcomeKind, text string, hints []string) {
 	var refused *intercept.Refused
 	var kept *intercept.Kept
+	var unfit *intercept.Unfit
 	switch {
 	case errors.As(err, &refused):
 		return Denied, refused.In(t), nil
@@ -31,6 +32,8 @@ func explain(t words.Tongue, err error) (k OutcomeKind, text string, hints []str
 		return WaitOver, t.Say("waited long enough; the request goes on"), []string{t.Say("the same command joins it, or uses its approval")}
 	case errors.Is(err, intercept.ErrUnreachable):
 		return Unreachable, t.Say("the Assent controller can not be reached"), []string{t.Say("try again later; assent status shows the connection")}
+	case errors.As(err, &unfit):
+		return Invalid, unfit.In(t), []string{t.Say(`give what is needed: assent run --reason "why" --ticket T -- COMMAND`)}
 	case errors.Is(err, intercept.ErrNobody):
 		return Invalid, t.Say("a reason is needed and there is no terminal to ask for it"), []string{t.Say(`give one: assent run --reason "why" -- COMMAND`)}
 	case errors.Is(err, intercept.ErrObserves), errors.Is(err, intercept.ErrOff):

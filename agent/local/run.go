@@ -355,13 +355,8 @@ func (t *talk) Ask(ctx context.Context, n wire.Need) (justification, ticket stri
 	if r.Nobody {
 		return "", "", intercept.ErrNobody
 	}
-	if t.ask.Reason != "" {
-		r.Justification = t.ask.Reason
-	} else {
+	if n.ReasonMin > 0 {
 		t.speaks.Given(r.Justification, time.Now())
-	}
-	if t.ask.Ticket != "" {
-		r.Ticket = t.ask.Ticket
 	}
 	return r.Justification, r.Ticket, nil
 }

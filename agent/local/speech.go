@@ -28,12 +28,6 @@ func (t *talk) speech(v intercept.Voice) intercept.Speech {
 
 // asks is what the caller is asked for, without what they gave ahead.
 func (t *talk) asks(n wire.Need) need {
-	if t.ask.Reason != "" {
-		n.ReasonMin = 0
-	}
-	if t.ask.Ticket != "" {
-		n.Ticket = ""
-	}
 	return need{Intro: t.speaks.Introduce(n, time.Now()), ReasonMin: n.ReasonMin, Ticket: n.Ticket, Tongue: t.speaks.Tongue}
 }
 

@@ -109,6 +109,7 @@ func (s *Server) ask(ctx context.Context, k key, r *raised, t target, reason, ti
 func unanswered(err error) string {
 	var refused *intercept.Refused
 	var kept *intercept.Kept
+	var unfit *intercept.Unfit
 	switch {
 	case errors.As(err, &refused):
 		text := "denied by " + inert.Text(refused.By)
@@ -120,6 +121,8 @@ func unanswered(err error) string {
 		return "kept as " + elevation.ShortID(string(kept.Request)) + "; run the same command again once it is approved"
 	case errors.Is(err, intercept.ErrUnreachable):
 		return "the Assent controller can not be reached; try again later"
+	case errors.As(err, &unfit):
+		return unfit.Error() + "; set ASSENT_REASON and ASSENT_TICKET, or leave them away to be asked"
 	case errors.Is(err, intercept.ErrNobody):
 		return "no reason was given; run it again to ask anew, or set ASSENT_REASON"
 	case errors.Is(err, intercept.ErrRemoved):

@@ -322,6 +322,7 @@ func explain(err error, silent bool) string { return explainIn(words.English, er
 func explainIn(t words.Tongue, err error, silent bool) string {
 	var refused *intercept.Refused
 	var kept *intercept.Kept
+	var unfit *intercept.Unfit
 	switch {
 	case errors.As(err, &refused):
 		return denial(t, refused)
@@ -331,6 +332,8 @@ func explainIn(t words.Tongue, err error, silent bool) string {
 		return t.Say("kept as %s, run the same command again", string(kept.Request)) + "\n"
 	case errors.Is(err, intercept.ErrWithdrawn):
 		return ""
+	case errors.As(err, &unfit):
+		return fault(unfit.In(t), t.Say("give them in ASSENT_REASON and ASSENT_TICKET"))
 	case errors.Is(err, intercept.ErrNobody):
 		return fault(t.Say("there is no terminal to ask for the reason"), t.Say("give it in ASSENT_REASON"))
 	case errors.Is(err, intercept.ErrUnreachable):
