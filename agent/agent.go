@@ -146,7 +146,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if cfg.Becomes == nil {
 		cfg.Becomes = privilege.Becomes
 	}
-	j, damaged, err := openJournal(filepath.Join(cfg.Data, "requests"))
+	j, damaged, err := openJournal(filepath.Join(cfg.Data, "requests"), cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +161,9 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		handed: map[elevation.RequestID]bool{}, says: map[elevation.GrantID]func(string){},
 		latest: map[elevation.RequestID]wire.Progress{}, warned: map[elevation.GrantID]time.Time{}, notices: map[string]map[*watcher]bool{}}
 	a.sights = sights{line: make(chan wire.Seen, sightsLine), open: map[[sha256.Size]byte]*sight{}, users: map[string]allowance{}}
+	if err := j.dropOld(a.now()); err != nil {
+		return nil, err
+	}
 	j.told = a.publish
 	if a.offline, err = offline.Open(offline.Config{Data: cfg.Data, Cluster: cfg.Cluster, Endpoint: cfg.Endpoint, KeySet: cfg.Conn.KeySet,
 		Clock: cfg.Clock, Skew: cfg.Conn.Skew, Log: cfg.Log}); err != nil {

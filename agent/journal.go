@@ -13,6 +13,7 @@ import (
 	"github.com/assent-epm/assent/shared/durable"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
+	"github.com/assent-epm/assent/shared/wire"
 )
 
 // phase is how far a request of this endpoint has come, as this endpoint knows.
@@ -47,6 +48,8 @@ type note struct {
 	Events    []happening         `cbor:"events,omitempty"`
 	Removed   bool                `cbor:"removed,omitempty"` // by its person, from the list
 	Joined    bool                `cbor:"joined,omitempty"`  // it was asked for elsewhere, and the same thing was asked for here
+
+	Endpoint elevation.EndpointID `cbor:"endpoint,omitempty"` // as which this machine asked
 
 	fresh []happening // since it was stored
 }
@@ -101,7 +104,8 @@ const (
 // journal remembers the requests of this endpoint over restarts: one file per
 // request, replaced as a whole. It decides nothing; grants are in the ledger.
 type journal struct {
-	dir string
+	dir      string
+	endpoint elevation.EndpointID
 	// told hears of each line of a story once it is stored; may be nil. It must
 	// neither block nor call the journal.
 	told func(note, happening)
@@ -111,7 +115,7 @@ type journal struct {
 
 // openJournal reads what is there. A file that can not be read is put aside by
 // its name and said in damaged; it can only hide a request from the list.
-func openJournal(dir string) (j *journal, damaged []string, err error) {
+func openJournal(dir string, endpoint elevation.EndpointID) (j *journal, damaged []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the journal folder: %w", err)
 	}
@@ -119,7 +123,7 @@ func openJournal(dir string) (j *journal, damaged []string, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the journal folder: %w", err)
 	}
-	j = &journal{dir: dir, all: map[elevation.RequestID]note{}}
+	j = &journal{dir: dir, endpoint: endpoint, all: map[elevation.RequestID]note{}}
 	for _, f := range files {
 		if elevation.CheckID(elevation.RequestPrefix, f.Name()) != nil {
 			continue
@@ -167,6 +171,9 @@ func (j *journal) putLocked(n note, now time.Time) error {
 		n.At = now
 	}
 	n.ChangedAt = now
+	if n.Endpoint == "" {
+		n.Endpoint = j.endpoint
+	}
 	fresh := n.fresh
 	n.fresh = nil
 	raw, err := sign.Encode(n)
@@ -183,6 +190,23 @@ func (j *journal) putLocked(n note, now time.Time) error {
 		}
 	}
 	j.forgetLocked(now)
+	return nil
+}
+
+// dropOld closes what this machine asked for under an identity that it gave up:
+// nobody answers that any more, and the same command would join it for ever.
+func (j *journal) dropOld(now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, n := range j.all {
+		if !n.open() || n.Endpoint == "" || n.Endpoint == j.endpoint {
+			continue
+		}
+		n.Phase, n.Why = phaseClosed, string(wire.ClosedCancelled)
+		if err := j.putLocked(n, now); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

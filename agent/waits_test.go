@@ -260,3 +260,28 @@ func TestNewReasonCounts(t *testing.T) {
 		t.Errorf("completed %+v, first %s", got, m.Request)
 	}
 }
+
+// A machine that is enrolled anew asks anew: what it asked for under the identity
+// that it gave up is over.
+func TestEnrolledAnewAsksAnew(t *testing.T) {
+	dir := t.TempDir()
+	d := newDesk(t, dir)
+	ctx, leave := context.WithCancel(t.Context())
+	p := &person{reason: "replace the toner"}
+	done := d.elevate(ctx, intercept.Ask{Attempt: attempt()}, p)
+	m := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+	next[wire.Complete](d)
+	d.answer(wire.TProgress, wire.Progress{Request: m.Request})
+	leave()
+	<-done
+	for _, endpoint := range []elevation.EndpointID{d.Endpoint, "ep_anew"} {
+		j, _, err := openJournal(d.journal.dir, endpoint)
+		if err == nil {
+			err = j.dropOld(d.now())
+		}
+		if _, waits := j.waitingSame(attempt()); err != nil || waits != (endpoint == d.Endpoint) {
+			t.Errorf("as %s the same command would join it: %v (%v)", endpoint, waits, err)
+		}
+	}
+}

@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errTaken is the error of a file that somebody else has alone.
+const errTaken = unix.EWOULDBLOCK
+
 // openAlone opens a file and locks it.
 func openAlone(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)

@@ -52,6 +52,9 @@ func mayServe() error {
 // runtimeFolder: the door on Windows is a pipe, which has no folder.
 func runtimeFolder(string) error { return nil }
 
+// errTaken is the error of a file that somebody else has alone.
+const errTaken = windows.ERROR_SHARING_VIOLATION
+
 // openAlone opens a file that nobody else can open meanwhile.
 func openAlone(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)

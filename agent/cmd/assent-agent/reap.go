@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -102,9 +103,19 @@ func watchAlone(ctx context.Context, set *settings, r *grants.Reaper) error {
 	}
 }
 
+// dyingFor is how long an agent that was killed may still have its files open.
+const dyingFor = 2 * time.Second
+
 // lockFolder makes sure that one agent alone uses the data folder.
 func lockFolder(set *settings) (release func(), err error) {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	began := time.Now()
 	lock, err := openAlone(filepath.Join(set.data, "agent.lock"))
+	for errors.Is(err, errTaken) && time.Since(began) < dyingFor {
+		<-again.C
+		lock, err = openAlone(filepath.Join(set.data, "agent.lock"))
+	}
 	if err != nil {
 		return nil, hinted{fmt.Errorf("another agent uses %s: %w", set.data, err), "stop it, or give --data"}
 	}
