@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/assent-epm/assent/controller/auth"
 	"github.com/assent-epm/assent/controller/client"
@@ -275,5 +277,84 @@ func TestScopeInBothForms(t *testing.T) {
 	_, bad, _ := b.call("POST", "/api/v1/users", b.admin.Token, strings.NewReader(`{"login":"two","scope":{"labels":{"env":"prod"},"site":"b"}}`))
 	if want := `scope: nothing may stand beside "labels":{…}; put every label into it`; len(bad.Errors) != 1 || bad.Errors[0].Message != want {
 		t.Errorf("both forms at once: %+v", bad)
+	}
+}
+
+// TestListsAreSearched: a list is narrowed by what one reads in it, and gives the
+// newest first, page by page.
+func TestListsAreSearched(t *testing.T) {
+	b := start(t)
+	ctx := t.Context()
+	make := func(path, body string) {
+		t.Helper()
+		if status, _, text := b.call("POST", "/api/v1"+path, b.admin.Token, strings.NewReader(body)); status != 201 {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+	}
+	ep := string(b.endpoint("desk-1", nil))
+	running := b.ask(b.endpoint("desk-2", nil), "eve", "a")
+	must[client.Request](t)(b.admin.Act(ctx, running, "approve", client.Answer{Lasts: "8h"}))
+	for _, name := range []string{"Anna", "Berta", "Carla"} {
+		lower := strings.ToLower(name)
+		make("/users", `{"login":"`+lower+`","name":"`+name+` Nagel","scope":{"site":"of-`+lower+`"}}`)
+		make("/teams", `{"name":"Team `+name+`"}`)
+		make("/links", `{"account":"`+lower+`","endpoint":"`+ep+`","user":"`+lower+`","uid":"10`+strconv.Itoa(len(lower))+lower[:1]+`"}`)
+		make("/tokens", `{"name":"For `+name+`"}`)
+		make("/channels", `{"name":"To `+name+`","kind":"webhook","config":{"url":"https://hooks.example.com/`+lower+`"}}`)
+		make("/alerts", `{"name":"When `+name+`","events":["request.denied"],"channels":["To `+name+`"]}`)
+		make("/delegations", `{"user":"`+lower+`","delegate":"admin","until":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
+		make("/enrollment-tokens", `{"labels":{"owner":"`+name+`"}}`)
+	}
+	type item struct{ ID string }
+	type page struct {
+		Items []item
+		Next  string `json:"next_cursor"`
+		Total int
+	}
+	for _, path := range []string{"/users", "/teams", "/links", "/tokens", "/channels", "/alerts", "/delegations", "/enrollment-tokens", "/access", "/live"} {
+		t.Run(path, func(t *testing.T) {
+			read := func(query url.Values) page {
+				t.Helper()
+				return must[page](t)(client.Get[page](ctx, b.admin, path, query))
+			}
+			all := read(nil)
+			if path != "/access" && path != "/live" {
+				for _, q := range []string{"berta", "BERTA"} {
+					if found := read(url.Values{"q": {q}}); found.Total != 1 || len(found.Items) != 1 {
+						t.Errorf("q=%s: %+v", q, found)
+					}
+				}
+				id := all.Items[len(all.Items)-1].ID
+				if found := read(url.Values{"q": {id[len(id)-8:]}}); len(found.Items) != 1 || found.Items[0].ID != id {
+					t.Errorf("by the ending %s: %+v", id, found)
+				}
+			}
+			if found := read(url.Values{"q": {"nothing-is-so"}}); found.Total != 0 || len(found.Items) != 0 {
+				t.Errorf("what is nowhere: %+v", found)
+			}
+			if found := read(url.Values{"q": {"usr_"}}); len(found.Items) != 0 {
+				t.Errorf("ids count as text: %+v", found)
+			}
+			var ids []string
+			for query := (url.Values{"sort": {"newest"}, "limit": {"2"}}); ; {
+				p := read(query)
+				for _, x := range p.Items {
+					ids = append(ids, x.ID)
+				}
+				if p.Next == "" {
+					break
+				}
+				query.Set("cursor", p.Next)
+				if _, err := client.Get[page](ctx, b.admin, path, url.Values{"cursor": {p.Next}}); codeOf(err) != "invalid" {
+					t.Error("the cursor fits another order")
+				}
+			}
+			if len(ids) != all.Total || !slices.IsSortedFunc(ids, func(a, b string) int { return strings.Compare(b, a) }) {
+				t.Errorf("newest first: %v of %d", ids, all.Total)
+			}
+			if _, err := client.Get[page](ctx, b.admin, path, url.Values{"sort": {"nonsense"}}); codeOf(err) != "invalid" {
+				t.Errorf("an unknown order: %v", err)
+			}
+		})
 	}
 }

@@ -23,7 +23,7 @@ type againInput struct {
 }
 
 type accessListInput struct {
-	PageInput
+	ListInput
 	Mine bool `query:"mine" doc:"Only the caller's own."`
 }
 
@@ -105,7 +105,7 @@ func (s *server) listAccess(ctx context.Context, a auth.Actor, in *accessListInp
 		return client.List[client.Access]{Items: []client.Access{}}, err
 	}
 	names := s.names(ctx)
-	return paginate(all, &in.PageInput, fmt.Sprint("access ", in.Mine), func(x queue.Standing) string { return string(x.Access.ID) },
+	return listed(all, &in.ListInput, fmt.Sprint("access ", in.Mine), func(x queue.Standing) string { return string(x.Access.ID) },
 		func(x queue.Standing) client.Access {
 			return client.Access{ID: string(x.ID), User: x.Attempt.User.Name, Endpoint: endpointRef(x.EndpointRow), Subject: subjectOf(x.Attempt.Subject),
 				Pin: string(x.Pin), DurationSeconds: whole(x.Duration), Rules: list(x.Rules), RequestID: string(x.Request),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/assent-epm/assent/controller/auth"
@@ -11,15 +13,68 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
+// ListInput asks for one page of a list that fits into memory.
+type ListInput struct {
+	PageInput
+	Q    string `query:"q" maxLength:"200" doc:"Text in what an item says, in any case, or an ending of its id."`
+	Sort string `query:"sort" enum:"newest" doc:"The newest first; without it each list has an order of its own."`
+}
+
 // paged serves a list that fits into memory a page at a time; see [paginate].
-func paged[T, U any](all func(context.Context, auth.Actor) ([]T, error), name string, id func(T) string, out func(T) U) func(context.Context, auth.Actor, *PageInput) (client.List[U], error) {
-	return func(ctx context.Context, a auth.Actor, in *PageInput) (client.List[U], error) {
+func paged[T, U any](all func(context.Context, auth.Actor) ([]T, error), name string, id func(T) string, out func(T) U) func(context.Context, auth.Actor, *ListInput) (client.List[U], error) {
+	return func(ctx context.Context, a auth.Actor, in *ListInput) (client.List[U], error) {
 		items, err := all(ctx, a)
 		if err != nil {
 			return client.List[U]{}, err
 		}
-		return paginate(items, in, name, id, out)
+		return listed(items, in, name, id, out)
 	}
+}
+
+// listed narrows a list to the items in which the caller can read a text, and
+// gives one page of it. Ids carry the time at which they were made.
+func listed[T, U any](all []T, in *ListInput, name string, id func(T) string, out func(T) U) (client.List[U], error) {
+	if in.Q != "" {
+		q := strings.ToLower(in.Q)
+		all = slices.DeleteFunc(slices.Clone(all), func(item T) bool {
+			return !(len(q) >= 6 && strings.HasSuffix(id(item), q)) && !says(reflect.ValueOf(out(item)), q)
+		})
+	}
+	if in.Sort != "" {
+		all = slices.SortedStableFunc(slices.Values(all), func(a, b T) int { return strings.Compare(id(b), id(a)) })
+	}
+	return paginate(all, &in.PageInput, fmt.Sprintf("%s %s %q", name, in.Sort, in.Q), id, out)
+}
+
+// says reports whether a text in small letters is in what an item says. The ids
+// in it are no words.
+func says(v reflect.Value, q string) bool {
+	switch v.Kind() {
+	case reflect.String:
+		prefix, _, _ := strings.Cut(v.String(), "_")
+		return strings.Contains(strings.ToLower(v.String()), q) && elevation.CheckID(prefix+"_", v.String()) != nil
+	case reflect.Pointer, reflect.Interface:
+		return !v.IsNil() && says(v.Elem(), q)
+	case reflect.Slice:
+		for i := range v.Len() {
+			if says(v.Index(i), q) {
+				return true
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if says(key, q) || says(v.MapIndex(key), q) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() && says(v.Field(i), q) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // paginate cuts one page out of a list that fits into memory. The cursor names

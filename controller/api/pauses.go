@@ -16,7 +16,7 @@ import (
 )
 
 type pauseListInput struct {
-	PageInput
+	ListInput
 	Active bool `query:"active" doc:"Only those that have not ended."`
 }
 
@@ -48,7 +48,7 @@ func (s *server) addPauses() {
 			if err != nil {
 				return client.List[client.Pause]{Items: []client.Pause{}}, err
 			}
-			return paginate(all, &in.PageInput, fmt.Sprint("pauses ", in.Active), func(p store.Pause) string { return p.ID }, pauseOf)
+			return listed(all, &in.ListInput, fmt.Sprint("pauses ", in.Active), func(p store.Pause) string { return p.ID }, pauseOf)
 		})
 	handle(s, route{method: http.MethodPost, path: "/pauses", id: "pause-add", tag: "endpoints", status: http.StatusCreated,
 		summary: "Let endpoints with some labels, or all, only observe for a while", example: client.NewPause{Labels: map[string]string{"role": "workstation"},

@@ -22,6 +22,8 @@ type actInput struct {
 type liveInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
+	Q      string `query:"q" maxLength:"200" doc:"Text anywhere in the request, or an ending of its id."`
+	Sort   string `query:"sort" maxLength:"64" doc:"queue, newest, or a column; -column turns it around."`
 }
 
 type batchInput struct{ Body client.Batch }
@@ -147,7 +149,7 @@ func (s *server) addVerbs() {
 	}
 	handle(s, route{method: http.MethodGet, path: "/live", id: "live-list", tag: "requests", summary: "What runs now"},
 		func(ctx context.Context, a auth.Actor, in *liveInput) (listing, error) {
-			return s.listRequests(ctx, a, &requestListInput{Status: "active", Limit: in.Limit, Cursor: in.Cursor})
+			return s.listRequests(ctx, a, &requestListInput{Status: "active", Q: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor})
 		})
 	handle(s, route{method: http.MethodPost, path: "/live/{id}/terminate", id: "live-terminate", tag: "requests", summary: "End what runs",
 		example: client.Answer{Comment: "the change is called off"}},

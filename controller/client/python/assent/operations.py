@@ -14,15 +14,15 @@ class Operations(Transport):
         """End an answer that lasts."""
         self.call("DELETE", f"/access/{place(id)}")
 
-    def access_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, mine: Optional[bool] = None) -> types.ListAccess:
+    def access_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None, mine: Optional[bool] = None) -> types.ListAccess:
         """List answers that last."""
-        return cast("types.ListAccess", self.call("GET", "/access", query={"limit": limit, "cursor": cursor, "mine": mine}))
+        return cast("types.ListAccess", self.call("GET", "/access", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort, "mine": mine}))
 
-    def access_list_all(self, *, limit: Optional[int] = None, mine: Optional[bool] = None) -> Iterator[types.Access]:
+    def access_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None, mine: Optional[bool] = None) -> Iterator[types.Access]:
         """List answers that last: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.access_list(limit=limit, mine=mine, cursor=cursor)
+            page = self.access_list(limit=limit, q=q, sort=sort, mine=mine, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -40,15 +40,15 @@ class Operations(Transport):
         """Change an alert; what is left out stays."""
         return cast("types.Alert", self.call("PUT", f"/alerts/{place(id)}", body={"channels": channels, "digest_seconds": digest_seconds, "enabled": enabled, "events": events, "filter": filter, "mandatory": mandatory, "name": name, "recipients": recipients}))
 
-    def alert_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListAlert:
+    def alert_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListAlert:
         """List what is told to whom."""
-        return cast("types.ListAlert", self.call("GET", "/alerts", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListAlert", self.call("GET", "/alerts", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def alert_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Alert]:
+    def alert_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Alert]:
         """List what is told to whom: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.alert_list(limit=limit, cursor=cursor)
+            page = self.alert_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -104,15 +104,15 @@ class Operations(Transport):
         """Change a channel; what is left out stays."""
         return cast("types.Channel", self.call("PUT", f"/channels/{place(id)}", body={"config": config, "enabled": enabled, "kind": kind, "name": name}))
 
-    def channel_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListChannel:
+    def channel_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListChannel:
         """List ways to tell people and systems."""
-        return cast("types.ListChannel", self.call("GET", "/channels", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListChannel", self.call("GET", "/channels", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def channel_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Channel]:
+    def channel_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Channel]:
         """List ways to tell people and systems: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.channel_list(limit=limit, cursor=cursor)
+            page = self.channel_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -146,15 +146,15 @@ class Operations(Transport):
         """Change a delegation; what is left out stays."""
         return cast("types.Delegation", self.call("PUT", f"/delegations/{place(id)}", body={"delegate": delegate, "from": from_, "until": until}))
 
-    def delegation_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListDelegation:
+    def delegation_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListDelegation:
         """List who stands in for whom."""
-        return cast("types.ListDelegation", self.call("GET", "/delegations", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListDelegation", self.call("GET", "/delegations", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def delegation_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Delegation]:
+    def delegation_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Delegation]:
         """List who stands in for whom: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.delegation_list(limit=limit, cursor=cursor)
+            page = self.delegation_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -264,15 +264,15 @@ class Operations(Transport):
         """Withdraw an enrolment token."""
         self.call("DELETE", f"/enrollment-tokens/{place(id)}")
 
-    def enrollment_token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListEnrollToken:
+    def enrollment_token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListEnrollToken:
         """List enrolment tokens."""
-        return cast("types.ListEnrollToken", self.call("GET", "/enrollment-tokens", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListEnrollToken", self.call("GET", "/enrollment-tokens", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def enrollment_token_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.EnrollToken]:
+    def enrollment_token_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.EnrollToken]:
         """List enrolment tokens: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.enrollment_token_list(limit=limit, cursor=cursor)
+            page = self.enrollment_token_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -294,15 +294,15 @@ class Operations(Transport):
         """Delete a hook."""
         self.call("DELETE", f"/hooks/{place(id)}")
 
-    def hook_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListHook:
+    def hook_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListHook:
         """List ways in for other systems."""
-        return cast("types.ListHook", self.call("GET", "/hooks", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListHook", self.call("GET", "/hooks", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def hook_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Hook]:
+    def hook_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Hook]:
         """List ways in for other systems: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.hook_list(limit=limit, cursor=cursor)
+            page = self.hook_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -320,15 +320,15 @@ class Operations(Transport):
         """Change a link; what is left out stays."""
         return cast("types.Link", self.call("PUT", f"/links/{place(id)}", body={"account": account, "directory": directory, "endpoint": endpoint, "uid": uid, "user": user}))
 
-    def link_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListLink:
+    def link_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListLink:
         """List which accounts are which users of endpoints."""
-        return cast("types.ListLink", self.call("GET", "/links", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListLink", self.call("GET", "/links", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def link_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Link]:
+    def link_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Link]:
         """List which accounts are which users of endpoints: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.link_list(limit=limit, cursor=cursor)
+            page = self.link_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -338,15 +338,15 @@ class Operations(Transport):
         """See one link."""
         return cast("types.Link", self.call("GET", f"/links/{place(id)}"))
 
-    def live_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.Listing:
+    def live_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[str] = None) -> types.Listing:
         """What runs now."""
-        return cast("types.Listing", self.call("GET", "/live", query={"limit": limit, "cursor": cursor}))
+        return cast("types.Listing", self.call("GET", "/live", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def live_list_all(self, *, limit: Optional[int] = None) -> Iterator[Any]:
+    def live_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[str] = None) -> Iterator[Any]:
         """What runs now: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.live_list(limit=limit, cursor=cursor)
+            page = self.live_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -404,15 +404,15 @@ class Operations(Transport):
         """End a pause before its time."""
         self.call("DELETE", f"/pauses/{place(id)}")
 
-    def pause_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, active: Optional[bool] = None) -> types.ListPause:
+    def pause_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None, active: Optional[bool] = None) -> types.ListPause:
         """Which endpoints only observe for a while."""
-        return cast("types.ListPause", self.call("GET", "/pauses", query={"limit": limit, "cursor": cursor, "active": active}))
+        return cast("types.ListPause", self.call("GET", "/pauses", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort, "active": active}))
 
-    def pause_list_all(self, *, limit: Optional[int] = None, active: Optional[bool] = None) -> Iterator[types.Pause]:
+    def pause_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None, active: Optional[bool] = None) -> Iterator[types.Pause]:
         """Which endpoints only observe for a while: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.pause_list(limit=limit, active=active, cursor=cursor)
+            page = self.pause_list(limit=limit, q=q, sort=sort, active=active, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -454,15 +454,15 @@ class Operations(Transport):
         """Change an identity provider; what is left out stays."""
         return cast("types.Provider", self.call("PUT", f"/identity-providers/{place(id)}", body={"allowed_domains": allowed_domains, "client_id": client_id, "client_secret": client_secret, "create_accounts": create_accounts, "enabled": enabled, "groups": groups, "groups_claim": groups_claim, "issuer": issuer, "link": link, "name": name, "scopes": scopes}))
 
-    def provider_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListProvider:
+    def provider_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListProvider:
         """List identity providers."""
-        return cast("types.ListProvider", self.call("GET", "/identity-providers", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListProvider", self.call("GET", "/identity-providers", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def provider_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Provider]:
+    def provider_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Provider]:
         """List identity providers: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.provider_list(limit=limit, cursor=cursor)
+            page = self.provider_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -728,15 +728,15 @@ class Operations(Transport):
         """Change a team; what is left out stays."""
         return cast("types.Team", self.call("PUT", f"/teams/{place(id)}", body={"escalate": escalate, "hours": hours, "members": members, "name": name, "scope": scope, "tz": tz}))
 
-    def team_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListTeam:
+    def team_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListTeam:
         """List teams."""
-        return cast("types.ListTeam", self.call("GET", "/teams", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListTeam", self.call("GET", "/teams", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def team_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Team]:
+    def team_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Team]:
         """List teams: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.team_list(limit=limit, cursor=cursor)
+            page = self.team_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -762,15 +762,15 @@ class Operations(Transport):
         """Rename an API token or take scopes from it; what is left out stays."""
         return cast("types.Token", self.call("PUT", f"/tokens/{place(id)}", body={"name": name, "scopes": scopes}))
 
-    def token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListToken:
+    def token_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListToken:
         """List API tokens."""
-        return cast("types.ListToken", self.call("GET", "/tokens", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListToken", self.call("GET", "/tokens", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def token_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.Token]:
+    def token_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.Token]:
         """List API tokens: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.token_list(limit=limit, cursor=cursor)
+            page = self.token_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
@@ -808,15 +808,15 @@ class Operations(Transport):
         """Take away the passkeys and the authenticator of somebody who lost them; their sessions end."""
         self.call("DELETE", f"/users/{place(id)}/factors")
 
-    def user_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> types.ListUser:
+    def user_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> types.ListUser:
         """List accounts."""
-        return cast("types.ListUser", self.call("GET", "/users", query={"limit": limit, "cursor": cursor}))
+        return cast("types.ListUser", self.call("GET", "/users", query={"limit": limit, "cursor": cursor, "q": q, "sort": sort}))
 
-    def user_list_all(self, *, limit: Optional[int] = None) -> Iterator[types.User]:
+    def user_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, sort: Optional[Literal["newest"]] = None) -> Iterator[types.User]:
         """List accounts: every item, page after page."""
         cursor: Optional[str] = None
         while True:
-            page = self.user_list(limit=limit, cursor=cursor)
+            page = self.user_list(limit=limit, q=q, sort=sort, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:
