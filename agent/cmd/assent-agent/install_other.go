@@ -52,7 +52,7 @@ func (machine) program() (path string, only bool, err error) {
 
 func (m machine) control(verb string) error  { return control(m.ctx, m.set, verb) }
 func (m machine) claim() error               { return keep.Folder(m.set.data) }
-func (m machine) scheduleReaper() error      { return installReaper(m.ctx, m.set) }
+func (m machine) scheduleReaper() error      { return installReaper(m.ctx, m.set, m.log) }
 func (m machine) unscheduleReaper() error    { return removeReaper(m.ctx) }
 func (m machine) markRemoval() (done func()) { return markRemoval(m.set) }
 func (m machine) giveBack() error            { return giveAllBack(m.ctx, m.set, m.log) }

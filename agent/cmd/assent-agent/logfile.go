@@ -4,8 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
+	"path/filepath"
+
+	"github.com/assent-epm/assent/agent/keep"
 )
+
+// logName is the agent's log in its data folder.
+const logName = "agent.log"
 
 // maxLog is how large a log may be when the agent starts, in bytes; then it begins
 // anew, and the one before is kept.
@@ -27,4 +34,19 @@ func logTo(path string, quietly, hasStderr bool) (out *os.File, done func(), err
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
 	return out, func() { _ = out.Close() }, nil // nothing else can be done
+}
+
+// serviceLog is where a service without stderr writes what is before it serves and
+// why that ended: the agent's log, in a folder that administrators alone can write.
+// Without such a folder there is only stderr. done closes it.
+func serviceLog(data string) (log *slog.Logger, done func()) {
+	err := keep.Folder(data)
+	if err == nil {
+		var out *os.File
+		if out, done, err = logTo(filepath.Join(data, logName), true, false); err == nil {
+			return slog.New(slog.NewTextHandler(out, nil)), done
+		}
+	}
+	slog.Error("the service has no log of its own", "error", err)
+	return slog.Default(), func() {}
 }

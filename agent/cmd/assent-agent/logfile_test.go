@@ -1,8 +1,10 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -49,5 +51,28 @@ func TestLogTo(t *testing.T) {
 	write(true, "e")
 	if info, err := os.Stat(path); err != nil || info.Size() != maxLog+1 {
 		t.Errorf("at the limit: %v %v", info, err)
+	}
+}
+
+// What a service has to say before it serves is in the agent's log, also when there
+// is none yet.
+func TestServiceLog(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for range 2 {
+		log, done := serviceLog(data)
+		log.Error("the folder of the task belongs to others")
+		done()
+	}
+	raw, err := os.ReadFile(filepath.Join(data, logName))
+	if n := strings.Count(string(raw), "belongs to others"); err != nil || n != 2 {
+		t.Errorf("the log has %q, %v", raw, err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, done := serviceLog(filepath.Join(data, "file"))
+	done()
+	if log != slog.Default() {
+		t.Error("a service without a folder has a log")
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"unsafe"
 
@@ -21,8 +20,10 @@ func runService(ctx context.Context, set *settings, _ service.Service) error {
 // serveManager is the service to Windows itself: the library that installs it does not
 // tell when the machine has slept.
 func serveManager(ctx context.Context, set *settings) error {
-	h := &handler{ctx: ctx, service: managed{log: slog.Default(),
-		settle: func(ctx context.Context) error { return settle(ctx, set) },
+	log, closeLog := serviceLog(set.data)
+	defer closeLog()
+	h := &handler{ctx: ctx, service: managed{log: log,
+		settle: func(ctx context.Context) error { return settle(ctx, set, log) },
 		serve:  func(ctx context.Context, woke <-chan struct{}) error { return serveAs(ctx, set, true, woke) }}}
 	err := svc.Run(serviceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {

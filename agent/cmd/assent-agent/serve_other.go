@@ -45,7 +45,7 @@ func serveAs(ctx context.Context, set *settings, quietly bool, woke <-chan struc
 		return err
 	}
 	defer release()
-	out, closeLog, err := logTo(filepath.Join(set.data, "agent.log"), quietly, hasStderr())
+	out, closeLog, err := logTo(filepath.Join(set.data, logName), quietly, hasStderr())
 	if err != nil {
 		return err
 	}

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
 // settle is [settleWith] for this machine.
-func settle(ctx context.Context, set *settings) error {
+func settle(ctx context.Context, set *settings, log *slog.Logger) error {
 	if _, err := set.load(); err != nil {
 		return err
 	}
-	return settleWith(ctx, restartOnFailure, func(ctx context.Context) error { return installReaper(ctx, set) })
+	return settleWith(ctx, restartOnFailure, func(ctx context.Context) error { return installReaper(ctx, set, log) })
 }
 
 // restartOnFailure has the service started again after each of these times, also when

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ const (
 
 const reapFile = "/Library/LaunchDaemons/" + reapLabel + ".plist"
 
-func installReaper(ctx context.Context, set *settings) error {
+func installReaper(ctx context.Context, set *settings, _ *slog.Logger) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)

@@ -28,12 +28,12 @@ func system32(name string) string {
 	return filepath.Join(cmp.Or(os.Getenv("SystemRoot"), `C:\Windows`), "System32", name)
 }
 
-func installReaper(ctx context.Context, set *settings) error {
+func installReaper(ctx context.Context, set *settings, log *slog.Logger) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	return scheduleTask(taskScheduler{ctx, set.data}, exe, windows.ComposeCommandLine(reapArgs(set.data)), acl.Windows{}.Self(), slog.Default())
+	return scheduleTask(taskScheduler{ctx, set.data}, exe, windows.ComposeCommandLine(reapArgs(set.data)), acl.Windows{}.Self(), log)
 }
 
 func removeReaper(ctx context.Context) error { return unscheduleTask(taskScheduler{ctx: ctx}) }

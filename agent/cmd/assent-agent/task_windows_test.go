@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func TestSchedulerOfWindows(t *testing.T) {
 func TestReaperIsScheduled(t *testing.T) {
 	set := &settings{data: filepath.Join(t.TempDir(), "of Assent")}
 	for range 2 {
-		if err := installReaper(t.Context(), set); err != nil {
+		if err := installReaper(t.Context(), set, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 	}
