@@ -52,13 +52,25 @@ func (a *app) fill(c *cobra.Command, names ...string) error {
 		if i < 0 {
 			continue // a flag or the environment won
 		}
-		if err := set(missing[i], fmt.Sprint(value), file+": "+key); err != nil {
-			return err
+		list, several := value.([]string)
+		if !several {
+			if err := set(missing[i], fmt.Sprint(value), file+": "+key); err != nil {
+				return err
+			}
+			continue
+		}
+		repeated, ok := missing[i].Value.(pflag.SliceValue)
+		if !ok {
+			return fmt.Errorf("%s: %q takes one value, not a list", file, key)
+		}
+		if err := repeated.Replace(list); err != nil {
+			return fmt.Errorf("%s: %s: %w", file, key, err)
 		}
 	}
 	return nil
 }
 
+// readFile reads keys with plain values, and lists of texts as []string.
 func readFile(path string) (map[string]any, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -69,11 +81,22 @@ func readFile(path string) (map[string]any, error) {
 		return nil, fmt.Errorf("read the configuration %s: %w", path, err)
 	}
 	for key, value := range values {
-		switch value.(type) {
+		switch v := value.(type) {
 		case string, bool, int64:
-		default:
-			return nil, fmt.Errorf("%s: the value of %q is not plain", path, key)
+			continue
+		case []any:
+			list := []string{}
+			for _, one := range v {
+				if text, ok := one.(string); ok {
+					list = append(list, text)
+				}
+			}
+			if len(list) == len(v) {
+				values[key] = list
+				continue
+			}
 		}
+		return nil, fmt.Errorf("%s: the value of %q is neither plain nor a list of texts", path, key)
 	}
 	return values, nil
 }

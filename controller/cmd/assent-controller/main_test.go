@@ -191,7 +191,24 @@ func TestPrecedence(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	for _, bad := range []string{"nope = 1", "listen = [1]", "listen", "config = \"x\""} {
+	networks := func(text string) string {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := a.serve()
+		if err := a.fill(c); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		return c.Flags().Lookup("notify-allow").Value.String()
+	}
+	for text, want := range map[string]string{`notify_allow = ["10.0.0.0/8", "fd00::/8"]`: "[10.0.0.0/8,fd00::/8]", `notify_allow = "10.0.0.0/8,fd00::/8"`: "[10.0.0.0/8,fd00::/8]",
+		`notify_allow = "10.0.0.0/8"`: "[10.0.0.0/8]", `notify_allow = []`: "[]"} {
+		if got := networks(text); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+	for _, bad := range []string{"nope = 1", "listen = [1]", "agent_listen = [\"127.0.0.1:0\"]", "notify_allow = [1]", "notify_allow = [[\"a\"]]", "listen", "config = \"x\""} {
 		if err := os.WriteFile(file, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
