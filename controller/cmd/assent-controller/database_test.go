@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,14 +10,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // call does one call of the program as a process of its own, with these variables
-// beside its environment.
+// beside its environment. A controller that serves, where it should have refused,
+// is ended.
 func call(t *testing.T, env map[string]string, args ...string) (code int, out, errOut string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "ASSENT_LISTEN=127.0.0.1:0", "ASSENT_AGENT_LISTEN=127.0.0.1:0")
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
