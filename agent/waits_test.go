@@ -195,11 +195,11 @@ func TestReasonThatDoesNotDo(t *testing.T) {
 			if r := <-done; !errors.As(r.err, &unfit) || !strings.Contains(r.err.Error(), c.text) {
 				t.Fatalf("got %v, want %q", r.err, c.text)
 			}
+			if _, waits := d.journal.waitingSame(attempt()); waits {
+				t.Fatal("the same command would join it")
+			}
 			if w := next[wire.Withdraw](d); w.Request != m.Request {
 				t.Errorf("withdrew %+v", w)
-			}
-			if _, waits := d.journal.waitingSame(attempt()); waits {
-				t.Error("the same command would join it")
 			}
 		})
 	}
@@ -228,10 +228,10 @@ func TestRefusedReasonIsNotKept(t *testing.T) {
 	if r := <-done; r.err == nil || !strings.Contains(r.err.Error(), "not like this") {
 		t.Fatalf("got %v", r.err)
 	}
-	next[wire.Withdraw](d)
 	if _, waits := d.journal.waitingSame(attempt()); waits {
-		t.Error("the same command would join it")
+		t.Fatal("the same command would join it")
 	}
+	next[wire.Withdraw](d)
 	again := d.elevate(t.Context(), ask, &person{err: intercept.ErrNobody})
 	if n := next[wire.Attempt](d); n.Request == m.Request {
 		t.Error("the refused request is asked for again")
