@@ -31,12 +31,16 @@ func (w Waiting) Line(now time.Time, cols int) string {
 	end := "…" + id[max(0, len(id)-shortID):]
 	bare := w // the code stands in a line of its own above, the whole id nowhere else
 	bare.Code = ""
+	brief := bare
+	brief.UsualWait, brief.CanAnswerFrom = 0, time.Time{}
 	long := parts{place: ", " + say("place") + " ", usual: ", " + say("usually") + " ", away: ", " + say("the controller is away"), who: true}
 	short := parts{place: " " + say("place") + " ", usual: " ~", away: " (" + say("away") + ")"}
 	forms := []string{
 		head + id + w.rest(now, long),
 		head + id + w.rest(now, short),
 		head + id + bare.rest(now, short),
+		head + id + brief.rest(now, short),
+		head + id,
 		head + end + w.rest(now, short),
 		head + end + w.code(" "),
 		head + end,

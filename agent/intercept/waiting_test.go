@@ -20,6 +20,8 @@ func TestWaitingLine(t *testing.T) {
 		{"bare", Waiting{}, 0, "waiting for approval 1m05s " + id},
 		{"full", busy, 0, "waiting for approval 1m05s " + id + ", place 2, usually 3m, bo can answer"},
 		{"80 columns", busy, 80, "waiting for approval 1m05s " + id + " place 2 ~3m"},
+		{"80 columns, far", Waiting{Position: 101, UsualWait: 10 * time.Second}, 80, "waiting for approval 1m05s " + id + " place 100+"},
+		{"70 columns", busy, 70, "waiting for approval 1m05s " + id},
 		{"50 columns", busy, 50, "waiting for approval 1m05s …a28732 place 2 ~3m"},
 		{"40 columns", busy, 40, "waiting for approval 1m05s …a28732"},
 		{"20 columns", busy, 20, "waiting for approv…"},
