@@ -56,7 +56,7 @@ func (a *Agent) elevate(ctx context.Context, ask intercept.Ask, p intercept.Pers
 		}
 	}
 	if opens := a.opensLater(ask.Attempt); !opens.IsZero() && !ask.RulesOnly {
-		p.Say("This is approved from " + intercept.ClockTime(opens, a.now()) + " on; this asks for now.")
+		p.Say(ask.Tongue.Say("This is approved from %s on; this asks for now.", ask.Tongue.Clock(opens, a.now())))
 	}
 	if ask.RulesOnly {
 		return a.follow(ctx, &wait{a: a, ask: ask, p: p, id: elevation.NewRequestID(a.now()), since: a.now()})
@@ -171,7 +171,7 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 			}
 			return "", permit, err
 		}
-		return "", permit, &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
+		return "", permit, w.notMine(grant)
 	case final != nil:
 		return "", intercept.Permit{}, final
 	case refusal != nil && w.stage != stageFollow:
@@ -208,6 +208,17 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 		w.show(progress)
 	}
 	return "", intercept.Permit{}, nil
+}
+
+// notMine is why an approval that has come can not be used here.
+func (w *wait) notMine(id elevation.GrantID) error {
+	now := w.a.Clock()
+	if e, ok := w.a.Ledger.Get(id); ok && e.State == grants.Held && !e.Opens.IsZero() && !e.Opened(now) && !e.Due(now) {
+		t := w.ask.Tongue
+		w.p.Say(t.Say("This is approved from %s on; run the same command again then.", t.Clock(e.Opens, now.Wall)))
+		return &intercept.Kept{Request: w.id}
+	}
+	return &intercept.Refused{By: "Assent", Rule: true, Text: "the approval was used by another terminal; run the command again"}
 }
 
 // mine makes sure that a permit is for what is held here, whatever request the

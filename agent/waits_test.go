@@ -285,3 +285,27 @@ func TestEnrolledAnewAsksAnew(t *testing.T) {
 		}
 	}
 }
+
+// Who waits and gets an approval for later hears from when on; another terminal
+// that was quicker is named only where there was one.
+func TestApprovedForLaterWhileWaiting(t *testing.T) {
+	d := newDesk(t, t.TempDir())
+	p := &person{reason: "replace the toner"}
+	done := d.elevate(t.Context(), intercept.Ask{Attempt: attempt()}, p)
+	m := next[wire.Attempt](d)
+	d.answer(wire.TNeed, wire.Need{Request: m.Request, ReasonMin: 8})
+	next[wire.Complete](d)
+	opens := d.now().Add(time.Hour)
+	d.answer(wire.TDecision, d.grantFor(m.Request, m.Attempt, func(g *elevation.Grant) {
+		g.NotBefore, g.NotAfter = opens, opens.Add(time.Hour)
+	}))
+	var kept *intercept.Kept
+	if r := <-done; !errors.As(r.err, &kept) || kept.Request != m.Request {
+		t.Fatalf("got %v", r.err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if want := "approved from " + intercept.ClockTime(opens, d.now()); len(p.said) == 0 || !strings.Contains(p.said[len(p.said)-1], want) {
+		t.Errorf("said %q, want %q", p.said, want)
+	}
+}

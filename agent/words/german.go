@@ -171,6 +171,8 @@ func catalogue() map[string]string {
 		"waited long enough; the request goes on":                               "lange genug gewartet; die Anfrage läuft weiter",
 		"the Assent controller can not be reached":                              "der Assent-Controller ist nicht erreichbar",
 		"try again later; assent status shows the connection":                   "später noch einmal versuchen; assent status zeigt die Verbindung",
+		"This is approved from %s on; run the same command again then.":         "Das ist ab %s genehmigt; rufe dann denselben Befehl noch einmal auf.",
+		"This is approved from %s on; this asks for now.":                       "Das ist ab %s genehmigt; hier wird für jetzt gefragt.",
 		"the reason needs at least %d characters":                               "der Grund braucht mindestens %d Zeichen",
 		"a ticket like %s is needed":                                            "es braucht ein Ticket wie %s",
 		"the reason needs at least %d characters, and a ticket like %s":         "der Grund braucht mindestens %d Zeichen, und ein Ticket wie %s",
