@@ -260,11 +260,10 @@ func (w *wait) answerNeed(ctx context.Context, need wire.Need) error {
 	}
 	w.complete = wire.Complete{Request: w.id, Justification: reason, Ticket: ticket}
 	w.stage, w.sent = stageComplete, false
-	now := w.a.now()
-	w.since = now
-	n := note{ID: w.id, Attempt: w.ask.Attempt, Justification: w.complete.Justification, Ticket: ticket, Phase: phaseWaiting, At: now}
-	n.happened(now, "asked", n.Attempt.User.Name, n.Justification)
-	return w.a.journal.put(n, now)
+	w.since = w.a.now()
+	n := note{ID: w.id, Attempt: w.ask.Attempt, Justification: reason, Ticket: ticket, Phase: phaseWaiting, At: w.since}
+	n.happened(n.At, "asked", n.Attempt.User.Name, n.Justification)
+	return w.a.journal.put(n, n.At)
 }
 
 // reason is what need demands: what was given beforehand and does, else what the
