@@ -238,7 +238,7 @@ func (r Request) Review(v Vote, t Times, now time.Time) (Request, error) {
 		return r, nil
 	}
 	d := Decision{Verdict: v.Verdict, By: v.By, At: now, Comment: v.Comment}
-	if v.Hold > 0 && !r.AtTerminal && (v.Verdict == Denied || !r.HighRisk()) {
+	if v.Hold > 0 && !r.AtTerminal && !r.HighRisk() {
 		d.HeldUntil = now.Add(v.Hold)
 	}
 	return r.decide(d, r.grantedWindow(t), t)
