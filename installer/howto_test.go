@@ -72,7 +72,7 @@ func TestPagesSayWhatIs(t *testing.T) {
 	mac := reads(t, "pkg/testdata/pkg", "../agent/cmd/assent-agent/os_darwin.go", "pkg/files/com.assent-epm.agent.plist", "pkg/files/assent.mobileconfig")
 	linux := reads(t, "testdata/assent-agent.deb.list")
 	// What the agent itself makes below its data folder and on Linux.
-	made := reads(t, "../agent/link/identity.go", "../agent/cmd/assent-agent/serve_other.go")
+	made := reads(t, "../agent/link/identity.go", "../agent/cmd/assent-agent/logfile.go")
 	for _, name := range []string{`"identity.json"`, `"identity")`, `"agent.log"`} {
 		if !strings.Contains(made, name) {
 			t.Errorf("the agent makes no %s", name)
