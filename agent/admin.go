@@ -378,15 +378,16 @@ func (a *Agent) watchHangup(e grants.Entry) (hungUp func() bool, done func()) {
 			return
 		}
 		tree := e.Effect.Tree
-		if tree.Front && !(privilege.Seat{Leader: tree.PID, Started: tree.Started}).Alive() {
-			return // sudo was back before: its monitor, if anything, is still about to end
+		if alive, err := a.Trees.Alive(tree); err != nil || !alive {
+			return
 		}
-		if alive, err := a.Trees.Alive(tree); err == nil && alive {
+		// Where sudo was back before, what still runs was left by it or is its monitor.
+		if !tree.Front || (privilege.Seat{Leader: tree.PID, Started: tree.Started}).Alive() {
 			mu.Lock()
 			at = a.now()
 			mu.Unlock()
-			a.endShell(ctx, e)
 		}
+		a.endShell(ctx, e)
 	})
 	return func() bool {
 		mu.Lock()
@@ -395,9 +396,9 @@ func (a *Agent) watchHangup(e grants.Entry) (hungUp func() bool, done func()) {
 	}, cancel
 }
 
-// endShell ends a shell whose terminal went away, if it does not end by itself:
-// what it left running is nobody's any more. A single program goes on until it or
-// its time ends, as with sudo alone.
+// endShell ends a shell whose terminal went away, if it does not end by itself: what
+// it left running, also before its terminal went, is nobody's any more. A single
+// program goes on until it or its time ends, as with sudo alone.
 func (a *Agent) endShell(ctx context.Context, e grants.Entry) {
 	if !a.isShell(e) {
 		return

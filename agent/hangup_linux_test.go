@@ -81,3 +81,36 @@ func TestBackBeforeItsTerminal(t *testing.T) {
 		<-tick.C
 	}
 }
+
+// What a shell left running ends with its terminal, also where sudo is gone by then:
+// a hang-up may take it a moment before the login shell. What a program left goes on.
+func TestLeftByAShell(t *testing.T) {
+	testgroup.Need(t, "root")
+	for name, row := range map[string]struct {
+		marks []string
+		want  elevation.EndReason
+	}{
+		"shell":   {[]string{elevation.MarkShell}, elevation.Logout},
+		"program": {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, t.TempDir())
+			at := attempt()
+			at.Subject.Marks = row.marks
+			e := d.started(at)
+			leader, began, logout := asleep(t)
+			sudo, started, back := asleep(t)
+			asleep(t, "ASSENT_TREE=assent-test-left-"+name)
+			e.Effect = grants.Effect{Seat: &privilege.Seat{Leader: leader, Started: began, TTY: 34816},
+				Tree: privilege.TreeRef{Kind: privilege.TreeSessions, Name: "assent-test-left-" + name, PID: sudo, Started: started, Front: true}}
+			back()
+			hungUp, done := d.watchHangup(e)
+			defer done()
+			logout()
+			<-time.After(3 * shellGrace)
+			if got, _ := d.Ledger.Get(e.ID); got.EndReason != row.want || hungUp() {
+				t.Errorf("it is %s, ended as %q, hung up %v", got.State, got.EndReason, hungUp())
+			}
+		})
+	}
+}

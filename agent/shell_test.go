@@ -11,6 +11,26 @@ import (
 	"github.com/assent-epm/assent/shared/wire"
 )
 
+// started is a grant for an attempt that a rule approves, in use.
+func (d *desk) started(a elevation.Attempt) grants.Entry {
+	d.t.Helper()
+	done := d.elevate(d.t.Context(), intercept.Ask{Attempt: a, RulesOnly: true}, &person{err: intercept.ErrNobody})
+	m := next[wire.Attempt](d)
+	d.answer(wire.TDecision, d.grantFor(m.Request, m.Attempt, nil))
+	r := <-done
+	if r.err != nil {
+		d.t.Fatal(r.err)
+	}
+	e, _, err := d.arm(d.t.Context(), r.permit, func(*grants.Entry) {})
+	if err == nil {
+		err = d.Start(d.t.Context(), e.ID)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return e
+}
+
 // A shell whose terminal is gone ends after a moment, whatever it left running. A
 // single program goes on, and so does a shell when the agent stops meanwhile.
 func TestShellEndsWithItsTerminal(t *testing.T) {
@@ -29,20 +49,7 @@ func TestShellEndsWithItsTerminal(t *testing.T) {
 			d := newDesk(t, t.TempDir())
 			a := attempt()
 			a.Subject.Marks = row.marks
-			done := d.elevate(t.Context(), intercept.Ask{Attempt: a, RulesOnly: true}, &person{err: intercept.ErrNobody})
-			m := next[wire.Attempt](d)
-			d.answer(wire.TDecision, d.grantFor(m.Request, m.Attempt, nil))
-			r := <-done
-			if r.err != nil {
-				t.Fatal(r.err)
-			}
-			e, _, err := d.arm(t.Context(), r.permit, func(*grants.Entry) {})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := d.Start(t.Context(), e.ID); err != nil {
-				t.Fatal(err)
-			}
+			e := d.started(a)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if row.stops {
