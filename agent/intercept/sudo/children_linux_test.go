@@ -105,11 +105,7 @@ func TestChildrenContained(t *testing.T) {
 	// The wide line was for that sudo only: what is typed beside it is asked for.
 	sudo(t, bob, "-n", "touch", "/run/ran").expect(t, 1, "a person must approve this")
 	sudo(t, carol, "sh", "-c", "id -u").expect(t, 0, "0\n") // who has rights is not held
-	waitFor(t, "the sudos to be forgotten", func() bool {
-		m.server.mu.Lock()
-		defer m.server.mu.Unlock()
-		return len(m.server.inner) == 0
-	})
+	waitFor(t, "the sudos to be forgotten", m.forgotten)
 	for _, children := range []elevation.Children{"", elevation.ChildrenContain} {
 		var times []time.Duration
 		before := len(m.effects.list())
@@ -136,15 +132,8 @@ func TestChildrenAreBounded(t *testing.T) {
 	waitFor(t, "both refusals", func() bool { return strings.Count(strings.Join(m.effects.list(), "\n"), "listed ") == 2 }) // told after the answer
 	m.effects.forget()
 	sudo(t, alice, "sh", "-c", "i=0; while [ $i -lt 205 ]; do /usr/bin/touch /run/ran; i=$((i+1)); done").expect(t, 0)
-	listed := 0
-	for _, e := range m.effects.list() {
-		if strings.HasPrefix(e, "listed ") {
-			listed++
-		}
-	}
-	if listed != maxRefused {
-		t.Errorf("%d refusals were told", listed)
-	}
+	listed := func() int { return strings.Count(strings.Join(m.effects.list(), "\n"), "listed ") }
+	waitFor(t, "as many refusals as are told, and no more", func() bool { return m.forgotten() && listed() == maxRefused })
 }
 
 // While the wide rule of a contained sudo is in force, another sudo of the same

@@ -285,6 +285,13 @@ type machine struct {
 	server   *Server
 }
 
+// forgotten says that no program is held any more in what it starts.
+func (m *machine) forgotten() bool {
+	m.server.mu.Lock()
+	defer m.server.mu.Unlock()
+	return len(m.server.inner) == 0
+}
+
 // serve starts a server inside; it ends with the test.
 func serve(t *testing.T, elevate func(context.Context, intercept.Ask, intercept.Person) (intercept.Permit, error), change ...func(*Config)) *machine {
 	t.Helper()
