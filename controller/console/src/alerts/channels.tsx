@@ -70,7 +70,7 @@ export function Secret({ name, secret, close }: { name: string; secret: string; 
 
 function Card({ c, write, again }: { c: Channel; write: boolean; again: () => void }): VNode {
   const shape = shapeOf(c);
-  const last = useLoad<ListDelivery>(`/deliveries?limit=1&channel=${encodeURIComponent(c.id)}`, ["delivery.", "channel.", "request."]);
+  const last = useLoad<ListDelivery>(`/deliveries?limit=1&channel=${encodeURIComponent(c.id)}`, ["delivery.", "channel.", "request."], `/channels/${c.id}`);
   const turn = useDoing();
   const onOff = (): void => void turn.run(async () => {
     await present(() => call<Channel>("PUT", `/channels/${c.id}`, { enabled: !c.enabled }));

@@ -30,9 +30,9 @@ export async function deletes(path: string, act: () => Promise<unknown>): Promis
 
 const isDeleted = (path: string): boolean => [...deleted].some((d) => `${path.split("?", 1)[0]}/`.startsWith(`${d}/`));
 
-// useLoad reads path ("" = nothing yet) and reads again when one of the live
-// kinds was heard ("endpoint." stands for all that begin so).
-export function useLoad<T>(path: string, live: readonly string[] = []): Reading<T> {
+// useLoad reads path ("" = nothing yet), which is about one thing, and reads again
+// when one of the live kinds was heard ("endpoint." stands for all that begin so).
+export function useLoad<T>(path: string, live: readonly string[] = [], about = path): Reading<T> {
   const data = useSignal<T | null>(null);
   const fault = useSignal<Fault | null>(null);
   const turn = useRef(0);
@@ -44,7 +44,7 @@ export function useLoad<T>(path: string, live: readonly string[] = []): Reading<
       (e: unknown) => { if (mine === turn.current) fault.value = failed(e); },
     );
   };
-  const again = (): void => { if (!isDeleted(path)) read(); };
+  const again = (): void => { if (!isDeleted(about)) read(); };
   useEffect(() => {
     data.value = null;
     fault.value = null;
