@@ -213,7 +213,7 @@ func (w *wait) step(ctx context.Context, h *holder) (elevation.RequestID, interc
 // notMine is why an approval that has come can not be used here.
 func (w *wait) notMine(id elevation.GrantID) error {
 	now := w.a.Clock()
-	if e, ok := w.a.Ledger.Get(id); ok && e.State == grants.Held && !e.Opens.IsZero() && !e.Opened(now) && !e.Due(now) {
+	if e, ok := w.a.Ledger.Get(id); ok && e.OpensLater(now) {
 		t := w.ask.Tongue
 		w.p.Say(t.Say("This is approved from %s on; run the same command again then.", t.Clock(e.Opens, now.Wall)))
 		return &intercept.Kept{Request: w.id}
@@ -461,7 +461,7 @@ func (a *Agent) claimWaiting(attempt elevation.Attempt) (intercept.Permit, bool)
 func (a *Agent) opensLater(attempt elevation.Attempt) time.Time {
 	now := a.Clock()
 	for _, e := range a.Ledger.All() {
-		if e.State != grants.Held || e.Opens.IsZero() || e.Due(now) || e.Opened(now) {
+		if !e.OpensLater(now) {
 			continue
 		}
 		if g, err := a.openEntry(e); err == nil && matches(g, attempt) == nil {

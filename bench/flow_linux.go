@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -327,35 +328,27 @@ func (s *scale) half(ctx context.Context, t *table, f *flow, rate float64, lasti
 	}
 	var base, ours sample
 	rounds := int(rate * flowTime.Seconds() / 2)
-	for range flowTurns {
-		if err := f.settle(ctx); err != nil {
-			return err
-		}
-		b, err := floor.rounds(ctx, rounds)
-		if err != nil {
-			return err
-		}
-		base = append(base, b.at(0.99))
-		if lasting {
-			continue
-		}
-		o, err := f.open(ctx, rounds, rate)
-		if err != nil {
-			return err
-		}
-		ours = append(ours, o.at(0.99))
+	settle := func() error { return f.settle(ctx) }
+	commit := func() error {
+		took, err := floor.rounds(ctx, rounds)
+		base = append(base, took.at(0.99))
+		return err
 	}
+	decide := func() error {
+		took, err := f.open(ctx, rounds, rate)
+		ours = append(ours, took.at(0.99))
+		return err
+	}
+	behind := func() error { _, err := f.open(ctx, manyBehind, rate); return err }
+	steps := slices.Repeat([]func() error{settle, commit, decide}, flowTurns)
 	if lasting {
-		if _, err := f.open(ctx, manyBehind, rate); err != nil {
-			return err
-		}
+		steps = slices.Concat([]func() error{settle}, slices.Repeat([]func() error{commit}, flowTurns),
+			[]func() error{behind}, slices.Repeat([]func() error{decide}, flowTurns))
 	}
-	for len(ours) < flowTurns {
-		o, err := f.open(ctx, rounds, rate)
-		if err != nil {
+	for _, do := range steps {
+		if err := do(); err != nil {
 			return err
 		}
-		ours = append(ours, o.at(0.99))
 	}
 	ratio := ours.median() / base.median()
 	times := func(v float64) string { return fmt.Sprintf("%.2f×", v) }

@@ -169,9 +169,6 @@ func (c *Controller) open(ctx context.Context) error {
 	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.Now); err != nil {
 		return fmt.Errorf("open keys: %w", err)
 	}
-	if until, wanted := c.keys.RootWanted(); wanted {
-		cfg.Log.Warn("a new key set is due and the root key is not here; what is signed counts no more then", "until", until)
-	}
 	if c.store, err = store.Open(ctx, store.Config{Path: database, Log: cfg.Log, Lossy: cfg.Demo, Fail: cfg.FailPoint}); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}

@@ -134,6 +134,11 @@ func (e Entry) Opened(now Moment) bool {
 	return !now.Wall.Before(e.Opens) && e.Received.BootID == now.BootID && elapsed >= e.Opens.Sub(e.Received.Wall)
 }
 
+// OpensLater reports whether the entry waits for a window that has not begun.
+func (e Entry) OpensLater(now Moment) bool {
+	return e.State == Held && !e.Due(now) && !e.Opened(now)
+}
+
 // overUnused is Due for an entry without effect. A window in the future waits
 // through restarts of the machine by the wall clock alone, unless that was set
 // back before the moment at which the grant came.

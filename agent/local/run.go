@@ -341,7 +341,7 @@ func (t *talk) Ask(ctx context.Context, n wire.Need) (justification, ticket stri
 	if !t.ask.Terminal {
 		return "", "", intercept.ErrNobody
 	}
-	if err := t.c.write(kNeed, t.asks(n)); err != nil {
+	if err := t.c.write(kNeed, need{Intro: t.speaks.Introduce(n, time.Now()), ReasonMin: n.ReasonMin, Ticket: n.Ticket, Tongue: t.speaks.Tongue}); err != nil {
 		return "", "", err
 	}
 	f, err := t.expect(ctx, kReason, 0)

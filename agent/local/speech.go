@@ -3,10 +3,8 @@ package local
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/assent-epm/assent/agent/intercept"
-	"github.com/assent-epm/assent/shared/wire"
 )
 
 // speech is how the caller is spoken with. Their terminal is known by the session
@@ -24,11 +22,6 @@ func (t *talk) speech(v intercept.Voice) intercept.Speech {
 		}
 		return ""
 	})
-}
-
-// asks is what the caller is asked for, without what they gave ahead.
-func (t *talk) asks(n wire.Need) need {
-	return need{Intro: t.speaks.Introduce(n, time.Now()), ReasonMin: n.ReasonMin, Ticket: n.Ticket, Tongue: t.speaks.Tongue}
 }
 
 // Secret implements [intercept.Confirmer].

@@ -284,6 +284,7 @@ func (g *Gateway) clockwork() {
 	defer progress.Stop()
 	rotate := time.NewTicker(rotateEvery)
 	defer rotate.Stop()
+	g.rotateKeys()
 	for {
 		select {
 		case <-g.ctx.Done():

@@ -87,7 +87,8 @@ const (
 	fillBatch  = 2000   // at a time while the database is opened
 	wordsFrom  = 256    // rows in the lists whose words are not, from which on they are taken in
 
-	quietFor = 5 * time.Millisecond // without anybody writing, before rows are taken in
+	quietFor  = 5 * time.Millisecond // without anybody writing, before rows are taken in
+	listAgain = time.Second          // after rows could not be taken in
 )
 
 // headOfLists is the last row that is in the lists.

@@ -169,6 +169,7 @@ func (w *writer) takeIn() {
 	}
 	if err := w.takeInSome(int(limit)); err != nil {
 		w.s.cfg.Log.Error("requests were not taken into the lists", "error", err)
+		w.quiet.Reset(listAgain)
 	}
 }
 

@@ -108,13 +108,14 @@ const dyingFor = 2 * time.Second
 
 // lockFolder makes sure that one agent alone uses the data folder.
 func lockFolder(set *settings) (release func(), err error) {
+	path := filepath.Join(set.data, "agent.lock")
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	began := time.Now()
-	lock, err := openAlone(filepath.Join(set.data, "agent.lock"))
+	lock, err := openAlone(path)
 	for errors.Is(err, errTaken) && time.Since(began) < dyingFor {
 		<-again.C
-		lock, err = openAlone(filepath.Join(set.data, "agent.lock"))
+		lock, err = openAlone(path)
 	}
 	if err != nil {
 		return nil, hinted{fmt.Errorf("another agent uses %s: %w", set.data, err), "stop it, or give --data"}
