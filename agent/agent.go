@@ -71,6 +71,8 @@ type Config struct {
 	Mode elevation.Mode
 	// Lookup finds the account of a user; nil = intercept.Lookup.
 	Lookup func(user string) (intercept.Account, error)
+	// LookupName finds it by the user's name; nil = intercept.LookupName.
+	LookupName func(name string) (intercept.Account, error)
 	// Standing finds and changes standing rights; nil where that is not served.
 	Standing *standing.Standing
 	// Admins is how this machine makes administrators.
@@ -99,6 +101,7 @@ type Agent struct {
 	offline *offline.Offline
 	mute    atomic.Bool   // an attempt got no answer in time, and nothing was heard since
 	changed chan struct{} // the ledger changed: ends.go looks again
+	looking atomic.Int32  // for users that the controller asks for
 
 	life       context.Context // of the goroutines in background
 	stop       context.CancelFunc
@@ -142,6 +145,9 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	if cfg.Lookup == nil {
 		cfg.Lookup = intercept.Lookup
+	}
+	if cfg.LookupName == nil {
+		cfg.LookupName = intercept.LookupName
 	}
 	if cfg.Becomes == nil {
 		cfg.Becomes = privilege.Becomes

@@ -66,6 +66,8 @@ func (a *Agent) Receive(ctx context.Context, f wire.Frame) error {
 		return receive(f, a.keys.told)
 	case wire.TPortal:
 		return receive(f, a.portals.told)
+	case wire.TWho:
+		return receive(f, a.who)
 	case wire.TConfirmed:
 		return receive(f, a.shownPasskey)
 	case wire.TKeySet:

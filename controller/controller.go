@@ -218,8 +218,11 @@ func (c *Controller) open(ctx context.Context) error {
 	// before both exist, because nothing is served yet.
 	c.queue, err = queue.New(queue.Config{Store: c.store, Signer: c.keys, Orders: c.keys, Cluster: c.keys.Cluster(), Rules: c.admin.Set, Policy: c.admin.PolicyFor, Now: cfg.Now, Log: cfg.Log,
 		RulesAt: c.admin.SetAt, Unwrap: c.keys.Unwrap,
-		Outside:   egress.Client(allowed),
-		Wake:      func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
+		Outside: egress.Client(allowed),
+		Wake:    func(ep elevation.EndpointID) { c.gateway.Wake(ep) },
+		Who: func(ctx context.Context, ep elevation.EndpointID, name, uid string) (elevation.User, error) {
+			return c.gateway.Who(ctx, ep, name, uid)
+		},
 		Moved:     func(ep elevation.EndpointID, id elevation.RequestID) { c.gateway.Moved(ep, id) },
 		Connected: func(ep elevation.EndpointID) bool { return c.gateway.Connected(ep) }})
 	if err != nil {

@@ -368,7 +368,7 @@ func (s *session) handle(ctx context.Context, f wire.Frame) (pause time.Duration
 		return 0, s.handleDurable(ctx, f)
 	}
 	switch f.Type {
-	case wire.TNeed, wire.TProgress, wire.TError, wire.TClosed, wire.TConfirming, wire.TPortal:
+	case wire.TNeed, wire.TProgress, wire.TError, wire.TClosed, wire.TConfirming, wire.TPortal, wire.TWho:
 		s.tell(ctx, f)
 		return 0, nil
 	case wire.TAccepted:

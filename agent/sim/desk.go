@@ -126,6 +126,18 @@ func (e *endpoint) unasked(m wire.Decision) error {
 	return e.begin(g.Request, g.ID, nil)
 }
 
+// who says which user of this endpoint has the name or the uid.
+func (e *endpoint) who(m wire.Who) error {
+	known := wire.Known{N: m.N, User: elevation.User{Groups: []string{}}}
+	for _, u := range e.f.users(e.n) {
+		if m.Name == u.Name || m.Name == "" && m.UID == u.UID {
+			known.User = u
+			break
+		}
+	}
+	return e.link.Send(wire.TKnown, known)
+}
+
 // want makes an attempt one for the access that the configuration names.
 func (f *fleet) want(a elevation.Attempt) elevation.Attempt {
 	if f.cfg.AccessType == "" || f.cfg.AccessType == elevation.Run {

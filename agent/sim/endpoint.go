@@ -230,6 +230,8 @@ func (e *endpoint) take(_ context.Context, f wire.Frame) error {
 		return into(f, e.amended)
 	case wire.TPolicy:
 		return into(f, e.policy)
+	case wire.TWho:
+		return into(f, e.who)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/office"
 	"github.com/assent-epm/assent/shared/wire"
 )
@@ -26,6 +27,18 @@ func (f *fleet) facts(n int) wire.Facts {
 		_, system, _ = office.Seat(n)
 	}
 	return wire.Facts{Hostname: f.hostname(n), OS: "linux", OSVersion: system, Arch: "amd64", AgentVersion: "agentsim"}
+}
+
+// users are those of the nth endpoint.
+func (f *fleet) users(n int) (all []elevation.User) {
+	if f.cfg.Scenario == Demo {
+		_, _, owner := office.Seat(n)
+		return []elevation.User{userOf(owner, office.UID(owner)), userOf(office.Visitor, visitorUID)}
+	}
+	for user := range f.cfg.Users {
+		all = append(all, userOf(simulated(user+1)))
+	}
+	return all
 }
 
 // newTask is a request of the office: the owner of a machine asks for a task.

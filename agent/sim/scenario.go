@@ -61,9 +61,21 @@ func (f *fleet) nextRequest(n int, of *endpoint, due time.Time) *request {
 			argv = list[f.rng.IntN(len(list))]
 		}
 	}
-	name := fmt.Sprintf("user-%02d", user)
-	a := attemptOf(name, fmt.Sprint(2000+user), argv, f.cfg.Priority)
+	name, uid := simulated(user)
+	a := attemptOf(name, uid, argv, f.cfg.Priority)
 	return newRequest(f.want(a), reasons()[f.rng.IntN(len(reasons()))], due)
+}
+
+// visitorUID is that of who sits at the simulated computer of a demonstration.
+const visitorUID = "1000"
+
+// simulated is the nth user of an endpoint.
+func simulated(n int) (name, uid string) {
+	return fmt.Sprintf("user-%02d", n), fmt.Sprint(2000 + n)
+}
+
+func userOf(name, uid string) elevation.User {
+	return elevation.User{Name: name, UID: uid, Groups: []string{name, "users"}}
 }
 
 func newRequest(a elevation.Attempt, reason string, due time.Time) *request {
@@ -76,7 +88,7 @@ func attemptOf(user, uid string, argv []string, p elevation.Priority) elevation.
 	digest := make([]byte, 32) // of its own, so that none joins another
 	rand.Read(digest)
 	return elevation.Attempt{AccessType: elevation.Run, Mechanism: "sudo", Priority: p,
-		User: elevation.User{Name: user, UID: uid, Groups: []string{user, "users"}},
+		User: userOf(user, uid),
 		Subject: elevation.Subject{Path: argv[0], Args: append([]string{}, argv[1:]...), ArgsDigest: digest, Cwd: "/home/" + user,
 			RunAs: "root", SHA256: hex.EncodeToString(sum[:]), Size: 35000, Parent: "/usr/bin/bash"}}
 }

@@ -40,8 +40,8 @@ type Config struct {
 	Seed      uint64
 	Use       time.Duration // how long a grant is used
 	Dir       string        // identities are kept and found here
-	// Capabilities is what every endpoint says that it can do; nil is what an
-	// agent on Linux says. With "session" or "admin" such grants are used, too.
+	// Capabilities is what every endpoint says that it can do; nil is what it can of
+	// what an agent on Linux says.
 	Capabilities []string
 	AccessType   elevation.AccessType // what is asked for, "" = to run programs; needs the capability
 	Answer       string               // what a question of an approver is answered with, "" = nothing
@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		return Summary{}, err
 	}
 	if cfg.Capabilities == nil {
-		cfg.Capabilities = []string{"run", "sudo", "question", "extend", "policy", "observe"}
+		cfg.Capabilities = []string{"run", "sudo", "session", "admin", "question", "extend", "policy", "observe"}
 	}
 	rec := newRecorder(cfg)
 	f := &fleet{cfg: cfg, rec: rec, rng: rand.New(rand.NewPCG(cfg.Seed, 0x617373656e74)), settled: make(chan struct{}, 1)}

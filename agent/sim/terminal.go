@@ -136,7 +136,7 @@ func (t *terminal) run(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told := make(chan heard, 64)
-	req := newRequest(attemptOf(office.Visitor, "1000", argv, ""), "", time.Now())
+	req := newRequest(attemptOf(office.Visitor, visitorUID, argv, ""), "", time.Now())
 	id := req.attempt.Request
 	req.tell = func(h heard) {
 		h.Request = id

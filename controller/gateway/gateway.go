@@ -117,6 +117,8 @@ type Gateway struct {
 	served   sync.WaitGroup // sessions
 	clock    sync.WaitGroup // the clockwork
 
+	questions questions
+
 	mu      sync.Mutex                        // guards the fields below
 	hub     map[elevation.EndpointID]*session // after their hello
 	all     map[*session]struct{}

@@ -66,6 +66,8 @@ func (s *session) handle(f wire.Frame) error {
 	case wire.TPortalLink:
 		return call(s, f, func(wire.PortalLink) elevation.RequestID { return "" },
 			func(m wire.PortalLink) error { return s.portal(ctx, m) })
+	case wire.TKnown:
+		return call(s, f, func(wire.Known) elevation.RequestID { return "" }, s.introduced)
 	case wire.TConfirm:
 		return call(s, f, func(m wire.Confirm) elevation.RequestID { return m.Request },
 			func(m wire.Confirm) error { return s.confirm(ctx, m) })

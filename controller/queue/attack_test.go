@@ -193,7 +193,7 @@ func TestFilingLooksAtStaffAgain(t *testing.T) {
 	var f filing
 	b.must(b.store.View(ctx, func(tx *store.Tx) (err error) {
 		f, err = b.filing(tx, who("bo"), FileIn{ID: elevation.NewRequestID(day), AccessType: elevation.Run, Endpoint: string(ep), FromRequest: from,
-			ForUser: "eve", Justification: "planned work", Start: day.Add(time.Hour), Duration: time.Hour}, day)
+			ForUser: "eve", Justification: "planned work", Start: day.Add(time.Hour), Duration: time.Hour}, elevation.User{}, day)
 		return err
 	}))
 	b.staff(func(tx *store.Tx) error {

@@ -58,29 +58,37 @@ func (q *Queue) File(ctx context.Context, a auth.Actor, in FileIn) (v View, made
 			return v, false, err
 		}
 	}
-	return q.file(ctx, a, "file", func(tx *store.Tx, now time.Time) (filing, error) { return q.filing(tx, a, in, now) })
+	return q.file(ctx, a, "file", func(tx *store.Tx, met elevation.User, now time.Time) (filing, error) {
+		return q.filing(tx, a, in, met, now)
+	})
 }
 
 // file makes the request that draft describes and answers with it. draft reads
-// and may run again.
-func (q *Queue) file(ctx context.Context, a auth.Actor, verb string, draft func(tx *store.Tx, now time.Time) (filing, error)) (v View, made bool, err error) {
+// and may run again; it has a user whom the endpoint was asked about for a [stranger].
+func (q *Queue) file(ctx context.Context, a auth.Actor, verb string, draft func(tx *store.Tx, met elevation.User, now time.Time) (filing, error)) (v View, made bool, err error) {
 	if err := errors.Join(a.Can(auth.RequestsOwn), mayWrite(a)); err != nil {
 		q.refused(ctx, a, loaded{}, "", verb, err)
 		return View{}, false, err
 	}
 	var f filing
+	var met elevation.User
 	id := elevation.RequestID("")
 	err = retry(ctx, func() error {
 		now := q.now()
 		var old *elevation.Request
 		err := q.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
 			f = filing{}
-			if f, err = draft(tx, now); err != nil {
+			if f, err = draft(tx, met, now); err != nil {
 				return err
 			}
 			old, err = known(tx, f)
 			return err
 		})
+		if s := (*stranger)(nil); errors.As(err, &s) && met.UID == "" {
+			if met, err = q.meet(ctx, s); err == nil {
+				err = store.ErrStale // once more, with them
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -123,7 +131,7 @@ func known(tx *store.Tx, f filing) (*elevation.Request, error) {
 }
 
 // filing turns what was asked for into a draft, and says whether the actor may.
-func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f filing, err error) {
+func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, met elevation.User, now time.Time) (f filing, err error) {
 	f = filing{actor: a, by: a.Elevation(), reason: strings.TrimSpace(in.Justification), ticket: strings.TrimSpace(in.Ticket)}
 	f.settings = tx.Settings()
 	if in.Priority != "" && in.Priority.Rank() < 0 {
@@ -142,7 +150,7 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, now time.Time) (f 
 	if from.ID != "" && from.Endpoint != f.ep.ID {
 		return f, fmt.Errorf("%w: that program was seen on another endpoint; name the endpoint of the request it is from", elevation.ErrInvalid)
 	}
-	user, origin, err := f.person(tx, in, from)
+	user, origin, err := f.person(tx, in, from, met)
 	if err != nil {
 		return f, err
 	}
@@ -266,105 +274,6 @@ func (q *Queue) reach(tx *store.Tx, a auth.Actor, name string) (store.Endpoint, 
 		return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("%w: no administrator has linked your account to a user of such an endpoint", elevation.ErrNotAllowed)
 	}
 	return store.Endpoint{}, delegation.Plan{}, fmt.Errorf("endpoint: %w", elevation.ErrNotFound)
-}
-
-// linkedTo reports whether a strong link of the account names an endpoint.
-func linkedTo(p delegation.Plan, u elevation.UserID, ep elevation.EndpointID) bool {
-	for _, l := range p.Links {
-		if u != "" && l.User == u && (l.Endpoint == ep || l.Endpoint == "") {
-			return true
-		}
-	}
-	return false
-}
-
-// person finds the user of the endpoint for whom it is filed. Names are known
-// from what the endpoint has asked before and from links; the endpoint compares
-// name and uid again.
-func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request) (elevation.User, elevation.Origin, error) {
-	a := f.actor
-	if in.ForUser != "" && a.Can(auth.RequestsDecide) == nil {
-		if !a.Covers(f.ep.EffectiveLabels()) {
-			return elevation.User{}, "", fmt.Errorf("endpoint: %w", elevation.ErrNotFound)
-		}
-		u, err := f.named(tx, in.ForUser)
-		return u, elevation.FromBehalf, err
-	}
-	mine, err := f.own(tx)
-	if err != nil {
-		return elevation.User{}, "", err
-	}
-	for _, u := range mine {
-		switch {
-		case in.ForUser != "" && in.ForUser != u.Name:
-		case in.ForUser == "" && from.ID != "" && len(mine) > 1 && from.Attempt.User.UID != u.UID:
-		default:
-			return u, elevation.FromPortal, nil
-		}
-	}
-	if in.ForUser == "" && len(mine) == 0 && linkedTo(f.plan, a.User, f.ep.ID) {
-		return elevation.User{}, "", fmt.Errorf("%w: nothing is known of your user of this endpoint yet: ask for something there once, or have the link made with name and uid",
-			elevation.ErrNotAllowed)
-	}
-	if in.ForUser == "" && a.Can(auth.RequestsDecide) == nil {
-		return elevation.User{}, "", fmt.Errorf("%w: say for whom (for_user), or have your account linked to a user of this endpoint", elevation.ErrNotAllowed)
-	}
-	return elevation.User{}, "", fmt.Errorf("%w: your account is not linked to that user of this endpoint", elevation.ErrNotAllowed)
-}
-
-// named finds a user of the endpoint by name.
-func (f *filing) named(tx *store.Tx, name string) (elevation.User, error) {
-	last, err := tx.LastOf(f.ep.ID, name)
-	if err == nil && last.Attempt.User.Name == name {
-		return last.Attempt.User, nil
-	}
-	if err != nil && !errors.Is(err, elevation.ErrNotFound) {
-		return elevation.User{}, err
-	}
-	for _, l := range f.plan.Links {
-		if l.Name == name && l.UID != "" && (l.Endpoint == f.ep.ID || l.Endpoint == "") {
-			return elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}}, nil
-		}
-	}
-	return elevation.User{}, fmt.Errorf("%w: nothing is known of a user %q of this endpoint: they must have asked for something there once, or be linked by name and uid",
-		elevation.ErrConflict, audit.Clip(name, 64))
-}
-
-// own are the users of the endpoint that the actor is by strong links.
-func (f *filing) own(tx *store.Tx) ([]elevation.User, error) {
-	if at := f.actor.Seat; at != (auth.Seat{}) {
-		return []elevation.User{{Name: at.Name, UID: at.UID, Groups: []string{}}}, nil
-	}
-	var out []elevation.User
-	add := func(u elevation.User) {
-		for _, o := range out {
-			if o.UID == u.UID {
-				return
-			}
-		}
-		if u.UID != "" && u.Name != "" && f.plan.Strong(f.actor.User, f.ep.ID, u) {
-			out = append(out, u)
-		}
-	}
-	for _, l := range f.plan.Links {
-		if f.actor.User == "" || l.User != f.actor.User || l.Endpoint != f.ep.ID && l.Endpoint != "" {
-			continue
-		}
-		for _, key := range []string{l.Name, l.UID} {
-			if key == "" {
-				continue
-			}
-			last, err := tx.LastOf(f.ep.ID, key)
-			if err != nil && !errors.Is(err, elevation.ErrNotFound) {
-				return nil, err
-			}
-			if err == nil {
-				add(last.Attempt.User)
-			}
-		}
-		add(elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}})
-	}
-	return out, nil
 }
 
 // make weighs the draft and stores what came of it. Nothing of this is inside a

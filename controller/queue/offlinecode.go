@@ -297,7 +297,7 @@ func (q *Queue) toldOf(tx *store.Tx, a auth.Actor, id elevation.RequestID, in Of
 		return l, err
 	}
 	f.loaded = l
-	user, err := f.named(tx, in.User)
+	user, err := f.named(tx, in.User, elevation.User{})
 	if err != nil {
 		return l, err
 	}

@@ -49,8 +49,12 @@ type Config struct {
 	Wake      func(elevation.EndpointID)                      // frames wait for the endpoint; called after the commit, must not block
 	Moved     func(elevation.EndpointID, elevation.RequestID) // what somebody who waits is told has changed; after the commit, must not block
 	Connected func(elevation.EndpointID) bool                 // the endpoint has a live session
-	Orders    RightsSigner                                    // of standing rights; nil: nobody orders anything
-	Outside   *http.Client                                    // calls ticket systems, guarded; nil = none is called
+	// Who asks an endpoint about its user of that name, or of that uid without a name:
+	// elevation.ErrNotFound if it has none, another error if it does not say; nil = none
+	// is asked.
+	Who     func(ctx context.Context, ep elevation.EndpointID, name, uid string) (elevation.User, error)
+	Orders  RightsSigner // of standing rights; nil: nobody orders anything
+	Outside *http.Client // calls ticket systems, guarded; nil = none is called
 	// RulesAt is a version of the rules as it was in force, nil where it can not be
 	// read; nil = only the present ones are known.
 	RulesAt func(ctx context.Context, version int64) (*rules.Set, error)

@@ -33,7 +33,7 @@ func (q *Queue) Resubmit(ctx context.Context, a auth.Actor, id elevation.Request
 	if err != nil {
 		return View{}, err
 	}
-	v, _, err := q.file(ctx, a, "resubmit", func(tx *store.Tx, now time.Time) (filing, error) {
+	v, _, err := q.file(ctx, a, "resubmit", func(tx *store.Tx, _ elevation.User, now time.Time) (filing, error) {
 		f, err := followUp(tx, a, id, in, "resubmit")
 		if err != nil {
 			return f, err
@@ -79,7 +79,7 @@ func (q *Queue) Extend(ctx context.Context, a auth.Actor, id elevation.RequestID
 	if err != nil {
 		return View{}, err
 	}
-	v, _, err := q.file(ctx, a, "extend", func(tx *store.Tx, now time.Time) (filing, error) {
+	v, _, err := q.file(ctx, a, "extend", func(tx *store.Tx, _ elevation.User, now time.Time) (filing, error) {
 		f, err := followUp(tx, a, id, in, "extend")
 		if err != nil {
 			return f, err

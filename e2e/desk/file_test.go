@@ -111,6 +111,32 @@ func TestR9AskedForStartAndDuration(t *testing.T) {
 	}
 }
 
+// TestR9BeforeAnythingWasAskedThere: a link by the user's name alone is enough for a
+// request, also where that user has asked for nothing yet: the endpoint says who they
+// are.
+func TestR9BeforeAnythingWasAskedThere(t *testing.T) {
+	d := New(t)
+	dina := d.Person("dina", "approver")
+	web := d.Able([]string{"session"}, "web-1", "role=web")
+	d.link(dina, web, "dina.local")
+	in := client.NewRequest{AccessType: "session", Endpoint: "web-1", Justification: "the disk is full again"}
+	filed := make(chan client.Request, 1)
+	go func() {
+		r, err := dina.File(t.Context(), in)
+		if err != nil {
+			t.Error(err)
+		}
+		filed <- r
+	}()
+	m := Wait(web, wire.TWho, func(m wire.Who) bool { return m.Name == "dina.local" && m.UID == "" })
+	web.send(wire.TKnown, wire.Known{N: m.N, User: elevation.User{Name: "dina.local", UID: UID("dina.local"), Groups: []string{}}})
+	r := <-filed
+	if r.State != "pending" || r.User.Name != "dina.local" || r.User.UID != UID("dina.local") || r.User.Account == nil || r.User.Account.Login != "dina" {
+		t.Fatalf("filed: %s", JSON(r))
+	}
+	dina.Refused("self_approval", "approve", r.ID, nil)
+}
+
 func TestR3CancelPendingAndApproved(t *testing.T) {
 	d := New(t)
 	bo, dina := d.Person("bo", "approver"), d.Person("dina")

@@ -177,7 +177,7 @@ func TestFleetPlaysTheDesk(t *testing.T) {
 	s := newSite(t)
 	cfg := s.fleet(1)
 	cfg.Capabilities, cfg.AccessType, cfg.Answer, cfg.Extend = []string{"run", "session"}, elevation.Session, "because of the release", true
-	cfg.Requests, cfg.Users, cfg.Use = 1, 1, 2*time.Second
+	cfg.Requests, cfg.Users, cfg.Use = 1, 2, 2*time.Second
 	boss := auth.Actor{User: "usr_boss", Login: "boss", Roles: []auth.Role{auth.Administrator}}
 	other := auth.Actor{User: "usr_other", Login: "other", Roles: []auth.Role{auth.Administrator}}
 	if err := s.store.Update(t.Context(), func(tx *store.Tx) error {
@@ -207,8 +207,9 @@ func TestFleetPlaysTheDesk(t *testing.T) {
 	}
 	first = s.waiting(t, boss, func(r elevation.Request) bool { return len(r.Questions) == 1 && r.Questions[0].Answer == cfg.Answer })
 	s.approve(t, boss, first.ID)
+	idle := map[string]string{"user-01": "user-02", "user-02": "user-01"}[first.Attempt.User.Name] // has asked for nothing
 	behalf, _, err := s.queue.File(t.Context(), boss, queue.FileIn{AccessType: elevation.Session, Endpoint: string(first.Endpoint),
-		ForUser: first.Attempt.User.Name, Justification: "agreed on the phone"})
+		ForUser: idle, Justification: "agreed on the phone"})
 	if err != nil {
 		t.Fatal(err)
 	}

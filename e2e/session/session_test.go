@@ -104,6 +104,9 @@ func newSite(t *testing.T) *site {
 			if gw := s.gateway(); gw != nil {
 				gw.Wake(ep)
 			}
+		},
+		Who: func(ctx context.Context, ep elevation.EndpointID, name, uid string) (elevation.User, error) {
+			return s.gateway().Who(ctx, ep, name, uid)
 		}})
 	if err != nil {
 		t.Fatal(err)

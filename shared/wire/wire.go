@@ -30,6 +30,7 @@ import (
 //	               order and secret go only to endpoints with the capabilities "rights" and "codes", bundles to "bundle"
 //	1  2026-11-22  confirm and confirming, of endpoints with the capability "passkey"; confirmed goes only to who asked
 //	1  2026-11-22  portal_link is served: it has a number, and portal answers it
+//	1  2026-11-23  who, and known, which answers it
 const Version = 1
 
 // MaxFrame is the largest frame either side reads, in bytes.
@@ -61,6 +62,7 @@ const (
 	TSeen       Type = "seen"
 	TUsed       Type = "used"
 	TConfirm    Type = "confirm"
+	TKnown      Type = "known"
 )
 
 // From the controller, durable and in sequence.
@@ -93,6 +95,7 @@ const (
 
 	TConfirming Type = "confirming"
 	TPortal     Type = "portal"
+	TWho        Type = "who"
 )
 
 // Frame is the envelope of every message.

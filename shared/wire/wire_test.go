@@ -63,6 +63,8 @@ func messages() map[Type]any {
 		TConfirming: &Confirming{Request: req, Grant: gr, Code: "7K2Q-M9XD", Why: ConfirmNoPasskey},
 		TConfirmed:  &Signed{Raw: []byte{6}},
 		TPortal:     &Portal{N: 9, URL: "https://assent.example/#/sign-in?link=lnk_x", Expires: t0, Code: CodeLocked, Text: "t"},
+		TWho:        &Who{N: 3, Name: "alice", UID: "1000"},
+		TKnown:      &Known{N: 3, User: user},
 
 		TPolicy:   &Signed{Raw: []byte{2}},
 		TBundle:   &Signed{Raw: []byte{3}},
