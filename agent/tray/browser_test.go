@@ -1,9 +1,6 @@
 package tray
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,20 +26,9 @@ func looksAt(tab *browser.Tab, name string) {
 	for _, scheme := range []string{"light", "dark"} {
 		tab.Scheme(scheme)
 		tab.Picture("tray-form-" + name + "-" + scheme)
-		keep(tab.T, "form-"+name+"-"+scheme+".png")
 		tab.Axe()
 	}
 	tab.Scheme("light")
-}
-
-// keep puts a picture where those of the tray are.
-func keep(t testing.TB, name string) {
-	t.Helper()
-	artifacts := filepath.Join("..", "..", ".artifacts")
-	err := os.MkdirAll(filepath.Join(artifacts, "tray"), 0o755)
-	if err = errors.Join(err, os.Rename(filepath.Join(artifacts, "console", "tray-"+name), filepath.Join(artifacts, "tray", name))); err != nil {
-		t.Logf("keep a picture: %v", err)
-	}
 }
 
 // TestFormInABrowser: the whole way in a real browser: asking, being asked back,
@@ -133,7 +119,6 @@ func TestFormLater(t *testing.T) {
 	tab.Phone()
 	tab.Fits()
 	tab.Picture("tray-form-phone")
-	keep(t, "form-phone.png")
 	tab.Size(1000, 760, 1)
 	b.form.change(func() { b.form.tongue = words.English })
 	tab.Fill("#reason", "a web server for the trial")

@@ -221,10 +221,6 @@ func filledIn(t *testing.T, link string) {
 	tab.Reads("#goes", "Service desk")
 	tab.Until(`document.activeElement.id === "reason"`)
 	tab.Picture("tray-form-instead")
-	artifacts := filepath.Join("..", "..", "..", ".artifacts")
-	if err := os.Rename(filepath.Join(artifacts, "console", "tray-form-instead.png"), filepath.Join(artifacts, "tray", "form-instead.png")); err != nil {
-		t.Logf("keep a picture: %v", err)
-	}
 }
 
 // logsOff: at the end of administrator's time a notice has a button; it asks once

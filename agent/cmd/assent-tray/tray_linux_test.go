@@ -189,13 +189,14 @@ func (s *screen) shot() image.Image {
 	return im
 }
 
+// picture keeps what is on the screen where ASSENT_PICTURES names a folder.
 func (s *screen) picture(name string) {
-	dir := filepath.Join("..", "..", "..", ".artifacts", "tray")
+	dir := os.Getenv("ASSENT_PICTURES")
+	if dir == "" {
+		return
+	}
 	var b bytes.Buffer
 	err := png.Encode(&b, s.shot())
-	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), b.Bytes(), 0o644)
 	}
