@@ -141,7 +141,7 @@ func prepareAgents(ctx context.Context, dir string, count int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	k, err := keys.Open(filepath.Join(dir, "keys"), time.Now)
+	k, err := keys.Open(filepath.Join(dir, "keys"), "", time.Now)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ const stopWithin = 8 * time.Second
 type Config struct {
 	Data          string // folder, made with mode 0700
 	Database      string // file, "" = assent.db in the folder; see [ParseDatabase]
+	KeyFile       string // with the key of the secrets in the database, "" = the one among the keys in the folder
 	Listen        string // console and REST; plain HTTP only on loopback
 	AgentListen   string // agents, TLS 1.3; OnePort = at the address of the console, which then needs TLS
 	PublicURL     string // of the console, "" = derived from Listen
@@ -166,7 +167,7 @@ func (c *Controller) open(ctx context.Context) error {
 	if _, err := os.Stat(database); cfg.Demo && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("a demonstration needs new data, and %s has some: give another folder or none", cfg.Data)
 	}
-	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.Now); err != nil {
+	if c.keys, err = keys.Open(filepath.Join(cfg.Data, "keys"), cfg.KeyFile, cfg.Now); err != nil {
 		return fmt.Errorf("open keys: %w", err)
 	}
 	if c.store, err = store.Open(ctx, store.Config{Path: database, Log: cfg.Log, Lossy: cfg.Demo, Fail: cfg.FailPoint}); err != nil {

@@ -42,7 +42,7 @@ type door struct {
 func newDoor(t *testing.T, change func(*Config)) *door {
 	t.Helper()
 	dir := t.TempDir()
-	k, err := keys.Open(filepath.Join(dir, "keys"), nil)
+	k, err := keys.Open(filepath.Join(dir, "keys"), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

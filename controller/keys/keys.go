@@ -60,9 +60,10 @@ type Keys struct {
 }
 
 // Open opens the keys in dir, which belongs to this package alone, and makes
-// them on first use. A grant key near its end is rotated. now is the clock; nil
-// means time.Now.
-func Open(dir string, now func() time.Time) (*Keys, error) {
+// them on first use. A grant key near its end is rotated. wrapFile has the key of
+// the secrets in the database, "" = it is in dir. now is the clock; nil means
+// time.Now.
+func Open(dir, wrapFile string, now func() time.Time) (*Keys, error) {
 	if now == nil {
 		now = time.Now
 	}
@@ -80,7 +81,7 @@ func Open(dir string, now func() time.Time) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
-	if err := k.openWrap(); err != nil {
+	if err := k.openWrap(wrapFile); err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
 	if _, err := k.Rotate(); err != nil {

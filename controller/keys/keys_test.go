@@ -26,7 +26,7 @@ var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func open(t *testing.T, dir string, now time.Time) *Keys {
 	t.Helper()
-	k, err := Open(dir, func() time.Time { return now })
+	k, err := Open(dir, "", func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +80,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 		"other CA key": func(d string) error {
 			return os.Rename(filepath.Join(d, fileAudit), filepath.Join(d, fileCAKey))
 		},
+		"cut wrap id":  func(d string) error { return os.Truncate(filepath.Join(d, fileWrapID), 0) },
 		"cut wrap key": func(d string) error { return os.Truncate(filepath.Join(d, fileWrap), 40) },
 		"cut key":      func(d string) error { return os.Truncate(filepath.Join(d, fileRoot), 40) },
 		"changed set": func(d string) error {
@@ -99,7 +100,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 			if err := harm(dir); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Open(dir, nil); !errors.Is(err, ErrDamaged) {
+			if _, err := Open(dir, "", nil); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("got %v, want ErrDamaged", err)
 			}
 		})
@@ -180,7 +181,7 @@ func TestWithoutRootKey(t *testing.T) {
 		t.Errorf("wanted %v until %v", wanted, until)
 	}
 	late := t0.Add(200 * 24 * time.Hour)
-	_, err := Open(dir, func() time.Time { return late })
+	_, err := Open(dir, "", func() time.Time { return late })
 	if !errors.Is(err, ErrNoRoot) || !strings.Contains(err.Error(), "put the exported PEM back as "+filepath.Join(dir, fileRoot)) {
 		t.Fatalf("opened with an expired grant key and no root key: %v", err)
 	}
@@ -354,7 +355,7 @@ func TestParseCSRRefuses(t *testing.T) {
 
 func TestServerCertificateIsRenewed(t *testing.T) {
 	now := t0
-	k, err := Open(filepath.Join(t.TempDir(), "keys"), func() time.Time { return now })
+	k, err := Open(filepath.Join(t.TempDir(), "keys"), "", func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}

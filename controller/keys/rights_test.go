@@ -12,7 +12,7 @@ import (
 // TestSignRights: only orders of this cluster for an endpoint are signed, and never
 // under an epoch that is still to come.
 func TestSignRights(t *testing.T) {
-	k, err := Open(filepath.Join(t.TempDir(), "keys"), time.Now)
+	k, err := Open(filepath.Join(t.TempDir(), "keys"), "", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

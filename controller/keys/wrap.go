@@ -4,11 +4,14 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/assent-epm/assent/shared/durable"
@@ -16,15 +19,20 @@ import (
 )
 
 // The key that secrets in the database are wrapped with. A folder from before it
-// existed gets one when it is opened.
+// existed gets one when it is opened. Its fingerprint is kept beside it, so that
+// another key is never taken for it: what was wrapped could not be read any more.
 const (
 	fileWrap    = "wrap.key"
+	fileWrapID  = "wrap.id"
 	wrapKeyLen  = 32
 	wrapVersion = 1 // first byte of what is wrapped: AES-256-GCM, nonce in front
 )
 
 // ErrUnwrap says that a wrapped secret is not one of this key and purpose.
 var ErrUnwrap = errors.New("this secret was not wrapped with this controller's key")
+
+// ErrWrapKey says that the key that secrets are wrapped with can not be had.
+var ErrWrapKey = errors.New("the key of the secrets in the database can not be used")
 
 // Wrap encrypts a secret for the database. The purpose, such as "totp usr_…",
 // is bound to it: nothing wrapped for one purpose or row opens as another.
@@ -51,21 +59,36 @@ func (k *Keys) Unwrap(purpose string, wrapped []byte) ([]byte, error) {
 // OfflinePurpose is what the key of an endpoint for offline codes is wrapped for.
 func OfflinePurpose(id elevation.EndpointID) string { return "offline key of " + string(id) }
 
-func (k *Keys) openWrap() error {
-	if _, err := os.Lstat(k.path(fileWrap)); errors.Is(err, fs.ErrNotExist) {
-		key := make([]byte, wrapKeyLen)
-		rand.Read(key)
-		if err := durable.Replace(k.path(fileWrap), []byte(hex.EncodeToString(key)+"\n")); err != nil {
-			return err
-		}
-	}
-	text, err := k.read(fileWrap)
+// openWrap takes the key from file, "" = the folder's own, which is made if there
+// never was one.
+func (k *Keys) openWrap(file string) error {
+	known, err := k.wrapID()
 	if err != nil {
 		return err
 	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) != wrapKeyLen {
-		return fmt.Errorf("%w: %s", ErrDamaged, fileWrap)
+	var key []byte
+	switch {
+	case file != "":
+		key, err = readWrapFile(file)
+	case known == "":
+		key = make([]byte, wrapKeyLen)
+		rand.Read(key)
+		err = durable.Replace(k.path(fileWrap), []byte(hex.EncodeToString(key)+"\n"))
+	default:
+		key, err = k.ownWrap()
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: it is not in %s; give the file that has it with --key-file", ErrWrapKey, k.dir)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	id := wrapIDOf(key)
+	if known != "" && known != id {
+		return fmt.Errorf("%w: it is another than that of before; give the file that has that one with --key-file, or move %s there", ErrWrapKey, k.path(fileWrap))
+	}
+	if err := durable.Replace(k.path(fileWrapID), []byte(id+"\n")); err != nil {
+		return err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -75,4 +98,65 @@ func (k *Keys) openWrap() error {
 		return fmt.Errorf("open %s: %w", fileWrap, err)
 	}
 	return nil
+}
+
+// wrapID is the fingerprint of the key of before, "" = there was none.
+func (k *Keys) wrapID() (string, error) {
+	text, err := k.read(fileWrapID)
+	if id := strings.TrimSpace(string(text)); err == nil && id == "" {
+		return "", fmt.Errorf("%w: %s is empty", ErrDamaged, fileWrapID)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	key, err := k.ownWrap()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return wrapIDOf(key), nil
+}
+
+func wrapIDOf(key []byte) string {
+	sum := sha256.Sum256(append([]byte("assent wrap key "), key...))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (k *Keys) ownWrap() ([]byte, error) {
+	text, err := k.read(fileWrap)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != wrapKeyLen {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, fileWrap)
+	}
+	return key, nil
+}
+
+// readWrapFile reads a key that is kept elsewhere. A link is followed: those who
+// hand out secrets use them.
+func readWrapFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; it is a file with 64 hexadecimal digits, as openssl rand -hex 32 makes them", ErrWrapKey, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrWrapKey, err)
+	}
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s must be a file that the controller's account alone can read (mode 0600 or 0400)", ErrWrapKey, path)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 4*wrapKeyLen))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrWrapKey, err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != wrapKeyLen {
+		return nil, fmt.Errorf("%w: %s does not have 64 hexadecimal digits, as openssl rand -hex 32 makes them", ErrWrapKey, path)
+	}
+	return key, nil
 }

@@ -3,7 +3,10 @@ package keys
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -52,5 +55,80 @@ func TestWrap(t *testing.T) {
 	}
 	if _, err := (&Keys{}).Wrap("totp", secret); err == nil {
 		t.Error("wrapped without a key")
+	}
+}
+
+// The key may be kept in a file elsewhere. Another key than that of before is never
+// taken, and a lost one is not made anew.
+func TestWrapFile(t *testing.T) {
+	dir, elsewhere := filepath.Join(t.TempDir(), "keys"), t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(elsewhere, name)
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := strings.Repeat("0123456789abcdef", 4)
+	given := file("given", good+"\n", 0o400)
+	link := filepath.Join(elsewhere, "link")
+	if err := os.Symlink(given, link); err != nil {
+		t.Fatal(err)
+	}
+	opened := func(file string) *Keys {
+		t.Helper()
+		k, err := Open(dir, file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	wrapped, err := opened(given).Wrap("totp", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, fileWrap)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder has a key too: %v", err)
+	}
+	if got, err := opened(link).Unwrap("totp", wrapped); err != nil || string(got) != "secret" {
+		t.Errorf("by a link: %q %v", got, err)
+	}
+	for name, row := range map[string]struct{ path, says string }{
+		"none":          {"", "give the file that has it with --key-file"},
+		"no such file":  {filepath.Join(elsewhere, "nothing"), "64 hexadecimal digits"},
+		"another key":   {file("other", strings.Repeat("a", 64), 0o600), "another than that of before"},
+		"for everybody": {file("readable", good, 0o644), "mode 0600 or 0400"},
+		"a folder":      {elsewhere, "must be a file"},
+		"short":         {file("short", good[:62], 0o600), "64 hexadecimal digits"},
+		"long":          {file("long", good+good+good, 0o600), "64 hexadecimal digits"},
+		"empty":         {file("empty", "", 0o600), "64 hexadecimal digits"},
+	} {
+		if _, err := Open(dir, row.path, nil); !errors.Is(err, ErrWrapKey) || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), good[:16]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	// The folder's own key is moved away, as from a folder of an older version.
+	dir = filepath.Join(t.TempDir(), "keys")
+	if wrapped, err = opened("").Wrap("totp", []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, fileWrap)
+	if err := os.Remove(filepath.Join(dir, fileWrapID)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, given, nil); !errors.Is(err, ErrWrapKey) || !strings.Contains(err.Error(), "move "+own+" there") {
+		t.Errorf("another key beside the folder's own: %v", err)
+	}
+	opened(own)
+	moved := filepath.Join(elsewhere, "moved")
+	if err := os.Rename(own, moved); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := opened(moved).Unwrap("totp", wrapped); err != nil || string(got) != "secret" {
+		t.Errorf("moved: %q %v", got, err)
+	}
+	if _, err := Open(dir, "", nil); !errors.Is(err, ErrWrapKey) {
+		t.Errorf("without it: %v", err)
 	}
 }

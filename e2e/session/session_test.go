@@ -89,7 +89,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	var err error
-	if s.keys, err = keys.Open(filepath.Join(s.dir, "keys"), nil); err != nil {
+	if s.keys, err = keys.Open(filepath.Join(s.dir, "keys"), "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if s.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(s.dir, "db")}); err != nil {

@@ -101,6 +101,39 @@ func TestDatabaseElsewhere(t *testing.T) {
 	}
 }
 
+// TestKeyFile: the key of the secrets in the database is kept elsewhere; a backup
+// does not have it, and nothing starts with another or without it.
+func TestKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	data, file, again := filepath.Join(dir, "data"), filepath.Join(dir, "backup"), filepath.Join(dir, "again")
+	key, other := filepath.Join(dir, "key"), filepath.Join(dir, "other")
+	for path, text := range map[string]string{key: strings.Repeat("a1", 32), other: strings.Repeat("b2", 32)} {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd, lines := program(t, data, "--key-file", key)
+	line(t, lines, "console")
+	if code, _, text := call(t, nil, "backup", file, "--data", data); code != 0 {
+		t.Errorf("backup: %d %s", code, text)
+	}
+	finish(t, cmd)
+	if code, _, text := call(t, nil, "restore", file, "--data", again); code != 0 {
+		t.Fatalf("restore: %d %s", code, text)
+	}
+	for _, at := range []string{data, again} {
+		if code, _, text := call(t, nil, "serve", "--data", at); code != 1 || !strings.Contains(text, "with --key-file") {
+			t.Errorf("without it: %d %s", code, text)
+		}
+		if code, _, text := call(t, map[string]string{"ASSENT_KEY_FILE": other}, "serve", "--data", at); code != 1 || !strings.Contains(text, "another than that of before") {
+			t.Errorf("with another: %d %s", code, text)
+		}
+		cmd, lines = program(t, at, "--key-file", key)
+		line(t, lines, "console")
+		finish(t, cmd)
+	}
+}
+
 // TestDatabasePlaces: a path is relative to the working directory, wherever it
 // was given, and what is no file on this machine is refused as wrong usage,
 // without what may be a password.

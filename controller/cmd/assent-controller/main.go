@@ -117,6 +117,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "key of that certificate (PEM)")
 	f.StringVar(&cfg.ACME, "acme", "", "name for which the console gets its certificate by itself (ACME); it listens on "+controller.ACMEListen+" then, and using this accepts the authority's terms")
 	f.StringVar(&cfg.ACMEDirectory, "acme-directory", "", "address of another certificate authority (default: the public one)")
+	f.StringVar(&cfg.KeyFile, "key-file", "", "file with the key that secrets in the database are encrypted with, 64 hexadecimal digits (default: keys/wrap.key in the folder of --data); backups do not have it then")
 	f.StringSliceVar(&cfg.NotifyAllow, "notify-allow", nil, "network that may be called although it is not public, for example 10.0.0.0/8; may be repeated")
 	f.StringSliceVar(&cfg.TrustedProxy, "trusted-proxy", nil, "network of a proxy in front of the console whose X-Forwarded-For is believed; may be repeated")
 	f.BoolVar(&cfg.Demo, "demo", false, "a demonstration: an invented office with its past, in a temporary folder unless --data names a new one; on loopback only")
