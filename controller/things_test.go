@@ -157,8 +157,15 @@ func TestEndpointsAndEnrolment(t *testing.T) {
 	}
 	tok := must[client.EnrollToken](t)(client.Post[client.EnrollToken](ctx, b.admin, "/enrollment-tokens",
 		client.NewEnrollToken{TTLSeconds: 60, MaxUses: 2, Labels: map[string]string{"role": "web"}, Mode: "observe"}))
-	if !strings.HasPrefix(tok.Token, "asn1_") || tok.MaxUses != 2 || tok.Mode != "observe" {
+	if !strings.HasPrefix(tok.Token, "asn1_") || tok.MaxUses != 2 || tok.Mode == nil || *tok.Mode != "observe" {
 		t.Errorf("enrolment token: %+v", tok)
+	}
+	unsaid := must[client.EnrollToken](t)(client.Post[client.EnrollToken](ctx, b.admin, "/enrollment-tokens", client.NewEnrollToken{}))
+	if unsaid.Mode != nil {
+		t.Errorf("the mode of an enrolment token of which none was said: %q", *unsaid.Mode)
+	}
+	if err := b.admin.Call(ctx, "DELETE", "/enrollment-tokens/"+unsaid.ID, nil, nil, nil); err != nil {
+		t.Error(err)
 	}
 	all := must[client.List[client.EnrollToken]](t)(client.Get[client.List[client.EnrollToken]](ctx, b.admin, "/enrollment-tokens", nil))
 	if len(all.Items) != 1 || all.Items[0].Token != "" {

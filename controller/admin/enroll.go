@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,8 +101,10 @@ func checkEnroll(in *NewEnrollToken) error {
 }
 
 func enrollData(t store.EnrollToken) map[string]string {
-	data := map[string]string{"token": string(t.ID), "max_uses": strconv.Itoa(t.MaxUses), "mode": cmp.Or(t.Mode, "ask"),
-		"expires": t.ExpiresAt.UTC().Format(time.RFC3339)}
+	data := map[string]string{"token": string(t.ID), "max_uses": strconv.Itoa(t.MaxUses), "expires": t.ExpiresAt.UTC().Format(time.RFC3339)}
+	if t.Mode != "" {
+		data["mode"] = t.Mode
+	}
 	if len(t.Labels) > 0 {
 		data["labels"] = labelList(t.Labels)
 	}

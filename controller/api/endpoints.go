@@ -163,7 +163,7 @@ func (s *server) clockOff(id elevation.EndpointID) *int64 {
 
 func (s *server) enrollTokenOf(t store.EnrollToken) client.EnrollToken {
 	return client.EnrollToken{ID: string(t.ID), ExpiresAt: t.ExpiresAt.UTC(), MaxUses: t.MaxUses, Uses: t.Uses, Labels: object(t.Labels),
-		AcceptLabels: list(t.AcceptLabels), Mode: cmp.Or(t.Mode, string(elevation.ModeAsk)), Controller: s.agents(), CreatedBy: t.CreatedBy.Name, CreatedAt: t.CreatedAt.UTC()}
+		AcceptLabels: list(t.AcceptLabels), Mode: text(t.Mode), Controller: s.agents(), CreatedBy: t.CreatedBy.Name, CreatedAt: t.CreatedAt.UTC()}
 }
 
 func (s *server) addEnrollToken(ctx context.Context, a auth.Actor, in *newEnrollTokenInput) (client.EnrollToken, error) {

@@ -66,6 +66,7 @@ func internal() map[string]string {
 		"audit.ErrKey":     "found at the start, before anything is served",
 		"keys.ErrUnwrap":   "a secret of another installation: nothing that a caller can change",
 		"keys.ErrDamaged":  "found at the start, before anything is served",
+		"keys.ErrWrapKey":  "found at the start, before anything is served",
 		"keys.ErrNoRoot":   "of a new key set, which no call makes",
 		"keys.ErrCSR":      "of the agents' door, which has its own answers",
 		"keys.ErrClient":   "of the agents' door, which has its own answers",

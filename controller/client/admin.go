@@ -53,7 +53,7 @@ type EnrollToken struct {
 	Uses         int               `json:"uses"`
 	Labels       map[string]string `json:"labels"`
 	AcceptLabels []string          `json:"accept_labels" nullable:"false"`
-	Mode         string            `json:"mode" enum:"observe,ask"`
+	Mode         *string           `json:"mode" enum:"observe,ask" doc:"null: what a package enrols observes, anything else asks."`
 	Controller   string            `json:"controller" example:"https://assent.example.org:8443" doc:"Where endpoints enrol."`
 	CreatedBy    string            `json:"created_by" example:"admin"`
 	CreatedAt    time.Time         `json:"created_at"`

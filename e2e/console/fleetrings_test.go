@@ -218,7 +218,7 @@ func TestEnrolmentPage(t *testing.T) {
 	b.ClickText("dialog button", "Make the token")
 	b.Reads(".made", "asn1_")
 	list := get[client.List[client.EnrollToken]](t, bo, "/enrollment-tokens", nil).Items
-	if len(list) != 1 || list[0].MaxUses != 500 || list[0].Labels["role"] != "laptop" || list[0].Mode != "observe" || time.Until(list[0].ExpiresAt).Round(time.Hour) != 168*time.Hour {
+	if len(list) != 1 || list[0].MaxUses != 500 || list[0].Labels["role"] != "laptop" || list[0].Mode == nil || *list[0].Mode != "observe" || time.Until(list[0].ExpiresAt).Round(time.Hour) != 168*time.Hour {
 		t.Fatalf("tokens: %s", desk.JSON(list))
 	}
 	b.Reads(".commands code", "ASSENT_CONTROLLER_URL="+list[0].Controller+" ASSENT_ENROLL_TOKEN=asn1_")

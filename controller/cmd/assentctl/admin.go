@@ -230,7 +230,7 @@ func (a *app) enrollToken() *cobra.Command {
 			{name: "id", text: func(t T) string { return t.ID }, short: func(t T) string { return elevation.ShortID(t.ID) }},
 			{name: "uses", text: func(t T) string { return fmt.Sprintf("%d/%d", t.Uses, t.MaxUses) }},
 			{name: "expires", text: func(t T) string { return when(&t.ExpiresAt) }},
-			{name: "mode", text: func(t T) string { return t.Mode }},
+			{name: "mode", text: func(t T) string { return str(t.Mode) }},
 			{name: "labels", text: func(t T) string { return pairs(t.Labels) }},
 			{name: "accept_labels", text: func(t T) string { return strings.Join(t.AcceptLabels, " ") }},
 			{name: "created_by", text: func(t T) string { return t.CreatedBy }},

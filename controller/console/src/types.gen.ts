@@ -512,7 +512,7 @@ export interface EnrollToken {
   id: string;
   labels: Record<string, string>;
   max_uses: number;
-  mode: "observe" | "ask";
+  mode: "observe" | "ask" | null;
   token?: string;
   uses: number;
 }

@@ -561,7 +561,7 @@ class _EnrollToken(TypedDict):
     id: "str"
     labels: "Dict[str, str]"
     max_uses: "int"
-    mode: "Literal[\"observe\", \"ask\"]"
+    mode: "Optional[Literal[\"observe\", \"ask\"]]"
     uses: "int"
 
 

@@ -54,7 +54,7 @@ export function EnrolPage(): VNode {
           <section class="panel bare" aria-label="Tokens"><Grid name="Enrolment tokens" rows={rows} total={list.total} more={list.more} keyOf={(t) => t.id} height={56}
             columns={[
               { id: "state", name: "State", width: "96px", phone: "side", cell: (t) => <Chip tone={life(t).tone}>{life(t).word}</Chip> },
-              { id: "labels", name: "Its endpoints get", width: "minmax(0, 2fr)", phone: "main", cell: (t) => <span class="two"><span><LabelList labels={t.labels} most={4} /></span><span>{t.mode === "ask" ? "ask from the start" : "observe first"}{t.accept_labels.length > 0 && <>; may say <Plain text={t.accept_labels.join(", ")} limit={80} /></>}</span></span> },
+              { id: "labels", name: "Its endpoints get", width: "minmax(0, 2fr)", phone: "main", cell: (t) => <span class="two"><span><LabelList labels={t.labels} most={4} /></span><span>{t.mode === "ask" ? "ask from the start" : t.mode === "observe" ? "observe first" : "observe first from a package, else ask"}{t.accept_labels.length > 0 && <>; may say <Plain text={t.accept_labels.join(", ")} limit={80} /></>}</span></span> },
               { id: "uses", name: "Used", width: "120px", phone: "below", cell: (t) => `${t.uses.toLocaleString("en")} of ${t.max_uses.toLocaleString("en")}` },
               { id: "ends", name: "Ends", width: "130px", cell: (t) => <When at={t.expires_at} /> },
               { id: "by", name: "Made by", width: "minmax(100px, 1fr)", phone: "under", cell: (t) => <span class="two"><Plain text={t.created_by} limit={40} /><span><When at={t.created_at} /></span></span> },
