@@ -372,22 +372,34 @@ func (a *Agent) watchHangup(e grants.Entry) (hungUp func() bool, done func()) {
 	}
 	ctx, cancel := context.WithCancel(a.life)
 	var mu sync.Mutex
-	var at time.Time // guarded by mu
+	var at, back time.Time // of the hang-up, and when sudo was back; guarded by mu
+	tree := e.Effect.Tree
+	sudo := privilege.Seat{Leader: tree.PID, Started: tree.Started}
+	if tree.Front {
+		a.background.Go(func() {
+			if sudo.Gone(ctx) == nil {
+				mu.Lock()
+				back = a.now()
+				mu.Unlock()
+			}
+		})
+	}
 	a.background.Go(func() {
 		if seat.Gone(ctx) != nil {
 			return
 		}
-		tree := e.Effect.Tree
 		if alive, err := a.Trees.Alive(tree); err != nil || !alive {
 			return
 		}
-		// Where sudo was back before, what still runs was left by it or is its monitor.
-		if !tree.Front || (privilege.Seat{Leader: tree.PID, Started: tree.Started}).Alive() {
-			mu.Lock()
+		mu.Lock()
+		left := !back.IsZero() && a.now().Sub(back) > shellGrace
+		if !tree.Front || sudo.Alive() {
 			at = a.now()
-			mu.Unlock()
+		} // else its monitor may be about to end, or the hang-up took it first
+		mu.Unlock()
+		if !left { // what sudo left before is as with sudo alone
+			a.endShell(ctx, e)
 		}
-		a.endShell(ctx, e)
 	})
 	return func() bool {
 		mu.Lock()
@@ -397,8 +409,8 @@ func (a *Agent) watchHangup(e grants.Entry) (hungUp func() bool, done func()) {
 }
 
 // endShell ends a shell whose terminal went away, if it does not end by itself: what
-// it left running, also before its terminal went, is nobody's any more. A single
-// program goes on until it or its time ends, as with sudo alone.
+// it left running is nobody's any more. A single program goes on until it or its time
+// ends, as with sudo alone.
 func (a *Agent) endShell(ctx context.Context, e grants.Entry) {
 	if !a.isShell(e) {
 		return

@@ -82,30 +82,36 @@ func TestBackBeforeItsTerminal(t *testing.T) {
 	}
 }
 
-// What a shell left running ends with its terminal, also where sudo is gone by then:
-// a hang-up may take it a moment before the login shell. What a program left goes on.
+// What a shell left running ends with its terminal, also where the hang-up took sudo a
+// moment before the login shell. What it left when it was over long before goes on, and
+// what a program left.
 func TestLeftByAShell(t *testing.T) {
 	testgroup.Need(t, "root")
 	for name, row := range map[string]struct {
-		marks []string
-		want  elevation.EndReason
+		marks  []string
+		before time.Duration // how long sudo is back then
+		want   elevation.EndReason
 	}{
-		"shell":   {[]string{elevation.MarkShell}, elevation.Logout},
-		"program": {nil, ""},
+		"shell":       {[]string{elevation.MarkShell}, 0, elevation.Logout},
+		"long before": {[]string{elevation.MarkShell}, 2 * shellGrace, ""},
+		"program":     {nil, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDesk(t, t.TempDir())
 			at := attempt()
 			at.Subject.Marks = row.marks
 			e := d.started(at)
 			leader, began, logout := asleep(t)
 			sudo, started, back := asleep(t)
-			asleep(t, "ASSENT_TREE=assent-test-left-"+name)
+			tree := "assent-test-left-" + name[:4]
+			asleep(t, "ASSENT_TREE="+tree)
 			e.Effect = grants.Effect{Seat: &privilege.Seat{Leader: leader, Started: began, TTY: 34816},
-				Tree: privilege.TreeRef{Kind: privilege.TreeSessions, Name: "assent-test-left-" + name, PID: sudo, Started: started, Front: true}}
-			back()
+				Tree: privilege.TreeRef{Kind: privilege.TreeSessions, Name: tree, PID: sudo, Started: started, Front: true}}
 			hungUp, done := d.watchHangup(e)
 			defer done()
+			back()
+			<-time.After(row.before)
 			logout()
 			<-time.After(3 * shellGrace)
 			if got, _ := d.Ledger.Get(e.ID); got.EndReason != row.want || hungUp() {

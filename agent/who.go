@@ -11,8 +11,8 @@ import (
 // This file tells the controller about a user of this machine who was named there and
 // has asked for nothing here yet.
 
-// maxWho is how many are looked for at the same time: name services may be slow. The
-// controller asks again for those above.
+// maxWho is how many are looked for at the same time: name services may be slow. Those
+// above get no answer.
 const maxWho = 4
 
 // who answers without keeping the link waiting.

@@ -72,16 +72,17 @@ func Open(dir, wrapFile string, now func() time.Time) (*Keys, error) {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
 	_, err := os.Stat(k.path(fileCluster))
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err == nil || fresh {
+		err = k.openWrap(wrapFile, fresh)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case fresh && err == nil:
 		err = k.create()
 	case err == nil:
 		err = k.load()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open keys: %w", err)
-	}
-	if err := k.openWrap(wrapFile); err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
 	if _, err := k.Rotate(); err != nil {

@@ -18,9 +18,9 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
-// The key that secrets in the database are wrapped with. A folder from before it
-// existed gets one when it is opened. Its fingerprint is kept beside it, so that
-// another key is never taken for it: what was wrapped could not be read any more.
+// The key that secrets in the database are wrapped with. Its fingerprint is kept
+// beside it, so that another key is never taken for it, and a lost one never made
+// anew: what was wrapped could not be read any more.
 const (
 	fileWrap    = "wrap.key"
 	fileWrapID  = "wrap.id"
@@ -59,33 +59,35 @@ func (k *Keys) Unwrap(purpose string, wrapped []byte) ([]byte, error) {
 // OfflinePurpose is what the key of an endpoint for offline codes is wrapped for.
 func OfflinePurpose(id elevation.EndpointID) string { return "offline key of " + string(id) }
 
-// openWrap takes the key from file, "" = the folder's own, which is made if there
-// never was one.
-func (k *Keys) openWrap(file string) error {
+// openWrap takes the key from file, "" = the folder's own, which is made for a fresh
+// folder alone.
+func (k *Keys) openWrap(file string, fresh bool) error {
 	known, err := k.wrapID()
 	if err != nil {
 		return err
 	}
-	var key []byte
+	key, err := k.ownWrap()
+	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
+	case file != "" && !missing:
+		err = fmt.Errorf("%w: %s is there too, and whoever copies the folder has it; move that file away, and name it with --key-file if nothing else was used yet", ErrWrapKey, k.path(fileWrap))
+	case file != "" && known == "" && !fresh:
+		err = fmt.Errorf("%w: this folder does not say yet which key it was; put %s back, start once without --key-file, and move it then", ErrWrapKey, k.path(fileWrap))
 	case file != "":
 		key, err = readWrapFile(file)
-	case known == "":
+	case missing && known != "":
+		err = fmt.Errorf("%w: it is not in %s; give the file that has it with --key-file", ErrWrapKey, k.dir)
+	case missing && fresh:
 		key = make([]byte, wrapKeyLen)
 		rand.Read(key)
 		err = durable.Replace(k.path(fileWrap), []byte(hex.EncodeToString(key)+"\n"))
-	default:
-		key, err = k.ownWrap()
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: it is not in %s; give the file that has it with --key-file", ErrWrapKey, k.dir)
-		}
 	}
 	if err != nil {
 		return err
 	}
 	id := wrapIDOf(key)
 	if known != "" && known != id {
-		return fmt.Errorf("%w: it is another than that of before; give the file that has that one with --key-file, or move %s there", ErrWrapKey, k.path(fileWrap))
+		return fmt.Errorf("%w: it is another than that of before; give the file that has that one with --key-file", ErrWrapKey)
 	}
 	if err := durable.Replace(k.path(fileWrapID), []byte(id+"\n")); err != nil {
 		return err
@@ -135,8 +137,8 @@ func (k *Keys) ownWrap() ([]byte, error) {
 	return key, nil
 }
 
-// readWrapFile reads a key that is kept elsewhere. A link is followed: those who
-// hand out secrets use them.
+// readWrapFile reads a key that is kept elsewhere. A link is followed, and a group may
+// read it: those who hand out secrets do that (systemd gives them as root's, 0440).
 func readWrapFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -147,8 +149,8 @@ func readWrapFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWrapKey, err)
 	}
-	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s must be a file that the controller's account alone can read (mode 0600 or 0400)", ErrWrapKey, path)
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o037 != 0 {
+		return nil, fmt.Errorf("%w: %s must be a file that nobody but its owner can change and no others can read (mode 0600, 0400 or 0440)", ErrWrapKey, path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, 4*wrapKeyLen))
 	if err != nil {

@@ -97,7 +97,8 @@ func TestWrapFile(t *testing.T) {
 		"none":          {"", "give the file that has it with --key-file"},
 		"no such file":  {filepath.Join(elsewhere, "nothing"), "64 hexadecimal digits"},
 		"another key":   {file("other", strings.Repeat("a", 64), 0o600), "another than that of before"},
-		"for everybody": {file("readable", good, 0o644), "mode 0600 or 0400"},
+		"for everybody": {file("readable", good, 0o644), "mode 0600, 0400 or 0440"},
+		"for its group": {file("written", good, 0o460), "mode 0600, 0400 or 0440"},
 		"a folder":      {elsewhere, "must be a file"},
 		"short":         {file("short", good[:62], 0o600), "64 hexadecimal digits"},
 		"long":          {file("long", good+good+good, 0o600), "64 hexadecimal digits"},
@@ -108,19 +109,34 @@ func TestWrapFile(t *testing.T) {
 		}
 	}
 
-	// The folder's own key is moved away, as from a folder of an older version.
+	if err := os.Chmod(given, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	opened(given)
+
+	// The folder's own key is moved away, as from a folder of an older version, which
+	// has to say first which key it was.
 	dir = filepath.Join(t.TempDir(), "keys")
 	if wrapped, err = opened("").Wrap("totp", []byte("secret")); err != nil {
 		t.Fatal(err)
 	}
-	own := filepath.Join(dir, fileWrap)
-	if err := os.Remove(filepath.Join(dir, fileWrapID)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(dir, given, nil); !errors.Is(err, ErrWrapKey) || !strings.Contains(err.Error(), "move "+own+" there") {
+	own, id := filepath.Join(dir, fileWrap), filepath.Join(dir, fileWrapID)
+	if _, err := Open(dir, given, nil); !errors.Is(err, ErrWrapKey) || !strings.Contains(err.Error(), own+" is there too") {
 		t.Errorf("another key beside the folder's own: %v", err)
 	}
-	opened(own)
+	if err := errors.Join(os.Remove(id), os.Rename(own, own+".away")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, given, nil); !errors.Is(err, ErrWrapKey) || !strings.Contains(err.Error(), "start once without --key-file") {
+		t.Errorf("a key of which nothing is known: %v", err)
+	}
+	if _, err := Open(dir, "", nil); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a lost key of which nothing is known: %v", err)
+	}
+	if err := os.Rename(own+".away", own); err != nil {
+		t.Fatal(err)
+	}
+	opened("")
 	moved := filepath.Join(elsewhere, "moved")
 	if err := os.Rename(own, moved); err != nil {
 		t.Fatal(err)

@@ -150,6 +150,9 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, met elevation.User
 	if from.ID != "" && from.Endpoint != f.ep.ID {
 		return f, fmt.Errorf("%w: that program was seen on another endpoint; name the endpoint of the request it is from", elevation.ErrInvalid)
 	}
+	if err := f.serves(in.AccessType); err != nil { // before the endpoint is asked
+		return f, err
+	}
 	user, origin, err := f.person(tx, in, from, met)
 	if err != nil {
 		return f, err
@@ -173,14 +176,11 @@ func (q *Queue) filing(tx *store.Tx, a auth.Actor, in FileIn, met elevation.User
 // check says whether the draft may be filed by the actor at all.
 func (f *filing) check(now time.Time) error {
 	r := &f.r
-	if f.ep.Locked || f.ep.Quarantined {
-		return ErrLocked
+	if err := f.serves(r.Attempt.AccessType); err != nil {
+		return err
 	}
 	if err := r.Attempt.Valid(); err != nil {
 		return err
-	}
-	if !elevation.Serves(f.ep.Capabilities, r.Attempt.AccessType) {
-		return fmt.Errorf("%w: this endpoint does not give access of type %s", elevation.ErrConflict, r.Attempt.AccessType)
 	}
 	if err := f.settings.Times().Period(r.Attempt.AccessType, r.Requested, now); err != nil {
 		return err
@@ -199,6 +199,17 @@ func (f *filing) check(now time.Time) error {
 	}
 	if r.Emergency {
 		return f.mayEmergency(now)
+	}
+	return nil
+}
+
+// serves says whether the endpoint gives access of that type now.
+func (f *filing) serves(a elevation.AccessType) error {
+	switch {
+	case f.ep.Locked || f.ep.Quarantined:
+		return ErrLocked
+	case !elevation.Serves(f.ep.Capabilities, a):
+		return fmt.Errorf("%w: this endpoint does not give access of type %s", elevation.ErrConflict, a)
 	}
 	return nil
 }

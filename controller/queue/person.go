@@ -44,7 +44,7 @@ func (q *Queue) meet(ctx context.Context, s *stranger) (elevation.User, error) {
 	}
 	u, err := q.cfg.Who(ctx, s.endpoint, s.name, s.uid)
 	if errors.Is(err, elevation.ErrNotFound) {
-		return elevation.User{}, fmt.Errorf("%w: this endpoint says that it does not have %s", s.kind, s.who())
+		return elevation.User{}, fmt.Errorf("%w: this endpoint does not find %s", s.kind, s.who())
 	}
 	if err != nil {
 		return elevation.User{}, s
@@ -80,7 +80,7 @@ func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request, met ele
 	}
 	for _, u := range mine {
 		switch {
-		case in.ForUser != "" && in.ForUser != u.Name:
+		case in.ForUser != "" && !strings.EqualFold(in.ForUser, u.Name):
 		case in.ForUser == "" && from.ID != "" && len(mine) > 1 && from.Attempt.User.UID != u.UID:
 		default:
 			return u, elevation.FromPortal, nil
@@ -96,15 +96,18 @@ func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request, met ele
 }
 
 // half is the actor's user of the endpoint by a strong link that has only a name or
-// only a uid; with forUser it must have that name.
-func (f *filing) half(forUser string) *stranger {
+// only a uid, the link of this very endpoint first; with forUser a name must be that.
+func (f *filing) half(forUser string) (found *stranger) {
 	for _, l := range f.plan.Links {
-		if f.actor.User != "" && l.User == f.actor.User && (l.Endpoint == f.ep.ID || l.Endpoint == "") &&
-			(l.Name == "") != (l.UID == "") && (forUser == "" || strings.EqualFold(l.Name, forUser)) {
-			return &stranger{endpoint: f.ep.ID, name: l.Name, uid: l.UID, kind: elevation.ErrNotAllowed}
+		if f.actor.User == "" || l.User != f.actor.User || l.Endpoint != f.ep.ID && l.Endpoint != "" ||
+			(l.Name == "") == (l.UID == "") || forUser != "" && l.Name != "" && !strings.EqualFold(l.Name, forUser) {
+			continue
+		}
+		if found == nil || l.Endpoint != "" {
+			found = &stranger{endpoint: f.ep.ID, name: l.Name, uid: l.UID, kind: elevation.ErrNotAllowed}
 		}
 	}
-	return nil
+	return found
 }
 
 // named finds a user of the endpoint by name.
@@ -121,8 +124,11 @@ func (f *filing) named(tx *store.Tx, name string, met elevation.User) (elevation
 			return elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}}, nil
 		}
 	}
-	if met.UID != "" && strings.EqualFold(met.Name, name) {
+	switch {
+	case strings.EqualFold(met.Name, name):
 		return met, nil
+	case met.UID != "":
+		return elevation.User{}, fmt.Errorf("%w: this endpoint calls that user %q", elevation.ErrConflict, audit.Clip(met.Name, 64))
 	}
 	return elevation.User{}, &stranger{endpoint: f.ep.ID, name: name, kind: elevation.ErrConflict}
 }
