@@ -125,7 +125,9 @@ func NewForm(cfg FormConfig, w Wish) *Form {
 
 // Close ends the form; a request that was made goes on.
 func (f *Form) Close() {
+	f.mu.Lock() // a notice that comes just now begins a reading before this, or none
 	f.stop()
+	f.mu.Unlock()
 	f.work.Wait()
 }
 
