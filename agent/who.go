@@ -24,11 +24,11 @@ func (a *Agent) who(m wire.Who) error {
 	a.background.Go(func() {
 		defer a.looking.Add(-1)
 		known := wire.Known{N: m.N, User: elevation.User{Groups: []string{}}}
-		look := func() (intercept.Account, error) { return a.LookupName(m.Name) }
-		if m.Name == "" {
-			look = func() (intercept.Account, error) { return a.Lookup(m.UID) }
+		look, key := a.LookupName, m.Name
+		if key == "" {
+			look, key = a.Lookup, m.UID
 		}
-		switch account, err := look(); {
+		switch account, err := look(key); {
 		case errors.Is(err, intercept.ErrNoUser), err == nil && account.User() == "0": // root asks nobody
 		case err != nil:
 			a.Log.Warn("the controller asks for a user who can not be looked for", "error", err)

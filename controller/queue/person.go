@@ -52,10 +52,15 @@ func (q *Queue) meet(ctx context.Context, s *stranger) (elevation.User, error) {
 	return u, nil
 }
 
+// isAt reports whether a link is of this endpoint, or of a directory and so of all.
+func isAt(l delegation.Link, ep elevation.EndpointID) bool {
+	return l.Endpoint == ep || l.Endpoint == ""
+}
+
 // linkedTo reports whether a strong link of the account names an endpoint.
 func linkedTo(p delegation.Plan, u elevation.UserID, ep elevation.EndpointID) bool {
 	for _, l := range p.Links {
-		if u != "" && l.User == u && (l.Endpoint == ep || l.Endpoint == "") {
+		if u != "" && l.User == u && isAt(l, ep) {
 			return true
 		}
 	}
@@ -99,7 +104,7 @@ func (f *filing) person(tx *store.Tx, in FileIn, from elevation.Request, met ele
 // only a uid, the link of this very endpoint first; with forUser a name must be that.
 func (f *filing) half(forUser string) (found *stranger) {
 	for _, l := range f.plan.Links {
-		if f.actor.User == "" || l.User != f.actor.User || l.Endpoint != f.ep.ID && l.Endpoint != "" ||
+		if f.actor.User == "" || l.User != f.actor.User || !isAt(l, f.ep.ID) ||
 			(l.Name == "") == (l.UID == "") || forUser != "" && l.Name != "" && !strings.EqualFold(l.Name, forUser) {
 			continue
 		}
@@ -120,7 +125,7 @@ func (f *filing) named(tx *store.Tx, name string, met elevation.User) (elevation
 		return elevation.User{}, err
 	}
 	for _, l := range f.plan.Links {
-		if l.Name == name && l.UID != "" && (l.Endpoint == f.ep.ID || l.Endpoint == "") {
+		if l.Name == name && l.UID != "" && isAt(l, f.ep.ID) {
 			return elevation.User{Name: l.Name, UID: l.UID, Groups: []string{}}, nil
 		}
 	}
@@ -150,7 +155,7 @@ func (f *filing) own(tx *store.Tx, met elevation.User) ([]elevation.User, error)
 		}
 	}
 	for _, l := range f.plan.Links {
-		if f.actor.User == "" || l.User != f.actor.User || l.Endpoint != f.ep.ID && l.Endpoint != "" {
+		if f.actor.User == "" || l.User != f.actor.User || !isAt(l, f.ep.ID) {
 			continue
 		}
 		for _, key := range []string{l.Name, l.UID} {
