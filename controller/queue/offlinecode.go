@@ -299,7 +299,7 @@ func (q *Queue) toldOf(tx *store.Tx, a auth.Actor, id elevation.RequestID, in Of
 	f.loaded = l
 	user, err := f.named(tx, in.User, elevation.User{})
 	if s := (*stranger)(nil); errors.As(err, &s) {
-		return l, fmt.Errorf("%w: nothing is known of %s: they must have asked for something there once, or be linked by name and uid", s.kind, s.who())
+		return l, fmt.Errorf("%w: nothing is known of %s of this endpoint: they must have asked for something there once, or be linked by name and uid", s.kind, s.who())
 	}
 	if err != nil {
 		return l, err

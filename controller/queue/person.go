@@ -24,7 +24,7 @@ type stranger struct {
 }
 
 func (s *stranger) Error() string {
-	return fmt.Sprintf("%v: nothing is known of %s yet, and this endpoint does not say: try again when it is connected, or link an account to them by name and uid",
+	return fmt.Sprintf("%v: nothing is known of %s of this endpoint yet, and it does not say: try again when it is connected, or link an account to them by name and uid",
 		s.kind, s.who())
 }
 
@@ -32,9 +32,9 @@ func (s *stranger) Unwrap() error { return s.kind }
 
 func (s *stranger) who() string {
 	if s.name == "" {
-		return "the user with the uid " + audit.Clip(s.uid, 64)
+		return "a user with the uid " + audit.Clip(s.uid, 64)
 	}
-	return fmt.Sprintf("a user %q of this endpoint", audit.Clip(s.name, 64))
+	return fmt.Sprintf("a user %q", audit.Clip(s.name, 64))
 }
 
 // meet asks the endpoint about a stranger.
