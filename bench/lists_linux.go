@@ -124,7 +124,7 @@ func (s *scale) lists(ctx context.Context, t *table) error {
 		}
 	}
 	for what, states := range map[string][]elevation.State{"what waits": waitingStates(), "all": listStates()} {
-		for _, column := range []string{"id", "status", "type", "user", "endpoint", "application", "priority", "expires", "created"} {
+		for _, column := range []string{"id", "status", "type", "user", "endpoint", "application", "justification", "priority", "expires", "created"} {
 			f := store.RequestFilter{States: states, List: store.ListTeam, Sort: column}
 			cursors, err := deep(ctx, db, f)
 			if err != nil {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -361,6 +362,83 @@ func TestListsAreSearched(t *testing.T) {
 			}
 			if _, err := client.Get[page](ctx, b.admin, path, url.Values{"sort": {"nonsense"}}); codeOf(err) != "invalid" {
 				t.Errorf("an unknown order: %v", err)
+			}
+		})
+	}
+}
+
+// TestOrderedLists: lists whose order means something are read as a whole, by
+// pages that keep it, and by a text.
+func TestOrderedLists(t *testing.T) {
+	ctx, b := t.Context(), start(t)
+	var items []client.Policy
+	yaml := "rules:\n"
+	for i := range 60 { // more than other lists give at a time
+		name := fmt.Sprintf("n%02d", (i*7)%60)
+		items = append(items, client.Policy{Name: name, Labels: map[string]string{"ring": name}, Mode: "ask"})
+		yaml += "  - name: " + name + "\n    match: {path: /usr/bin/" + name + "}\n    then: deny\n"
+	}
+	err := b.admin.Call(ctx, "PUT", "/policies", nil, client.PutPolicies{Items: items}, nil)
+	if err == nil {
+		err = b.admin.Call(ctx, "POST", "/rules/apply", nil, client.ApplyRules{YAML: yaml}, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	type item struct {
+		ID, Name string
+		Version  int
+	}
+	type page struct {
+		Items []item
+		Next  string `json:"next_cursor"`
+		Total *int
+		Bound *bool `json:"total_is_lower_bound"`
+	}
+	for _, tt := range []struct {
+		path, q     string
+		least, hits int
+	}{{"/policies", "N17", 60, 1}, {"/rules", "/usr/bin/n17", 60, 1}, {"/packs", "", 3, 0}, {"/reports", "emergenc", 3, 1}, {"/rules/versions", "", 1, 0}, {"/rules/suggestions", "", 0, 0}} {
+		t.Run(tt.path, func(t *testing.T) {
+			read := func(query url.Values) page {
+				t.Helper()
+				p := must[page](t)(client.Get[page](ctx, b.admin, tt.path, query))
+				if p.Total == nil || p.Bound == nil || *p.Bound {
+					t.Fatalf("%v: total %v, bound %v", query, p.Total, p.Bound)
+				}
+				return p
+			}
+			all := read(nil)
+			if len(all.Items) < tt.least || len(all.Items) != *all.Total || all.Next != "" {
+				t.Fatalf("%d of %d, next %q", len(all.Items), *all.Total, all.Next)
+			}
+			var paged []item
+			for query := (url.Values{"limit": {"2"}}); ; {
+				p := read(query)
+				if *p.Total != *all.Total || len(p.Items) > 2 {
+					t.Fatalf("%d of %d", len(p.Items), *p.Total)
+				}
+				paged = append(paged, p.Items...)
+				if p.Next == "" {
+					break
+				}
+				query.Set("cursor", p.Next)
+			}
+			if !slices.Equal(paged, all.Items) {
+				t.Errorf("by pages %v, as a whole %v", paged, all.Items)
+			}
+			if found := read(url.Values{"q": {"nothing-is-so"}}); *found.Total != 0 {
+				t.Errorf("what is nowhere: %d", *found.Total)
+			}
+			if tt.q != "" {
+				if found := read(url.Values{"q": {tt.q}}); len(found.Items) != tt.hits {
+					t.Errorf("q=%s: %+v", tt.q, found)
+				}
+			}
+			for _, bad := range []url.Values{{"cursor": {"x"}}, {"limit": {"0"}}, {"limit": {"501"}}, {"limit": {"-1"}}} {
+				if _, err := client.Get[page](ctx, b.admin, tt.path, bad); codeOf(err) != "invalid" {
+					t.Errorf("%v: %v", bad, err)
+				}
 			}
 		})
 	}

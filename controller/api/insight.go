@@ -18,6 +18,7 @@ import (
 type replayInput struct{ Body client.ReplayRules }
 
 type suggestInput struct {
+	OrderedInput
 	Days int `query:"days" minimum:"1" maximum:"400" doc:"How far back; default 90."`
 }
 
@@ -92,8 +93,11 @@ func (s *server) replayRules(ctx context.Context, act auth.Actor, in *replayInpu
 }
 
 func (s *server) suggestions(ctx context.Context, act auth.Actor, in *suggestInput) (client.List[client.Suggestion], error) {
-	out := client.List[client.Suggestion]{Items: []client.Suggestion{}}
+	var out []client.Suggestion
 	found, err := s.cfg.Insight.Suggestions(ctx, act, in.Days)
+	if err != nil {
+		return client.List[client.Suggestion]{}, err
+	}
 	for _, x := range found {
 		one := client.Suggestion{Name: x.Name, Sentence: x.Sentence, YAML: x.YAML, Approvals: x.Approvals, Observed: x.Observed, RequestIDs: []string{},
 			Requesters: list(x.Requesters), Approvers: list(x.Approvers), Endpoints: list(x.Endpoints), Seen: x.Seen,
@@ -101,10 +105,9 @@ func (s *server) suggestions(ctx context.Context, act auth.Actor, in *suggestInp
 		for _, id := range x.Requests {
 			one.RequestIDs = append(one.RequestIDs, string(id))
 		}
-		out.Items = append(out.Items, one)
+		out = append(out, one)
 	}
-	out.Total = int64(len(out.Items))
-	return out, err
+	return ordered(out, &in.OrderedInput, fmt.Sprint("suggestions ", in.Days), func(x client.Suggestion) string { return x.Name })
 }
 
 type hitsInput struct {
@@ -122,14 +125,16 @@ func (s *server) ruleHits(ctx context.Context, act auth.Actor, in *hitsInput) (c
 	return out, err
 }
 
-func (s *server) reports(ctx context.Context, act auth.Actor, _ *struct{}) (client.List[client.ReportInfo], error) {
-	out := client.List[client.ReportInfo]{Items: []client.ReportInfo{}}
+func (s *server) reports(ctx context.Context, act auth.Actor, in *OrderedInput) (client.List[client.ReportInfo], error) {
+	var out []client.ReportInfo
 	all, err := s.cfg.Insight.Reports(ctx, act)
-	for _, r := range all {
-		out.Items = append(out.Items, client.ReportInfo{Name: r.Name, Title: r.Title})
+	if err != nil {
+		return client.List[client.ReportInfo]{}, err
 	}
-	out.Total = int64(len(out.Items))
-	return out, err
+	for _, r := range all {
+		out = append(out, client.ReportInfo{Name: r.Name, Title: r.Title})
+	}
+	return ordered(out, in, "reports", func(r client.ReportInfo) string { return r.Name })
 }
 
 func (s *server) report(ctx context.Context, act auth.Actor, in *reportInput) (client.Report, error) {

@@ -20,6 +20,23 @@ type ListInput struct {
 	Sort string `query:"sort" enum:"newest" doc:"The newest first; without it each list has an order of its own."`
 }
 
+// OrderedInput asks for a list whose order means something and which is read as
+// a whole, as rules are: all of it, unless a limit is given.
+type OrderedInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" doc:"Without it all of them."`
+	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before."`
+	Q      string `query:"q" maxLength:"200" doc:"Text in what an item says, in any case."`
+}
+
+// ordered narrows such a list to a text, and gives as much of it as was asked for.
+func ordered[T any](all []T, in *OrderedInput, name string, id func(T) string) (client.List[T], error) {
+	narrow := ListInput{PageInput: PageInput{Limit: in.Limit, Cursor: in.Cursor}, Q: in.Q}
+	if in.Limit == 0 {
+		narrow.Limit = len(all)
+	}
+	return listed(all, &narrow, name, id, func(item T) T { return item })
+}
+
 // paged serves a list that fits into memory a page at a time; see [paginate].
 func paged[T, U any](all func(context.Context, auth.Actor) ([]T, error), name string, id func(T) string, out func(T) U) func(context.Context, auth.Actor, *ListInput) (client.List[U], error) {
 	return func(ctx context.Context, a auth.Actor, in *ListInput) (client.List[U], error) {

@@ -16,12 +16,15 @@ type policiesInput struct{ Body client.PutPolicies }
 func (s *server) addPolicies() {
 	handle(s, route{method: http.MethodGet, path: "/policies", id: "policy-list", tag: "endpoints",
 		summary: "What endpoints do, by label: the first that fits counts"},
-		func(ctx context.Context, a auth.Actor, _ *struct{}) (client.Policies, error) {
+		func(ctx context.Context, a auth.Actor, in *OrderedInput) (out client.Policies, err error) {
 			p, err := s.cfg.Admin.Policies(ctx, a)
-			if err != nil {
-				return client.Policies{}, err
+			if err == nil {
+				out, err = s.policies(ctx, a, p)
 			}
-			return s.policies(ctx, a, p)
+			if err == nil {
+				out.List, err = ordered(out.Items, in, "policies", func(p client.Policy) string { return p.Name })
+			}
+			return out, err
 		})
 	handle(s, route{method: http.MethodPut, path: "/policies", id: "policy-edit", tag: "endpoints",
 		summary: "Replace the whole ordered list", example: client.PutPolicies{Items: []client.Policy{
@@ -44,7 +47,7 @@ func (s *server) addPolicies() {
 }
 
 func policiesOf(p store.Policies) client.Policies {
-	out := client.Policies{Version: p.Version, ChangedBy: p.By.Name, ChangedAt: moment(p.At), Items: []client.Policy{}, Reach: []client.PolicyReach{}}
+	out := client.Policies{Version: p.Version, ChangedBy: p.By.Name, ChangedAt: moment(p.At), List: client.List[client.Policy]{Items: []client.Policy{}, Total: int64(len(p.Items))}, Reach: []client.PolicyReach{}}
 	for _, e := range p.Items {
 		out.Items = append(out.Items, client.Policy{Name: e.Name, Labels: e.Labels, Mode: string(e.Mode), Mechanisms: e.Mechanisms,
 			Mask: e.Mask, Presets: e.Presets, ReasonMin: e.ReasonMin, BreakGlass: e.BreakGlass, Confirm: e.Confirm,

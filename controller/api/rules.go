@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/assent-epm/assent/controller/admin"
@@ -26,12 +27,15 @@ type evaluateInput struct{ Body client.Evaluate }
 func (s *server) addRules() {
 	text := hint{limit: maxRuleBody}
 	handle(s, route{method: http.MethodGet, path: "/rules", id: "rule-list", tag: "rules", summary: "The rules in force"},
-		func(ctx context.Context, a auth.Actor, _ *struct{}) (client.Ruleset, error) {
+		func(ctx context.Context, a auth.Actor, in *OrderedInput) (out client.Ruleset, err error) {
 			r, err := s.cfg.Admin.Rules(ctx, a)
-			if err != nil {
-				return client.Ruleset{}, err
+			if err == nil {
+				out, err = s.rulesetOf(ctx, a, r, nil)
 			}
-			return s.rulesetOf(ctx, a, r, nil)
+			if err == nil {
+				out.List, err = ordered(out.Items, in, "rules", func(r client.Rule) string { return r.ID })
+			}
+			return out, err
 		})
 	handle(s, route{method: http.MethodGet, path: "/rules/{id}", id: "rule-view", tag: "rules", summary: "One rule in force"}, s.viewRule)
 	handle(s, route{method: http.MethodPost, path: "/rules", id: "rule-add", tag: "rules", status: http.StatusCreated, hint: text,
@@ -68,7 +72,7 @@ func (s *server) addRules() {
 }
 
 func (s *server) rulesetOf(ctx context.Context, a auth.Actor, r admin.Ruleset, faults []rules.Fault) (client.Ruleset, error) {
-	out := client.Ruleset{Version: r.Version, YAML: r.YAML, AppliedBy: r.By.Name, AppliedAt: moment(r.At), Items: []client.Rule{},
+	out := client.Ruleset{Version: r.Version, YAML: r.YAML, AppliedBy: r.By.Name, AppliedAt: moment(r.At), List: client.List[client.Rule]{Items: []client.Rule{}, Total: int64(len(r.Rules))},
 		Warnings: faultsOf(faults), Packs: []client.PackName{}, Proposal: proposalOf(r.Proposal)}
 	for _, x := range r.Rules {
 		out.Items = append(out.Items, ruleOf(x))
@@ -96,9 +100,12 @@ func faultsOf(faults []rules.Fault) []client.Fault {
 // maxCompared bounds the text that one list of versions compares, in bytes.
 const maxCompared = 4 << 20
 
-func (s *server) ruleVersions(ctx context.Context, a auth.Actor, _ *struct{}) (client.List[client.RuleVersion], error) {
-	out := client.List[client.RuleVersion]{Items: []client.RuleVersion{}}
+func (s *server) ruleVersions(ctx context.Context, a auth.Actor, in *OrderedInput) (client.List[client.RuleVersion], error) {
+	var out []client.RuleVersion
 	all, err := s.cfg.Admin.RuleVersions(ctx, a)
+	if err != nil {
+		return client.List[client.RuleVersion]{}, err
+	}
 	budget := maxCompared
 	for i, r := range all {
 		before := ""
@@ -108,10 +115,9 @@ func (s *server) ruleVersions(ctx context.Context, a auth.Actor, _ *struct{}) (c
 		if budget -= len(before) + len(r.YAML); budget < 0 {
 			before = r.YAML // too much to look at: nothing is said of what changed
 		}
-		out.Items = append(out.Items, versionOf(r, before))
+		out = append(out, versionOf(r, before))
 	}
-	out.Total = int64(len(out.Items))
-	return out, err
+	return ordered(out, in, "versions", func(v client.RuleVersion) string { return strconv.FormatInt(v.Version, 10) })
 }
 
 func (s *server) checkRules(ctx context.Context, a auth.Actor, in *ruleTextInput) (client.RuleCheck, error) {

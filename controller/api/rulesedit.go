@@ -209,14 +209,16 @@ func (s *server) ruleFrom(ctx context.Context, a auth.Actor, in *madeInput) (cli
 
 func (s *server) addPacks() {
 	handle(s, route{method: http.MethodGet, path: "/packs", id: "pack-list", tag: "rules", summary: "Starter packs of rules"},
-		func(ctx context.Context, a auth.Actor, _ *struct{}) (client.List[client.Pack], error) {
-			out := client.List[client.Pack]{Items: []client.Pack{}}
+		func(ctx context.Context, a auth.Actor, in *OrderedInput) (client.List[client.Pack], error) {
+			var out []client.Pack
 			all, err := s.cfg.Admin.Packs(ctx, a)
 			for _, p := range all {
-				out.Items = append(out.Items, packOf(p))
+				out = append(out, packOf(p))
 			}
-			out.Total = int64(len(out.Items))
-			return out, err
+			if err != nil {
+				return client.List[client.Pack]{}, err
+			}
+			return ordered(out, in, "packs", func(p client.Pack) string { return p.Name })
 		})
 	handle(s, route{method: http.MethodPost, path: "/packs/{name}/enable", id: "pack-enable", tag: "rules", summary: "Put a pack in force"},
 		func(ctx context.Context, a auth.Actor, in *switchInput) (client.Pack, error) {

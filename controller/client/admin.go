@@ -121,10 +121,10 @@ type Ruleset struct {
 	YAML      string     `json:"yaml" example:"rules: []"`
 	AppliedBy string     `json:"applied_by" example:"admin"`
 	AppliedAt *time.Time `json:"applied_at"`
-	Items     []Rule     `json:"items" nullable:"false" doc:"Without those of packs."`
-	Warnings  []Fault    `json:"warnings" nullable:"false" doc:"Of apply: what somebody should look at."`
-	Packs     []PackName `json:"packs" nullable:"false"`
-	Proposal  *Proposal  `json:"proposal,omitempty" doc:"The change was not made: it waits for a second person."`
+	List[Rule]
+	Warnings []Fault    `json:"warnings" nullable:"false" doc:"Of apply: what somebody should look at."`
+	Packs    []PackName `json:"packs" nullable:"false"`
+	Proposal *Proposal  `json:"proposal,omitempty" doc:"The change was not made: it waits for a second person."`
 }
 
 // Rule is one rule.

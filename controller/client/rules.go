@@ -115,8 +115,7 @@ type Policies struct {
 	Version   int64      `json:"version" example:"2"`
 	ChangedBy string     `json:"changed_by" example:"admin"`
 	ChangedAt *time.Time `json:"changed_at"`
-	Items     []Policy   `json:"items" nullable:"false"`
-
+	List[Policy]
 	Reach []PolicyReach `json:"reach" nullable:"false" doc:"For each item, how many endpoints it is for; last those that none is for."`
 }
 

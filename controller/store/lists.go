@@ -362,6 +362,9 @@ func (s *Store) fill(ctx context.Context, c *conn) error {
 	if err := s.fillEscalated(ctx, c); err != nil {
 		return err
 	}
+	if err := s.fillReasons(ctx, c); err != nil {
+		return err
+	}
 	return s.relabel(ctx, c)
 }
 

@@ -268,6 +268,8 @@ func (w *world) by(f RequestFilter, r *elevation.Request) string {
 		return w.endpoint(r.Endpoint).Name
 	case "application":
 		return program(r.Attempt.Subject.Path)
+	case "justification":
+		return lowerASCII(r.Justification)
 	case "priority":
 		return num(int64(-r.Priority.Rank()))
 	case "expires":

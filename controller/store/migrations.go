@@ -28,8 +28,9 @@ package store
 // 2026-11-22: schemaSeats, sessions and links for which an endpoint vouches.
 // 2026-11-22: schemaCounted, counts are added up behind the lists.
 // 2026-11-23: schemaTail, what is not in the lists yet is looked through fast.
+// 2026-11-23: schemaReason, lists are sorted by the justification.
 func migrations() []string {
-	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords, schemaLock, schemaSeen, schemaOffline, schemaRights, schemaSaid, schemaEscalated, schemaStorm, schemaSignedIn, schemaComments, schemaReviewed, schemaSeats, schemaCounted, schemaTail}
+	return []string{schema1, schemaHistory, schemaFile, schemaDesk, schemaReviews, schemaTeams, schemaRules, schemaLists, schemaRetention, schemaCodes, schemaDirectory, schemaNotify, schemaFactors, schemaStreams, schemaWords, schemaLock, schemaSeen, schemaOffline, schemaRights, schemaSaid, schemaEscalated, schemaStorm, schemaSignedIn, schemaComments, schemaReviewed, schemaSeats, schemaCounted, schemaTail, schemaReason}
 }
 
 const schema1 = `

@@ -147,7 +147,7 @@ type sortOrder struct {
 // sortColumns are the names that a list can be sorted by besides queue and
 // newest.
 func sortColumns() []string {
-	return []string{"id", "status", "type", "user", "endpoint", "application", "priority", "expires", "created", "waited"}
+	return []string{"id", "status", "type", "user", "endpoint", "application", "justification", "priority", "expires", "created", "waited"}
 }
 
 // order is how the list is sorted. Queue is the order of what waits; in other
@@ -177,6 +177,8 @@ func (f RequestFilter) order() (sortOrder, error) {
 		o.column, o.text, o.byName = "e.name", true, true
 	case column == "application":
 		o.column, o.text = "program", true
+	case column == "justification":
+		o.column, o.text = "reason COLLATE NOCASE", true
 	case column == "priority":
 		o.column, o.desc = "priority", !desc // the most urgent first
 	case column == "expires":

@@ -124,8 +124,8 @@ func newRequest(r *elevation.Request, endpointName string, set Settings, now tim
 // The columns of a new request.
 const (
 	insertRequest = `requests(id, version, endpoint, uid, user, access_type, program, team, state, waiting, priority,
-submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw, publisher)`
-	requestArgs = 25
+submitted_ms, sort_key, expires_ms, next_due, denied_ms, decided_ms, removed, removed_team, same, search, body, grant_frame, grant_raw, publisher, reason)`
+	requestArgs = 26
 )
 
 // InsertNew stores a request that was made ready, together with its grant, as
@@ -142,7 +142,7 @@ func (tx *Tx) InsertNew(n *NewRequest, g GrantRow) error {
 		string(r.ID), r.Version, string(r.Endpoint), a.User.UID, a.User.Name, string(a.AccessType), program(a.Subject.Path), string(row.team),
 		string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS, row.nextDue, row.deniedMS,
 		row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), n.same, row.search, row.body,
-		int64(g.FrameSeq), g.Raw, a.Subject.Publisher.Name}, &tx.late.requests)
+		int64(g.FrameSeq), g.Raw, a.Subject.Publisher.Name, sortedReason(r)}, &tx.late.requests)
 	if err != nil {
 		return fmt.Errorf("insert request %s: %w", r.ID, err)
 	}
@@ -181,10 +181,10 @@ func (tx *Tx) putRequest(r *elevation.Request, now time.Time) error {
 		return err
 	}
 	n, err := tx.exec(`UPDATE requests SET version=?, team=?, state=?, waiting=?, priority=?, submitted_ms=?, sort_key=?, expires_ms=?,
-next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=?, escalated=? WHERE id=? AND version=?`,
+next_due=?, denied_ms=?, decided_ms=?, removed=?, removed_team=?, search=?, body=?, escalated=?, reason=? WHERE id=? AND version=?`,
 		r.Version, string(row.team), string(row.state), row.waiting, r.Priority.Rank(), ms(r.SubmittedAt), row.sortKey, row.expiresMS,
 		row.nextDue, row.deniedMS, row.decidedMS, !r.RemovedAt.IsZero(), !r.RemovedByTeamAt.IsZero(), row.search, row.body,
-		len(r.Escalations) > 0, string(r.ID), was)
+		len(r.Escalations) > 0, sortedReason(r), string(r.ID), was)
 	if err == nil && n == 0 {
 		err = ErrStale
 	}

@@ -168,6 +168,8 @@ func TestFilters(t *testing.T) {
 		{"by endpoint name, turned", RequestFilter{Sort: "-endpoint"}, []string{"a", "b"}},
 		{"by priority", RequestFilter{Sort: "priority"}, []string{"b", "a"}},
 		{"by waiting", RequestFilter{Sort: "waited"}, []string{"a", "b"}},
+		{"by justification", RequestFilter{Sort: "justification"}, []string{"a", "b"}},
+		{"by justification, turned", RequestFilter{Sort: "-justification"}, []string{"b", "a"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

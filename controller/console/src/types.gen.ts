@@ -1184,7 +1184,10 @@ export interface Policies {
   changed_at: string | null;
   changed_by: string;
   items: Policy[];
+  next_cursor?: string;
   reach: PolicyReach[];
+  total: number;
+  total_is_lower_bound: boolean;
   version: number;
 }
 
@@ -1554,8 +1557,11 @@ export interface Ruleset {
   applied_at: string | null;
   applied_by: string;
   items: Rule[];
+  next_cursor?: string;
   packs: PackName[];
   proposal?: Proposal;
+  total: number;
+  total_is_lower_bound: boolean;
   version: number;
   warnings: Fault[];
   yaml: string;

@@ -376,9 +376,19 @@ class Operations(Transport):
         """Put a pack in force."""
         return cast("types.Pack", self.call("POST", f"/packs/{place(name)}/enable", body={"acknowledge_denied": acknowledge_denied, "mode": mode}, idempotency_key=idempotency_key))
 
-    def pack_list(self) -> types.ListPack:
+    def pack_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None) -> types.ListPack:
         """Starter packs of rules."""
-        return cast("types.ListPack", self.call("GET", "/packs"))
+        return cast("types.ListPack", self.call("GET", "/packs", query={"limit": limit, "cursor": cursor, "q": q}))
+
+    def pack_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None) -> Iterator[types.Pack]:
+        """Starter packs of rules: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.pack_list(limit=limit, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def passkey_add(self, *, ceremony: str, credential: Dict[str, Any], name: str, idempotency_key: Optional[str] = None) -> types.Passkey:
         """Add a passkey; other sessions end."""
@@ -422,9 +432,19 @@ class Operations(Transport):
         """Replace the whole ordered list."""
         return cast("types.Policies", self.call("PUT", "/policies", body={"items": items, "version": version}))
 
-    def policy_list(self) -> types.Policies:
+    def policy_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None) -> types.Policies:
         """What endpoints do, by label: the first that fits counts."""
-        return cast("types.Policies", self.call("GET", "/policies"))
+        return cast("types.Policies", self.call("GET", "/policies", query={"limit": limit, "cursor": cursor, "q": q}))
+
+    def policy_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None) -> Iterator[types.Policy]:
+        """What endpoints do, by label: the first that fits counts: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.policy_list(limit=limit, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def proposal_confirm(self, id: str, *, idempotency_key: Optional[str] = None) -> types.Ruleset:
         """Put a proposed change in force, as the second person."""
@@ -472,9 +492,19 @@ class Operations(Transport):
         """See one identity provider."""
         return cast("types.Provider", self.call("GET", f"/identity-providers/{place(id)}"))
 
-    def report_list(self) -> types.ListReportInfo:
+    def report_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None) -> types.ListReportInfo:
         """The reports there are."""
-        return cast("types.ListReportInfo", self.call("GET", "/reports"))
+        return cast("types.ListReportInfo", self.call("GET", "/reports", query={"limit": limit, "cursor": cursor, "q": q}))
+
+    def report_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None) -> Iterator[types.ReportInfo]:
+        """The reports there are: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.report_list(limit=limit, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def report_view(self, name: str, *, since: Optional[str] = None, labels: Optional[str] = None, until: Optional[str] = None) -> types.Report:
         """Make one report."""
@@ -630,9 +660,19 @@ class Operations(Transport):
         """How often each rule counted."""
         return cast("types.ListRuleHits", self.call("GET", "/rules/hits", query={"days": days}))
 
-    def rule_list(self) -> types.Ruleset:
+    def rule_list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None) -> types.Ruleset:
         """The rules in force."""
-        return cast("types.Ruleset", self.call("GET", "/rules"))
+        return cast("types.Ruleset", self.call("GET", "/rules", query={"limit": limit, "cursor": cursor, "q": q}))
+
+    def rule_list_all(self, *, limit: Optional[int] = None, q: Optional[str] = None) -> Iterator[types.Rule]:
+        """The rules in force: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.rule_list(limit=limit, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def rule_replay(self, *, yaml: str, days: Optional[int] = None, idempotency_key: Optional[str] = None) -> types.Replay:
         """What a whole set of rules would have answered."""
@@ -642,17 +682,37 @@ class Operations(Transport):
         """Put an earlier version in force again, as a new one."""
         return cast("types.Ruleset", self.call("POST", "/rules/rollback", body={"acknowledge_denied": acknowledge_denied, "version": version}, idempotency_key=idempotency_key))
 
-    def rule_suggestions(self, *, days: Optional[int] = None) -> types.ListSuggestion:
+    def rule_suggestions(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None, days: Optional[int] = None) -> types.ListSuggestion:
         """Rules that people's answers suggest."""
-        return cast("types.ListSuggestion", self.call("GET", "/rules/suggestions", query={"days": days}))
+        return cast("types.ListSuggestion", self.call("GET", "/rules/suggestions", query={"limit": limit, "cursor": cursor, "q": q, "days": days}))
+
+    def rule_suggestions_all(self, *, limit: Optional[int] = None, q: Optional[str] = None, days: Optional[int] = None) -> Iterator[types.Suggestion]:
+        """Rules that people's answers suggest: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.rule_suggestions(limit=limit, q=q, days=days, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def rule_version(self, version: str, *, against: Optional[int] = None) -> types.RuleDiff:
         """One version of the rules, and what differs from another."""
         return cast("types.RuleDiff", self.call("GET", f"/rules/versions/{place(version)}", query={"against": against}))
 
-    def rule_versions(self) -> types.ListRuleVersion:
+    def rule_versions(self, *, limit: Optional[int] = None, cursor: Optional[str] = None, q: Optional[str] = None) -> types.ListRuleVersion:
         """Earlier rules, newest first."""
-        return cast("types.ListRuleVersion", self.call("GET", "/rules/versions"))
+        return cast("types.ListRuleVersion", self.call("GET", "/rules/versions", query={"limit": limit, "cursor": cursor, "q": q}))
+
+    def rule_versions_all(self, *, limit: Optional[int] = None, q: Optional[str] = None) -> Iterator[types.RuleVersion]:
+        """Earlier rules, newest first: every item, page after page."""
+        cursor: Optional[str] = None
+        while True:
+            page = self.rule_versions(limit=limit, q=q, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
 
     def rule_view(self, id: str) -> types.Rule:
         """One rule in force."""

@@ -1360,12 +1360,18 @@ class Person(TypedDict):
     name: "str"
 
 
-class Policies(TypedDict):
+class _Policies(TypedDict):
     changed_at: "Optional[str]"
     changed_by: "str"
     items: "List[Policy]"
     reach: "List[PolicyReach]"
+    total: "int"
+    total_is_lower_bound: "bool"
     version: "int"
+
+
+class Policies(_Policies, total=False):
+    next_cursor: "str"
 
 
 class _Policy(TypedDict):
@@ -1761,12 +1767,15 @@ class _Ruleset(TypedDict):
     applied_by: "str"
     items: "List[Rule]"
     packs: "List[PackName]"
+    total: "int"
+    total_is_lower_bound: "bool"
     version: "int"
     warnings: "List[Fault]"
     yaml: "str"
 
 
 class Ruleset(_Ruleset, total=False):
+    next_cursor: "str"
     proposal: "Proposal"
 
 
