@@ -1,11 +1,20 @@
 package console_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/assent-epm/assent/e2e/browser"
 )
+
+// TestMain lets all tests use one browser.
+func TestMain(m *testing.M) {
+	end := browser.Share()
+	code := m.Run()
+	end()
+	os.Exit(code)
+}
 
 // person is somebody's browser at the small desk, with nobody signed in.
 func person(t *testing.T, d *desk) *browser.Tab {

@@ -14,14 +14,19 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"log"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"github.com/assent-epm/assent/controller/console"
@@ -58,30 +63,135 @@ func Need(t testing.TB) {
 	t.Skipf("%schromium: the console was not built; run make console", testgroup.Mark)
 }
 
-// Open starts a browser with a fresh profile for one person; it ends with the
-// test, before what was started earlier. The window is 1440 by 900, light.
-func Open(t testing.TB) *Tab {
-	t.Helper()
-	Need(t)
+// Share lets the tests of a package use one browser, each with profiles of its
+// own, until end is called: to start one takes a second. It is for TestMain, and
+// starts nothing before a test opens a tab.
+func Share() (end func()) {
+	common.mu.Lock()
+	defer common.mu.Unlock()
+	common.share = true
+	return common.end
+}
+
+// common is the browser of a package's tests.
+var common shared
+
+type shared struct {
+	mu    sync.Mutex // guards the fields below
+	share bool
+	ctx   context.Context // nil while there is none
+	stop  func()          // of ctx
+}
+
+// browser answers the context of the one that runs, or starts it.
+func (s *shared) browser() (context.Context, error) {
+	if s.ctx != nil {
+		select {
+		case <-chromedp.FromContext(s.ctx).Browser.LostConnection:
+			s.leave()
+		default:
+			return s.ctx, nil
+		}
+	}
+	profile, err := os.MkdirTemp("", "assent-browser-")
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := start(profile, log.Printf)
+	s.stop = func() {
+		stop()
+		if err := os.RemoveAll(profile); err != nil {
+			log.Printf("browser: %v", err)
+		}
+	}
+	if s.ctx = ctx; chromedp.Run(ctx) != nil {
+		s.leave()
+		return nil, errors.New("it does not answer")
+	}
+	return s.ctx, nil
+}
+
+// leave ends the browser.
+func (s *shared) leave() {
+	s.stop()
+	s.ctx = nil
+}
+
+func (s *shared) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx != nil {
+		s.leave()
+	}
+}
+
+// start makes a browser with this profile, which begins when its context is used
+// first.
+func start(profile string, say func(string, ...any)) (ctx context.Context, stop func()) {
 	opts := []chromedp.ExecAllocatorOption{chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900), chromedp.WSURLReadTimeout(2 * time.Minute)}
+		chromedp.UserDataDir(profile), chromedp.WindowSize(1440, 900), chromedp.WSURLReadTimeout(2 * time.Minute)}
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage",
 		"disable-backgrounding-occluded-windows", "disable-renderer-backgrounding", "disable-background-timer-throttling", "hide-scrollbars"} {
 		opts = append(opts, chromedp.Flag(flag, true))
 	}
 	ctx, kill := context.WithCancel(context.Background())
-	t.Cleanup(kill)
-	ctx, stop := chromedp.NewExecAllocator(ctx, opts...)
-	t.Cleanup(stop)
+	ctx, end := chromedp.NewExecAllocator(ctx, opts...)
 	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithErrorf(complain))
-	t.Cleanup(func() {
-		defer cancel()
-		defer time.AfterFunc(Patience, kill).Stop()
+	return ctx, func() {
+		late := time.AfterFunc(Patience, kill)
 		if err := chromedp.Cancel(ctx); err != nil {
-			t.Logf("end the browser: %v", err)
+			say("end the browser: %v", err)
+		}
+		late.Stop()
+		cancel()
+		end()
+		kill()
+	}
+}
+
+// Open gives one person a browser with a fresh profile; it ends with the test,
+// before what was started earlier. The window is 1440 by 900, light.
+func Open(t testing.TB) *Tab {
+	t.Helper()
+	Need(t)
+	common.mu.Lock()
+	defer common.mu.Unlock()
+	if !common.share {
+		ctx, stop := start(t.TempDir(), t.Logf)
+		t.Cleanup(stop)
+		return newTab(t, ctx)
+	}
+	all, err := common.browser()
+	if err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	ctx, err := window(t, all)
+	if err != nil {
+		t.Fatalf("open a window: %v", err)
+	}
+	return newTab(t, ctx)
+}
+
+// window opens a window with a fresh profile in a browser that runs.
+func window(t testing.TB, browser context.Context) (context.Context, error) {
+	executor := cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser)
+	profile, err := target.CreateBrowserContext().Do(executor)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() {
+		if err := target.DisposeBrowserContext(profile).Do(executor); err != nil {
+			t.Logf("forget the profile: %v", err)
 		}
 	})
-	return newTab(t, ctx)
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(executor)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
+	t.Cleanup(cancel)
+	chromedp.FromContext(ctx).BrowserContextID = profile // of further tabs
+	return ctx, nil
 }
 
 // complain passes on what the driver reports, save for events of the browser that
@@ -112,7 +222,7 @@ func newTab(t testing.TB, ctx context.Context) *Tab {
 	}
 	b := &Tab{T: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.hear)
-	b.Do(cdplog.Enable())
+	b.Do(cdplog.Enable(), emulation.SetFocusEmulationEnabled(true)) // other windows may be before it
 	b.Size(1440, 900, 1)
 	b.Scheme("light")
 	t.Cleanup(b.judge)

@@ -76,10 +76,20 @@ func (b *Tab) Pictures(name string, prepare func(width int)) {
 // themes, and on a phone.
 func (b *Tab) Looks(name string, prepare func(width int)) {
 	b.T.Helper()
-	b.pictures(name, prepare, func() { b.T.Helper(); b.Axe() })
+	b.pictures(name, prepare, func(width int64, scheme string) {
+		b.T.Helper()
+		switch {
+		case scheme == "dark": // only colours are others
+			b.axe(`runOnly: ["color-contrast", "link-in-text-block"]`, nil)
+		case width == 390: // and here they are the same
+			b.axe(`rules: {"color-contrast": {enabled: false}}`, nil)
+		default:
+			b.Axe()
+		}
+	})
 }
 
-func (b *Tab) pictures(name string, prepare func(width int), judge func()) {
+func (b *Tab) pictures(name string, prepare func(width int), judge func(width int64, scheme string)) {
 	b.T.Helper()
 	for _, s := range []struct {
 		width, height int64
@@ -96,7 +106,7 @@ func (b *Tab) pictures(name string, prepare func(width int), judge func()) {
 				prepare(int(s.width))
 			}
 			if judge != nil && !again {
-				judge()
+				judge(s.width, scheme)
 			}
 			b.Picture(fmt.Sprintf("%s-%d-%s", name, s.width, scheme))
 			b.Fits()
@@ -127,6 +137,12 @@ func (b *Tab) Fits() {
 // accessibility, save for the rules allowed by id.
 func (b *Tab) Axe(allowed ...string) {
 	b.T.Helper()
+	b.axe(`rules: {}`, allowed)
+}
+
+// axe runs the rules that the options say.
+func (b *Tab) axe(options string, allowed []string) {
+	b.T.Helper()
 	top, err := root()
 	if err != nil {
 		b.T.Fatal(err)
@@ -141,7 +157,7 @@ func (b *Tab) Axe(allowed ...string) {
 	if !loaded {
 		b.Do(chromedp.Evaluate(string(axe)+";0", nil))
 	}
-	b.Do(chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.flatMap((v) => v.nodes.map((n) => ({
+	b.Do(chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"], `+options+`}).then((r) => r.violations.flatMap((v) => v.nodes.map((n) => ({
 			ID: v.id, Help: v.help, At: n.target.join(" "), HTML: n.html.slice(0, 160), Why: [...n.any, ...n.all, ...n.none].map((c) => c.message).join("; ").slice(0, 300)}))))`, &found, awaited))
 	for _, f := range found {
 		if !slices.Contains(allowed, f.ID) {

@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 	if done {
 		os.Exit(code)
 	}
+	end := browser.Share()
 	code = m.Run()
+	end()
 	desk.Tidy()
 	os.Exit(code)
 }

@@ -29,6 +29,7 @@ const (
 	MaxArgs          = 4096
 	MaxArgsBytes     = 128 << 10
 	MaxPath          = 4096
+	MaxName          = 1024 // bytes, of a user, a group or a program's publisher
 )
 
 // Times are the periods that a controller applies: its settings, or what it takes
@@ -81,10 +82,15 @@ func (a Attempt) Valid() error {
 	if n > MaxArgsBytes {
 		return bad("the arguments are too long")
 	}
-	text := append([]string{s.Path, s.Cwd, s.RunAs, s.Parent, a.User.Name, a.User.UID, a.User.Display,
-		s.Publisher.Name, s.Publisher.Thumbprint, s.Product, s.Version, a.Mechanism}, s.Args...)
-	text = append(append(text, a.User.Groups...), s.Marks...)
-	for _, t := range text {
+	names := append([]string{s.RunAs, a.User.Name, a.User.UID, a.User.Display, s.Publisher.Name, s.Publisher.Thumbprint, s.Product, s.Version,
+		a.Mechanism}, a.User.Groups...)
+	names = append(names, s.Marks...)
+	for _, name := range names {
+		if len(name) > MaxName {
+			return bad("a name is too long")
+		}
+	}
+	for _, t := range append(append(names, s.Path, s.Cwd, s.Parent), s.Args...) {
 		if !utf8.ValidString(t) {
 			return bad("text is not UTF-8")
 		}
