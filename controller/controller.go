@@ -287,14 +287,11 @@ func (c *Controller) openAPI() error {
 	if err := c.accounts.UseFactors(c.keys, c.public); err != nil {
 		return err
 	}
-	c.api, err = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
+	c.api = api.New(api.Config{Accounts: c.accounts, Store: c.store, Queue: c.queue, Admin: c.admin, Insight: c.insight, Sequencer: c.audit,
 		Directory: c.people, Public: c.URL, Providers: c.providers,
 		Connected: c.gateway.Connected, ClockOff: c.gateway.ClockOff, Agents: c.agentsURL, Removed: c.gateway.Disconnect, Console: console.Handler(), Metrics: c.metrics(),
 		Ready: c.isReady, Cluster: c.keys.Cluster(), Demo: c.cfg.Demo, Cookie: cookie, Secure: secure, Loopback: c.loopback(), Proxies: proxies,
 		Now: c.cfg.Now, Log: c.cfg.Log, EventWrite: c.cfg.EventWrite, Calls: c.cfg.Calls})
-	if err != nil {
-		return fmt.Errorf("open the REST door: %w", err)
-	}
 	door := c.api.Handler()
 	if c.cfg.Demo {
 		c.accounts.LinksDo()

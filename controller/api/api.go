@@ -106,7 +106,7 @@ type API struct {
 }
 
 // New builds the door.
-func New(cfg Config) (*API, error) {
+func New(cfg Config) *API {
 	s := &server{cfg: cfg, mux: http.NewServeMux(), paths: map[string][]string{}, stop: make(chan struct{}), searches: make(chan struct{}, searches),
 		streams: map[elevation.UserID]int{}, cookieName: cfg.Cookie}
 	s.hub = newHub(s)
@@ -148,16 +148,11 @@ func New(cfg Config) (*API, error) {
 	s.addOIDC()
 	s.addDevices()
 	s.addSCIM()
-	doc, err := s.finish()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.addPlain(doc); err != nil {
-		return nil, err
-	}
+	s.finish()
+	s.addPlain()
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.door.refuse(w, r, errCrossOrigin) }))
-	return &API{handler: guard.Handler(s.mux), server: s}, nil
+	return &API{handler: guard.Handler(s.mux), server: s}
 }
 
 // exactNames makes {"Name": …} an unknown field, which encoding/json would take
@@ -212,11 +207,7 @@ func humaConfig() huma.Config {
 
 // addPlain adds what is not an operation: health, documents, metrics, the
 // console, and answers for paths that do not exist.
-func (s *server) addPlain(doc []byte) error {
-	docs, err := s.docs()
-	if err != nil {
-		return err
-	}
+func (s *server) addPlain() {
 	text := func(kind string, body []byte) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
@@ -232,8 +223,8 @@ func (s *server) addPlain(doc []byte) error {
 		}
 		text("text/plain; charset=utf-8", []byte("ready\n"))(w, r)
 	})
-	s.mux.HandleFunc("GET /openapi.json", text("application/json", doc))
-	s.mux.HandleFunc("GET /docs", docs)
+	s.mux.HandleFunc("GET /openapi.json", s.written("application/json", s.document))
+	s.mux.HandleFunc("GET /docs", s.written("text/html; charset=utf-8", s.docs))
 	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		// On loopback it needs no token, unless a proxy brings somebody from elsewhere.
 		if !s.cfg.Loopback || !isLoopback(s.door.address(r)) {
@@ -263,7 +254,23 @@ func (s *server) addPlain(doc []byte) error {
 		s.door.refuse(w, r, fmt.Errorf("%w: no operation has this path; see /docs", elevation.ErrNotFound))
 	})
 	s.mux.Handle("/", s.cfg.Console)
-	return nil
+}
+
+// written serves a document that is written when somebody first asks for it: that
+// takes longer than everything else of a start.
+func (s *server) written(kind string, write func() ([]byte, error)) http.HandlerFunc {
+	once := sync.OnceValues(write)
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := once()
+		if err != nil {
+			s.door.refuse(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(body)
+	}
 }
 
 // stream registers an operation that writes its answer itself.

@@ -1,10 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,8 +28,8 @@ func (scopeSchema) Schema(huma.Registry) *huma.Schema {
 }
 
 // finish completes the document that huma collected: an example for every body
-// and no schemas that nothing names. It returns the document as served.
-func (s *server) finish() ([]byte, error) {
+// and no schemas that nothing names.
+func (s *server) finish() {
 	doc := s.huma.OpenAPI()
 	schemas := doc.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
@@ -48,7 +48,11 @@ func (s *server) finish() ([]byte, error) {
 			}
 		}
 	}
-	raw, err := json.MarshalIndent(doc, "", "  ")
+}
+
+// document is the finished document as served.
+func (s *server) document() ([]byte, error) {
+	raw, err := json.MarshalIndent(s.huma.OpenAPI(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
 	}
@@ -158,7 +162,7 @@ type docOperation struct {
 
 type docAnswer struct{ Status, Body string }
 
-func (s *server) docs() (http.HandlerFunc, error) {
+func (s *server) docs() ([]byte, error) {
 	page, err := template.New("docs").Parse(docsPage)
 	if err != nil {
 		return nil, fmt.Errorf("parse the reference page: %w", err)
@@ -181,17 +185,12 @@ func (s *server) docs() (http.HandlerFunc, error) {
 	slices.SortFunc(ops, func(a, b docOperation) int {
 		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
 	})
-	var out strings.Builder
+	var out bytes.Buffer
 	data := map[string]any{"Title": doc.Info.Title, "Description": doc.Info.Description, "Operations": ops}
 	if err := page.Execute(&out, data); err != nil {
 		return nil, fmt.Errorf("write the reference page: %w", err)
 	}
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write([]byte(out.String()))
-	}, nil
+	return out.Bytes(), nil
 }
 
 func exampleText(content map[string]*huma.MediaType) string {

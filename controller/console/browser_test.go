@@ -8,18 +8,20 @@ import (
 	"github.com/assent-epm/assent/e2e/browser"
 )
 
-// TestMain lets all tests use one browser.
+// people is the browser of all tests.
+var people browser.Shared
+
+// TestMain ends it.
 func TestMain(m *testing.M) {
-	end := browser.Share()
 	code := m.Run()
-	end()
+	people.End()
 	os.Exit(code)
 }
 
 // person is somebody's browser at the small desk, with nobody signed in.
 func person(t *testing.T, d *desk) *browser.Tab {
 	t.Helper()
-	b := browser.Open(t)
+	b := people.Open(t)
 	b.URL = strings.Replace(d.url, "127.0.0.1", "localhost", 1) // passkeys belong to names
 	b.Expect("401", "403")                                      // before anybody signed in, and what presence is asked for
 	return b

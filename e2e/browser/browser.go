@@ -14,7 +14,6 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"log"
 	"os"
 	"strings"
@@ -63,28 +62,43 @@ func Need(t testing.TB) {
 	t.Skipf("%schromium: the console was not built; run make console", testgroup.Mark)
 }
 
-// Share lets the tests of a package use one browser, each with profiles of its
-// own, until end is called: to start one takes a second. It is for TestMain, and
-// starts nothing before a test opens a tab.
-func Share() (end func()) {
-	common.mu.Lock()
-	defer common.mu.Unlock()
-	common.share = true
-	return common.end
+// Shared is a browser for many tests, each with a profile of its own: to start one
+// takes a second. The zero value is ready; it starts with the first tab, and
+// whoever has it calls [Shared.End].
+type Shared struct {
+	mu   sync.Mutex      // guards the fields below
+	ctx  context.Context // nil while there is none
+	stop func()          // of ctx
 }
 
-// common is the browser of a package's tests.
-var common shared
+// Open is [Open] in the shared browser.
+func (s *Shared) Open(t testing.TB) *Tab {
+	t.Helper()
+	Need(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := s.browser()
+	if err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	ctx, err := window(t, all)
+	if err != nil {
+		t.Fatalf("open a window: %v", err)
+	}
+	return newTab(t, ctx)
+}
 
-type shared struct {
-	mu    sync.Mutex // guards the fields below
-	share bool
-	ctx   context.Context // nil while there is none
-	stop  func()          // of ctx
+// End ends the browser.
+func (s *Shared) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx != nil {
+		s.leave()
+	}
 }
 
 // browser answers the context of the one that runs, or starts it.
-func (s *shared) browser() (context.Context, error) {
+func (s *Shared) browser() (context.Context, error) {
 	if s.ctx != nil {
 		select {
 		case <-chromedp.FromContext(s.ctx).Browser.LostConnection:
@@ -98,31 +112,23 @@ func (s *shared) browser() (context.Context, error) {
 		return nil, err
 	}
 	ctx, stop := start(profile, log.Printf)
-	s.stop = func() {
+	s.ctx, s.stop = ctx, func() {
 		stop()
 		if err := os.RemoveAll(profile); err != nil {
 			log.Printf("browser: %v", err)
 		}
 	}
-	if s.ctx = ctx; chromedp.Run(ctx) != nil {
+	if err := chromedp.Run(ctx); err != nil {
 		s.leave()
-		return nil, errors.New("it does not answer")
+		return nil, err
 	}
-	return s.ctx, nil
+	return ctx, nil
 }
 
 // leave ends the browser.
-func (s *shared) leave() {
+func (s *Shared) leave() {
 	s.stop()
 	s.ctx = nil
-}
-
-func (s *shared) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx != nil {
-		s.leave()
-	}
 }
 
 // start makes a browser with this profile, which begins when its context is used
@@ -149,26 +155,13 @@ func start(profile string, say func(string, ...any)) (ctx context.Context, stop 
 	}
 }
 
-// Open gives one person a browser with a fresh profile; it ends with the test,
-// before what was started earlier. The window is 1440 by 900, light.
+// Open starts a browser with a fresh profile for one person; it ends with the
+// test, before what was started earlier. The window is 1440 by 900, light.
 func Open(t testing.TB) *Tab {
 	t.Helper()
 	Need(t)
-	common.mu.Lock()
-	defer common.mu.Unlock()
-	if !common.share {
-		ctx, stop := start(t.TempDir(), t.Logf)
-		t.Cleanup(stop)
-		return newTab(t, ctx)
-	}
-	all, err := common.browser()
-	if err != nil {
-		t.Fatalf("start the browser: %v", err)
-	}
-	ctx, err := window(t, all)
-	if err != nil {
-		t.Fatalf("open a window: %v", err)
-	}
+	ctx, stop := start(t.TempDir(), t.Logf)
+	t.Cleanup(stop)
 	return newTab(t, ctx)
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // markup is a page with fields, and a script that tells what it hears.
@@ -149,4 +151,60 @@ func TestClickWhileThePageMoves(t *testing.T) {
 	if said := b.Text("#said"); said != "second;" {
 		t.Errorf("it was clicked more than once: %q", said)
 	}
+}
+
+// A shared browser keeps people apart, lets each of them have the keyboard, and is
+// started again when it is gone.
+func TestShared(t *testing.T) {
+	var people Shared
+	defer people.End()
+	url := serve(t)
+	one, two := people.Open(t), people.Open(t)
+	for _, b := range []*Tab{one, two} {
+		b.Go(url)
+	}
+	one.Eval(`localStorage.setItem("a", "1"), document.cookie = "a=1", 0`, nil)
+	further := one.Another()
+	further.Go(url)
+	for b, want := range map[*Tab]string{one: "a=1 1 true", further: "a=1 1 true", two: " null true"} {
+		var got string
+		b.Eval(`document.cookie + " " + localStorage.getItem("a") + " " + document.hasFocus()`, &got)
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	crashed := chromedp.FromContext(people.ctx).Browser
+	if err := crashed.Process().Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-crashed.LostConnection
+	again := people.Open(t)
+	again.Go(url)
+	again.Reads("h1", "Bed")
+}
+
+// A look finds pale text in each theme, and a field without a name at each width.
+func TestLooks(t *testing.T) {
+	b := Open(t)
+	h := &heard{TB: t}
+	for _, c := range []struct{ name, when, do, want string }{
+		{"a pale word in the light", "light", `document.querySelector("h1").style.cssText = "color: #ddd; background: #fff"`, "color-contrast"},
+		{"a pale word in the dark", "dark", `document.querySelector("h1").style.cssText = "color: #222; background: #000"`, "color-contrast"},
+		{"a field without a name", "390", `document.querySelector("main").append(document.createElement("input"))`, "label"},
+	} {
+		b.T = t
+		b.Go(serve(t))
+		b.T, h.errors = h, nil
+		b.Looks("bed", func(width int) {
+			dark := false
+			b.Eval(`matchMedia("(prefers-color-scheme: dark)").matches`, &dark)
+			if c.when == "dark" && dark || c.when == "light" && !dark && width != 390 || c.when == "390" && width == 390 {
+				b.Eval(c.do+", 0", nil)
+			}
+		})
+		if len(h.errors) == 0 || !strings.HasPrefix(h.errors[0], c.want+":") {
+			t.Errorf("%s: %q", c.name, h.errors)
+		}
+	}
+	b.T = t
 }

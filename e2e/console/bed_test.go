@@ -16,6 +16,9 @@ import (
 	"github.com/assent-epm/assent/shared/elevation"
 )
 
+// people is the browser of all tests.
+var people browser.Shared
+
 // TestMain runs the tests in a network of their own, and takes away the one thing
 // that they share.
 func TestMain(m *testing.M) {
@@ -27,9 +30,8 @@ func TestMain(m *testing.M) {
 	if done {
 		os.Exit(code)
 	}
-	end := browser.Share()
 	code = m.Run()
-	end()
+	people.End()
 	desk.Tidy()
 	os.Exit(code)
 }
@@ -68,7 +70,7 @@ func account(d *desk.Desk, login string, roles ...string) *desk.Person {
 // browse opens another browser at the controller, with nobody signed in.
 func browse(t *testing.T, d *desk.Desk) *browser.Tab {
 	t.Helper()
-	b := browser.Open(t)
+	b := people.Open(t)
 	b.URL = strings.Replace(d.URL, "127.0.0.1", "localhost", 1) // passkeys belong to names
 	b.Expect("401", "403")                                      // before anybody signed in, and what presence is asked for
 	return b

@@ -88,7 +88,7 @@ func BenchmarkQueue(b *testing.B) {
 	bo := account(d, "bo", "approver")
 	web := d.Endpoint("web-0134")
 	throng(b, d, web.Ask("dina.osei", "/usr/bin/apt", "update"), queueLength)
-	tab := browser.Open(b)
+	tab := people.Open(b)
 	tab.URL = d.URL
 	tab.Expect("401", "403")
 	tab.EveryPage(painted)
@@ -129,7 +129,7 @@ func BenchmarkQueue(b *testing.B) {
 
 // plainFrames are the frames of the least list, in a browser of its own.
 func plainFrames(b *testing.B) []float64 {
-	tab := browser.Open(b)
+	tab := people.Open(b)
 	var f drawn
 	tab.Eval(plain, nil)
 	tab.Eval(scrolling+`(document.querySelector("div"), ".plain-row")`, &f)

@@ -72,17 +72,17 @@ func TestDemoFirstMinute(t *testing.T) {
 		}
 	})
 
-	desk := browser.Open(t)
+	desk := people.Open(t)
 	desk.Expect("401", "403")
 	start := <-said.sign
 	desk.Go(start)
 	desk.Reads(".top", "Demo")
-	other := browser.Open(t) // the address is good for as long as the demonstration is
+	other := people.Open(t) // the address is good for as long as the demonstration is
 	other.Expect("401", "403")
 	other.Go(start)
 	other.Reads(".top", "Demo")
 	desk.Until(`document.querySelectorAll(".list .row").length >= 1`)
-	mine := browser.Open(t)
+	mine := people.Open(t)
 	mine.Go("http://" + page.Addr().String())
 	mine.Reads("#ps", "you@ubu-") // as the console calls the machine
 	mine.Fill("#line", "sudo ls /root/of-mine")
@@ -114,7 +114,7 @@ func TestDemoFirstMinute(t *testing.T) {
 	other.Fill(".panel input[name=name]", "this laptop")
 	other.ClickText("button", "Add")
 	other.Reads(".things", "this laptop")
-	third := browser.Open(t) // and whatever a visitor tries
+	third := people.Open(t) // and whatever a visitor tries
 	third.Expect("401", "403")
 	third.Go(start)
 	third.Reads(".top", "Demo")
@@ -145,7 +145,7 @@ func TestDemoFirstMinute(t *testing.T) {
 		f := strings.Fields(<-said.roles)
 		roles = append(roles, f[0]+" "+f[1])
 		if f[1] == office.Visitor {
-			own := browser.Open(t)
+			own := people.Open(t)
 			own.Expect("401", "403")
 			own.Go(f[2])
 			own.Reads("#app", "My requests")

@@ -8,11 +8,13 @@ import (
 	"github.com/assent-epm/assent/e2e/desk"
 )
 
+// people is the browser of all tests.
+var people browser.Shared
+
 // TestMain takes away the one thing that all tests share.
 func TestMain(m *testing.M) {
-	end := browser.Share()
 	code := m.Run()
-	end()
+	people.End()
 	desk.Tidy()
 	os.Exit(code)
 }

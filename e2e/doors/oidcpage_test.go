@@ -17,7 +17,7 @@ import (
 func TestA12OIDCPage(t *testing.T) {
 	browser.Need(t)
 	d := desk.Open(t, time.Now(), func(c *controller.Config) { c.NotifyAllow = []string{"127.0.0.0/8"} })
-	b := browser.Open(t)
+	b := people.Open(t)
 	b.URL = strings.Replace(d.URL, "127.0.0.1", "localhost", 1)
 	b.Expect("401", "403") // the page asks who it is, and an approver may not read the settings
 	p := newProvider(t, d)
