@@ -214,6 +214,23 @@ func (o *office) isEnded(id elevation.GrantID) grants.Entry {
 	}
 }
 
+// A look that takes long is said.
+func TestAdminIsToldOfALongLook(t *testing.T) {
+	o := newOffice(t)
+	looked := make(chan string, 1)
+	o.Admins.Snapshot = func(context.Context) tamper.Snapshot {
+		looked <- <-o.said // it takes until the person is told
+		return tamper.Snapshot{}
+	}
+	c, _ := o.sits()
+	if _, _, err := o.shell(o.permit(), c); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-looked; text != "one moment: what can be changed is noted first" {
+		t.Errorf("told: %q", text)
+	}
+}
+
 func TestAdminForAWhile(t *testing.T) {
 	o := newOffice(t)
 	before, err := os.ReadFile(o.file("group"))

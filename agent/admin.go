@@ -97,7 +97,7 @@ func (a *Agent) Admin(ctx context.Context, permit intercept.Permit, caller local
 		a.unclaim(id)
 		return nil, fmt.Errorf("%w: nothing is started for an administrator on this system", errNotHere)
 	}
-	e, m, err := a.becomes(ctx, permit, caller, func(e *grants.Entry) {
+	e, m, err := a.becomes(ctx, permit, caller, say, func(e *grants.Entry) {
 		if h.Way == privilege.AdminConsole { // its temporary files are nowhere where others write
 			e.Effect.Stage, spec.StageDir = privilege.StagePath(a.StageDir, id), a.StageDir
 		}
@@ -147,7 +147,7 @@ func (a *Agent) AdminHere(ctx context.Context, permit intercept.Permit, caller l
 		a.unclaim(id)
 		return local.Opened{}, err
 	}
-	e, _, err := a.becomes(ctx, permit, caller, func(e *grants.Entry) { e.Effect.Tree = privilege.TreeRef{} })
+	e, _, err := a.becomes(ctx, permit, caller, func(string) {}, func(e *grants.Entry) { e.Effect.Tree = privilege.TreeRef{} })
 	if err != nil {
 		return local.Opened{}, err
 	}
@@ -159,16 +159,21 @@ func (a *Agent) AdminHere(ctx context.Context, permit intercept.Permit, caller l
 	return local.Opened{Request: e.Request, Until: e.EndBy.Wall, Terminal: true}, nil
 }
 
+// silently is how long somebody waits for a look at their machine without a word.
+const silently = time.Second
+
 // becomes puts the user of a permit into the group, once it is sure that they are
 // not in it; plan completes what the ledger says of it. After an error they are not.
-func (a *Agent) becomes(ctx context.Context, permit intercept.Permit, caller local.Caller, plan func(*grants.Entry)) (e grants.Entry, m privilege.Membership, err error) {
+func (a *Agent) becomes(ctx context.Context, permit intercept.Permit, caller local.Caller, say func(string), plan func(*grants.Entry)) (e grants.Entry, m privilege.Membership, err error) {
 	id := permit.Grant.ID
 	if err = a.takingBack(caller.User); err == nil {
 		a.supersede(ctx, elevation.Admin, func(e grants.Entry) bool { return e.User() == caller.User })
 		m, err = a.membership(ctx, caller.User, permit.Grant.User.Name)
 	}
 	if err == nil {
+		moment := time.AfterFunc(silently, func() { say(a.tongueOf(id).Say("one moment: what can be changed is noted first")) })
 		err = a.keepSnapshot(ctx, id)
+		moment.Stop()
 	}
 	if err != nil {
 		a.unclaim(id)

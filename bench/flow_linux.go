@@ -241,6 +241,11 @@ func (s *scale) decisions(ctx context.Context, t *table) error {
 		return err
 	}
 	defer f.db.Close()
+	disk, err := calm(ctx, s.dir)
+	if err != nil {
+		return err
+	}
+	t.add(row{what: "the disk before decisions: a small write is durable", ours: micros(disk.median()), compared: "p95 " + micros(disk.at(0.95))})
 	if err := f.withReaders(ctx, t); err != nil {
 		return err
 	}
@@ -359,7 +364,7 @@ func (s *scale) half(ctx context.Context, t *table, f *flow, rate float64, lasti
 // withReaders compares decisions at a pace while people read lists and search
 // with decisions while nobody does.
 func (f *flow) withReaders(ctx context.Context, t *table) error {
-	const rounds, rate, turns = 300, 100.0, 4
+	const rounds, rate, turns = 300, 100.0, 8
 	if _, err := f.open(ctx, rounds, rate); err != nil {
 		return err
 	}

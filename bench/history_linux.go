@@ -196,6 +196,46 @@ func (h *historian) answer(r *elevation.Request, n int) {
 	}
 }
 
+// A disk that has just taken much may be slow for a while. It is calm when the
+// slow ones of some small writes are durable after this time.
+const (
+	calmWrites = 200
+	calmWithin = 10 * time.Millisecond
+	calmAtMost = 3 * time.Minute
+)
+
+// calm waits for the disk to be calm, and answers how long small writes take by
+// then. After calmAtMost it is what it is.
+func calm(ctx context.Context, dir string) (sample, error) {
+	f, err := os.CreateTemp(dir, "calm")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	page := make([]byte, 4096)
+	for began := time.Now(); ; {
+		var took sample
+		for range calmWrites {
+			at := time.Now()
+			if _, err := f.WriteAt(page, 0); err != nil {
+				return nil, err
+			}
+			if err := f.Sync(); err != nil {
+				return nil, err
+			}
+			took = append(took, float64(time.Since(at)))
+		}
+		if took.at(0.95) <= float64(calmWithin) || time.Since(began) > calmAtMost {
+			return took, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(5 * time.Second):
+		}
+	}
+}
+
 // copyOf copies a database that is not open.
 func copyOf(from, to string) error {
 	in, err := os.Open(from)

@@ -94,6 +94,7 @@ func catalogue() map[string]string {
 		"administrator":                                               "Administrator",
 		"session":                                                     "Sitzung",
 
+		"one moment: what can be changed is noted first":                                           "einen Moment: was geändert werden kann, wird zuerst festgehalten",
 		"you are administrator until %s (exit ends it); sudo asks for your password":               "Sie sind Administrator bis %s (exit beendet es); sudo fragt nach Ihrem Passwort",
 		"you are administrator until %s, in the window that has opened; exit there ends it sooner": "Sie sind Administrator bis %s, in dem Fenster, das sich geöffnet hat; exit darin beendet es früher",
 		"you are administrator until %s; give it back with: assent checkin %s":                     "Sie sind Administrator bis %s; zurückgeben mit: assent checkin %s",
@@ -103,13 +104,13 @@ func catalogue() map[string]string {
 		"it is open until %s":                                                                      "offen bis %s",
 		"it may run until %s":                                                                      "es darf bis %s laufen",
 		"should it still run at %s, it is ended then":                                              "läuft es um %s noch, wird es dann beendet",
-		"revoked by %s":                                                                            "widerrufen von %s",
-		"an approver":                                                                              "jemandem, der freigibt",
-		"this ends in %s, at %s; more time: assent extend %s --for TIME":                           "das endet in %s, um %s; mehr Zeit: assent extend %s --for ZEIT",
-		"the time is over: this is ended now":                                                      "die Zeit ist um: das wird jetzt beendet",
-		"sudo is open in this terminal until %s; give it back with: assent checkin %s":             "sudo ist in diesem Terminal offen bis %s; zurückgeben mit: assent checkin %s",
-		"assent run goes through in this shell until %s; give it back with: assent checkin %s":     "assent run geht in dieser Shell durch bis %s; zurückgeben mit: assent checkin %s",
-		"assent run goes through in this terminal until %s; give it back with: assent checkin %s":  "assent run geht in diesem Terminal durch bis %s; zurückgeben mit: assent checkin %s",
+		"revoked by %s": "widerrufen von %s",
+		"an approver":   "jemandem, der freigibt",
+		"this ends in %s, at %s; more time: assent extend %s --for TIME":                          "das endet in %s, um %s; mehr Zeit: assent extend %s --for ZEIT",
+		"the time is over: this is ended now":                                                     "die Zeit ist um: das wird jetzt beendet",
+		"sudo is open in this terminal until %s; give it back with: assent checkin %s":            "sudo ist in diesem Terminal offen bis %s; zurückgeben mit: assent checkin %s",
+		"assent run goes through in this shell until %s; give it back with: assent checkin %s":    "assent run geht in dieser Shell durch bis %s; zurückgeben mit: assent checkin %s",
+		"assent run goes through in this terminal until %s; give it back with: assent checkin %s": "assent run geht in diesem Terminal durch bis %s; zurückgeben mit: assent checkin %s",
 
 		// Times.
 		"%d s":        "%d Sek.",
