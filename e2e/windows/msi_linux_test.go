@@ -28,7 +28,8 @@ type office struct {
 func open(t *testing.T) office {
 	t.Helper()
 	wine.Need(t)
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+	t.Parallel() // each has a machine of its own, and waits for it most of the time
+	ctx, stop := context.WithTimeout(t.Context(), 6*time.Minute)
 	t.Cleanup(stop)
 	bin, err := lab.Bin()
 	if err != nil {
