@@ -266,3 +266,32 @@ func TestD10StandingRightsPages(t *testing.T) {
 		t.Errorf("%d are taken", n)
 	}
 }
+
+// Rows that are asked for while the list is read anew, because something happened in
+// the fleet, come all the same.
+func TestMoreRowsWhileReadAnew(t *testing.T) {
+	d, bo, b := open(t, "administrator")
+	crowd(d, 420)
+	b.Go("#/endpoints")
+	b.Reads(".fl-counted", "420 endpoints")
+	b.Eval(`(() => {
+		const real = window.fetch;
+		window.fetch = async (...a) => {
+			const answer = await real(...a);
+			if (!String(a[0]).includes("/endpoints?") || window.held) return answer;
+			window.held = true;
+			await new Promise((go) => { window.letGo = go; });
+			return answer;
+		};
+	})(), 0`, nil)
+	one := get[client.List[client.Endpoint]](t, bo, "/endpoints", url.Values{"limit": {"1"}}).Items[0]
+	if err := d.Admin.Call(t.Context(), "PATCH", "/endpoints/"+one.ID, nil, map[string]any{"labels": map[string]string{"ring": "9"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.Until(`window.held === true`)
+	b.Eval(`document.querySelector(".grid").scrollTo(0, 1e6), 0`, nil)
+	b.Until(`[...document.querySelectorAll(".gridrow")].some((r) => Number(r.ariaRowIndex) === 201)`)
+	b.Eval(`window.letGo(), 0`, nil)
+	b.Until(`document.querySelector(".gridmore")?.innerText.includes("400 of 420")`)
+	b.Until(`document.querySelector(".grid").scrollTo(0, 1e6), [...document.querySelectorAll(".gridrow")].some((r) => Number(r.ariaRowIndex) === 421)`)
+}

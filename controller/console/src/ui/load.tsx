@@ -73,17 +73,18 @@ export function usePages<T>(path: string, live: readonly string[] = [], size = 1
   const fault = useSignal<Fault | null>(null);
   const turn = useRef(0);
   const busy = useRef(false);
+  const wanted = useRef(size); // rows; it may grow while they are read
   // read goes on behind what was read before, until there are as many as wanted.
-  const read = (from: string, before: readonly T[], wanted: number): void => {
+  const read = (from: string, before: readonly T[]): void => {
     const mine = ++turn.current;
     if (path === "") return;
     busy.current = true;
-    const join = path.includes("?") ? "&" : "?", limit = Math.min(500, wanted - before.length);
+    const join = path.includes("?") ? "&" : "?", limit = Math.min(500, wanted.current - before.length);
     call<PageOf<T>>("GET", `${path}${join}limit=${limit}${from && `&${from}`}`).then((p) => {
       if (mine !== turn.current) return;
       const items = p.items ?? [], all = [...before, ...items];
       const on = p.next_cursor ? `cursor=${encodeURIComponent(p.next_cursor)}` : p.next_after && items.length === limit ? `after=${p.next_after}` : "";
-      if (on !== "" && all.length < wanted && items.length > 0) return read(on, all, wanted);
+      if (on !== "" && all.length < wanted.current && items.length > 0) return read(on, all);
       rows.value = all;
       next.value = on;
       total.value = p.total ?? all.length;
@@ -95,16 +96,21 @@ export function usePages<T>(path: string, live: readonly string[] = [], size = 1
       busy.current = false;
     });
   };
-  const again = (): void => { if (!isDeleted(path)) read("", [], Math.max(size, rows.value?.length ?? 0)); };
+  const again = (): void => { if (!isDeleted(path)) read("", []); };
   useEffect(() => {
     rows.value = null;
     fault.value = null;
-    read("", [], size);
+    wanted.current = size;
+    read("", []);
     return () => { turn.current++; };
   }, [path]);
   useLive(live, again);
   const from = next.value, have = rows.value ?? [];
-  return { rows: rows.value, total: total.value, fault: fault.value, again, more: from === "" ? null : () => { if (!busy.current) read(from, have, have.length + size); } };
+  const more = (): void => {
+    wanted.current = have.length + size;
+    if (!busy.current) read(from, have);
+  };
+  return { rows: rows.value, total: total.value, fault: fault.value, again, more: from === "" ? null : more };
 }
 
 function failed(e: unknown): Fault {
