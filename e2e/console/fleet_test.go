@@ -11,6 +11,7 @@ import (
 	"github.com/assent-epm/assent/controller/audit"
 	"github.com/assent-epm/assent/controller/client"
 	"github.com/assent-epm/assent/controller/store"
+	"github.com/assent-epm/assent/e2e/browser"
 	"github.com/assent-epm/assent/e2e/desk"
 	"github.com/assent-epm/assent/shared/elevation"
 	"github.com/assent-epm/assent/shared/sign"
@@ -267,6 +268,22 @@ func TestD10StandingRightsPages(t *testing.T) {
 	}
 }
 
+// holdsNext makes the page wait for its next answer from such a path, from when
+// window.held is true until window.letGo is called.
+func holdsNext(b *browser.Tab, path string) {
+	b.T.Helper()
+	b.Eval(`(() => {
+		const real = window.fetch;
+		window.fetch = async (...a) => {
+			const answer = await real(...a);
+			if (!String(a[0]).includes(`+browser.Quote(path)+`) || window.held) return answer;
+			window.held = true;
+			await new Promise((go) => { window.letGo = go; });
+			return answer;
+		};
+	})(), 0`, nil)
+}
+
 // Rows that are asked for while the list is read anew, because something happened in
 // the fleet, come all the same.
 func TestMoreRowsWhileReadAnew(t *testing.T) {
@@ -274,16 +291,7 @@ func TestMoreRowsWhileReadAnew(t *testing.T) {
 	crowd(d, 420)
 	b.Go("#/endpoints")
 	b.Reads(".fl-counted", "420 endpoints")
-	b.Eval(`(() => {
-		const real = window.fetch;
-		window.fetch = async (...a) => {
-			const answer = await real(...a);
-			if (!String(a[0]).includes("/endpoints?") || window.held) return answer;
-			window.held = true;
-			await new Promise((go) => { window.letGo = go; });
-			return answer;
-		};
-	})(), 0`, nil)
+	holdsNext(b, "/endpoints?")
 	one := get[client.List[client.Endpoint]](t, bo, "/endpoints", url.Values{"limit": {"1"}}).Items[0]
 	if err := d.Admin.Call(t.Context(), "PATCH", "/endpoints/"+one.ID, nil, map[string]any{"labels": map[string]string{"ring": "9"}}, nil); err != nil {
 		t.Fatal(err)

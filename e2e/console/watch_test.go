@@ -137,3 +137,26 @@ func TestWatchPagesAreClosed(t *testing.T) {
 	}
 	b.Until(`![...document.querySelectorAll(".side a")].some((a) => ["#/audit", "#/reports", "#/alerts"].includes(a.getAttribute("href")))`)
 }
+
+// Older events that are asked for while the newest are read come all the same, and
+// so do the newest.
+func TestOlderEventsWhileTheNewestAreRead(t *testing.T) {
+	d, _, b := open(t, "auditor")
+	web := d.Endpoint("web-0134")
+	for i := range 120 {
+		web.Ask(fmt.Sprintf("user-%02d", i), "/usr/bin/uptime")
+	}
+	b.Go("#/audit")
+	b.Until(`document.querySelector(".grid").ariaRowCount === "101"`)
+	b.Until(`document.querySelector(".live:not(.lost)") !== null`)
+	holdsNext(b, "/audit?")
+	web.Ask("carl.meyer", "/usr/bin/w")
+	b.Until(`window.held === true`)
+	b.Eval(`document.querySelector(".grid").scrollTo(0, 1e6), 0`, nil)
+	b.Until(`[...document.querySelectorAll(".gridrow")].some((r) => r.ariaRowIndex === "101")`)
+	web.Ask("carl.meyer", "/usr/bin/who")
+	b.Eval(`window.letGo(), 0`, nil)
+	b.Until(`Number(document.querySelector(".grid").ariaRowCount) > 121`)
+	b.ClickText("button", "2 new events")
+	b.Reads(".grid", "/usr/bin/who")
+}

@@ -41,9 +41,10 @@ function useLog(query: string, live: boolean): Log {
   const rows = useSignal<AuditEvent[] | null>(null), fresh = useSignal<AuditEvent[]>([]);
   const fault = useSignal<Fault | null>(null);
   const next = useSignal(0);
-  const turn = useRef(0), busy = useRef(false), shift = useRef(false);
+  const turn = useRef(0), busy = useRef(false);
+  const newer = useRef(false), further = useRef(false); // what was asked for while something was read
   const read = (before: number, take: (p: Stretch) => void): void => {
-    if (busy.current) { shift.current = before === 0; return; }
+    if (busy.current) { (before === 0 ? newer : further).current = true; return; }
     const mine = turn.current;
     busy.current = true;
     call<Stretch>("GET", asked("/audit", { sort: "newest", limit: String(size) }) + query + (before > 0 ? `&before=${before}` : "")).then(
@@ -56,7 +57,8 @@ function useLog(query: string, live: boolean): Log {
     ).finally(() => {
       if (mine !== turn.current) return;
       busy.current = false;
-      if (shift.current) { shift.current = false; head(); }
+      if (newer.current) { newer.current = false; head(); }
+      if (further.current) { further.current = false; older(); }
     });
   };
   const begin = (): void => read(0, (p) => { rows.value = p.items; next.value = p.next_before ?? 0; fresh.value = []; });
@@ -67,9 +69,11 @@ function useLog(query: string, live: boolean): Log {
     else if (top() < 8) { rows.value = [...news, ...fresh.value, ...known]; fresh.value = []; }
     else fresh.value = [...news, ...fresh.value];
   });
-  const older = (): void => read(next.value, (p) => { rows.value = [...(rows.value ?? []), ...p.items]; next.value = p.next_before ?? 0; });
+  const older = (): void => {
+    if (next.value > 0) read(next.value, (p) => { rows.value = [...(rows.value ?? []), ...p.items]; next.value = p.next_before ?? 0; });
+  };
   useEffect(() => {
-    busy.current = false;
+    busy.current = newer.current = further.current = false;
     rows.value = null;
     fresh.value = [];
     next.value = 0;
