@@ -140,3 +140,29 @@ func TestPeopleForms(t *testing.T) {
 		}
 	}
 }
+
+// A page of accounts that can not be read is asked for once, not for ever.
+func TestAccountsThatCanNotAllBeRead(t *testing.T) {
+	_, _, b := open(t, "administrator")
+	b.Go("#/settings")
+	b.Eval(`(() => {
+		const real = window.fetch;
+		window.tried = 0;
+		window.fetch = async (...a) => {
+			if (!String(a[0]).includes("/users?")) return real(...a);
+			const first = await (await real(a[0].split("&cursor")[0])).json(), more = String(a[0]).includes("cursor=");
+			if (more) [window.tried, window.since] = [window.tried + 1, performance.now()];
+			const items = Array.from({length: 500}, (_, n) => ({...first.items[0], id: "usr_" + n, login: "user" + n}));
+			return new Response(JSON.stringify({items, total: 501, next_cursor: "x"}), {status: more ? 503 : 200, headers: {"Content-Type": "application/json"}});
+		};
+	})(), 0`, nil)
+	b.Eval(`location.hash = "#/people/users", 0`, nil)
+	b.Reads(".page", "What you see may be old")
+	b.Until(`window.tried > 20 || performance.now() - window.since > 1000`)
+	var tried int
+	if b.Eval("window.tried", &tried); tried > 3 {
+		t.Errorf("asked %d times", tried)
+	}
+	b.ClickText("button", "Try again")
+	b.Until(`window.tried > 1`)
+}

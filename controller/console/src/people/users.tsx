@@ -36,7 +36,7 @@ export function UsersPage({ tabs, query }: { tabs: readonly TabItem[]; query: UR
     for (const [k, v] of Object.entries(part)) v === "" ? next.delete(k) : next.set(k, v);
     go(`#/people/users${next.size > 0 ? `?${next}` : ""}`, true);
   };
-  if (list.more) queueMicrotask(list.more); // all of them: they are searched here
+  if (list.more && !list.fault) queueMicrotask(list.more); // all of them: they are searched here
   const of = linksOf(links.data?.items ?? []);
   const rows = (list.rows ?? []).filter((u) => found(u, q, of) && (role === "" || u.roles.includes(role as Role)) && fits(u, state));
   const columns: Column<User>[] = [
