@@ -443,3 +443,32 @@ func TestOrderedLists(t *testing.T) {
 		})
 	}
 }
+
+// Who somebody is, is said as it is now, also right after it was learnt.
+func TestNamesAreOfNow(t *testing.T) {
+	ctx, b := t.Context(), start(t)
+	ep := b.endpoint("desk-9", nil)
+	id := b.ask(ep, "nora", "a")
+	account := func() string {
+		t.Helper()
+		r := must[client.Request](t)(client.Get[client.Request](ctx, b.admin, "/requests/"+id, nil))
+		if r.User.Account == nil {
+			return ""
+		}
+		return r.User.Account.Name
+	}
+	if got := account(); got != "" {
+		t.Fatalf("nobody is %q yet", got)
+	}
+	u := must[client.User](t)(client.Post[client.User](ctx, b.admin, "/users", client.NewUser{Login: "nora", Name: "Nora Nagel", Roles: []string{"requester"}}))
+	must[client.Link](t)(client.Post[client.Link](ctx, b.admin, "/links", client.NewLink{Account: "nora", Endpoint: new(string(ep)), User: new("nora")}))
+	if got := account(); got != "Nora Nagel" {
+		t.Errorf("after the link: %q", got)
+	}
+	if err := b.admin.Call(ctx, "PUT", "/users/"+u.ID, nil, map[string]any{"name": "Nora Nagel-Berg"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := account(); got != "Nora Nagel-Berg" {
+		t.Errorf("after the marriage: %q", got)
+	}
+}

@@ -95,8 +95,6 @@ type server struct {
 	streams map[elevation.UserID]int
 	// allStreams are those of everybody.
 	allStreams int
-	known      accounts
-	knownAt    time.Time
 }
 
 // API is the door. Use [New].

@@ -15,30 +15,26 @@ import (
 // accounts are the accounts by id, for the names of people in answers.
 type accounts map[elevation.UserID]auth.Account
 
-// namesAge is how old the names of people in answers may be.
-const namesAge = 2 * time.Second
-
 // names reads who is who. Names are ornament: without them ids and logins stay.
 func (s *server) names(ctx context.Context) accounts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := s.cfg.Now(); s.known != nil && now.Sub(s.knownAt) < namesAge {
-		return s.known
-	} else if now.Before(s.knownAt) {
-		s.known = nil // the clock was set back
-	}
-	known := accounts{}
+	var known accounts
 	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
-		all, err := tx.Users()
-		for _, u := range all {
-			known[u.ID] = u
+		staff, err := tx.Staff()
+		if err != nil {
+			return err
 		}
-		return err
+		known, _ = staff.Memo("names of accounts", func() any {
+			known := accounts{}
+			for _, u := range staff.Users {
+				known[u.ID] = u
+			}
+			return known
+		}).(accounts)
+		return nil
 	})
 	if err != nil {
-		return known
+		return accounts{}
 	}
-	s.known, s.knownAt = known, s.cfg.Now()
 	return known
 }
 

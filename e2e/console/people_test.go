@@ -145,6 +145,7 @@ func TestPeopleForms(t *testing.T) {
 func TestAccountsThatCanNotAllBeRead(t *testing.T) {
 	_, _, b := open(t, "administrator")
 	b.Go("#/settings")
+	b.Reads("main", "A request waits for an answer")
 	b.Eval(`(() => {
 		const real = window.fetch;
 		window.tried = 0;
