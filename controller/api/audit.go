@@ -63,7 +63,7 @@ func (s *server) auditList(ctx context.Context, act auth.Actor, in *auditInput) 
 		return page, nil
 	}
 	s.settle(ctx, false, settleList)
-	err = s.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err = s.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		events, err := tx.Events(in.After, in.Limit, filter)
 		for _, e := range events {
 			page.Items = append(page.Items, auditEvent(e))
@@ -111,7 +111,7 @@ func (s *server) auditNewest(ctx context.Context, in *auditInput, f store.EventF
 		}
 		defer done()
 	}
-	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := s.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		before := in.Before
 		page.Items = page.Items[:0]
 		if !until.IsZero() {
@@ -300,7 +300,7 @@ func (s *server) exportAs(w http.ResponseWriter, r *http.Request, as, kind strin
 func (s *server) writeAs(ctx context.Context, w io.Writer, form audit.Format, f store.EventFilter) error {
 	for after := uint64(0); ; {
 		var events []audit.Event
-		err := s.cfg.Store.View(ctx, func(tx *store.Tx) (err error) {
+		err := s.cfg.Store.Browse(ctx, func(tx *store.Tx) (err error) {
 			events, err = tx.Events(after, exportStep, f)
 			return err
 		})

@@ -81,7 +81,7 @@ type latePage struct {
 func (s *Insight) lookUp(ctx context.Context, act auth.Actor, list []elevation.Request, within time.Duration) ([][]elevation.Caution, error) {
 	begun, now, scope := time.Now(), s.cfg.Now(), scopeText(act)
 	var found [][]elevation.Caution
-	err := s.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := s.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		look := newLookup(tx, act, contextList)
 		for i := range list {
 			if i > 0 && time.Since(begun) > within {

@@ -34,7 +34,7 @@ func (q *Queue) Groups(ctx context.Context, a auth.Actor, f Filter, by string) (
 		f.Status = []string{"pending"}
 	}
 	now := q.now()
-	err = q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err = q.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		filter, err := storeFilter(tx, a, f)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (q *Queue) Groups(ctx context.Context, a auth.Actor, f Filter, by string) (
 // order of the queue. A group larger than [MaxBatch] is answered in parts.
 func (q *Queue) Members(ctx context.Context, a auth.Actor, by, key string) ([]elevation.RequestID, error) {
 	var out []elevation.RequestID
-	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := q.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		filter, err := storeFilter(tx, a, Filter{Status: []string{"pending"}, Sort: "queue", Limit: MaxBatch})
 		if err != nil {
 			return err

@@ -258,7 +258,7 @@ func alone(words []string, out *store.RequestFilter) error {
 func (q *Queue) List(ctx context.Context, a auth.Actor, f Filter) (Page, error) {
 	now := q.now()
 	var page Page
-	err := q.cfg.Store.View(ctx, func(tx *store.Tx) error {
+	err := q.cfg.Store.Browse(ctx, func(tx *store.Tx) error {
 		filter, err := storeFilter(tx, a, f)
 		if err != nil {
 			return err

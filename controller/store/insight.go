@@ -302,7 +302,7 @@ func (s *Store) eachPage(ctx context.Context, span Span, pages chan<- [][]byte) 
 	for {
 		var page [][]byte
 		rows, newest := 0, int64(0)
-		err := s.View(ctx, func(tx *Tx) error {
+		err := s.Browse(ctx, func(tx *Tx) error {
 			return tx.rows(func(scan func(...any) error) error {
 				var submitted int64
 				var body []byte

@@ -444,27 +444,3 @@ func TestWordsAreFoundEitherWay(t *testing.T) {
 		}
 	}
 }
-
-func TestHostileSearches(t *testing.T) {
-	s := fresh(t)
-	insert(t, s, pending("1", day, elevation.Low))
-	for _, text := range []string{`"`, `""`, `*`, `a*`, `NEAR(a b)`, `a AND`, `NOT`, `words:a`, `{words}:a`, `-a`, `^a`, `a + b`, `(`, `')--`, "\x00", "%", "_",
-		strings.Repeat("a ", 5000), strings.Repeat("x", 100_000), "\xff\xfe", "𝕬"} {
-		for _, states := range [][]elevation.State{nil, {elevation.StatePending}} {
-			view(t, s, func(tx *Tx) error {
-				_, err := tx.RequestPage(RequestFilter{Text: text, States: states})
-				if err != nil {
-					t.Errorf("%.20q: %v", text, err)
-				}
-				l, err := tx.listing(RequestFilter{Text: text, Limit: 5}, sortOrder{column: "pos", desc: true})
-				if err == nil && !l.none {
-					_, err = l.readWords(l.words, nil, 5)
-				}
-				if err != nil {
-					t.Errorf("%.20q by the index: %v", text, err)
-				}
-				return nil
-			})
-		}
-	}
-}

@@ -15,8 +15,9 @@ const (
 	maxSearchWord  = 64     // letters of one word
 	wholeUpTo      = 2      // letters: so short a word is found as a whole only
 	minEnding      = 6      // digits of an id's ending
-	sampled        = 1000   // newest requests in which is seen how common the words are
-	common         = 20     // of these: then the words are found on the way
+	sampled        = 500    // requests in which is seen how common the words are
+	samples        = 20     // places from which as many come, where not the newest are taken
+	common         = 10     // of these: then the words are found on the way
 	maxFound       = 20_000 // rows of the index that are put in order
 	searchCap      = 200    // totals of searches are counted up to here
 )
@@ -101,9 +102,9 @@ func (s search) match() string {
 	return strings.Join(parts, " AND ")
 }
 
-// textPage is a page of a search. Words that many of the newest requests have
-// are found on the way along the list's own order; rare words, and all in lists
-// that are short anyway, come from the index of words.
+// textPage is a page of a search. Words that many requests have are found on the
+// way along the list's own order; rare words, and all in lists that are short
+// anyway, come from the index of words.
 func (l *listing) textPage(from *cursor) (page Page, last *cursor, err error) {
 	if l.order.states {
 		l.order = sortOrder{column: "state", text: true, desc: l.order.desc, listed: true}
@@ -157,21 +158,23 @@ func (l *listing) find(from *cursor) (keys []*key, most int, err error) {
 	return keys, most, err
 }
 
-// sample looks at the newest requests for how common the words are. rare are
-// those by which the index finds few rows, at least one; often says that rows
-// with all words are met on the way.
+// sample looks at some requests for how common the words are. rare are those by
+// which the index finds few rows, at least one; often says that rows with all
+// words are met on the way. The newest say so at once; what they do not have, as
+// after a rush of one kind, is judged by requests from all over the index.
 func (l *listing) sample() (rare search, often bool, err error) {
-	columns, args := []string{}, []any{}
-	counts := make([]int, len(l.words)+1)
-	into := []any{&counts[0]}
-	all := l.words.row()
-	columns, args = append(columns, "coalesce(sum("+all.sql()+"), 0)"), append(args, all.args...)
-	for i := range l.words {
-		one := l.words[i : i+1].row()
-		columns, args = append(columns, "coalesce(sum("+one.sql()+"), 0)"), append(args, one.args...)
-		into = append(into, &counts[i+1])
+	newest := "SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC" + limited(sampled)
+	counts, err := l.count(newest)
+	if err != nil || counts[0] >= common {
+		return nil, true, err
 	}
-	err = l.tx.row(into, "SELECT "+strings.Join(columns, ", ")+" FROM (SELECT search FROM requests WHERE submitted_ms > 0 ORDER BY pos DESC"+limited(sampled)+")", args...)
+	places, bounds, err := l.fromAllOver()
+	if err != nil {
+		return nil, false, err
+	}
+	if counts, err = l.count(places, bounds...); err != nil {
+		return nil, false, err
+	}
 	rarest := 0
 	for i, w := range l.words {
 		if counts[i+1] < common {
@@ -184,7 +187,38 @@ func (l *listing) sample() (rare search, often bool, err error) {
 	if len(rare) == 0 {
 		rare = l.words[rarest : rarest+1]
 	}
-	return rare, counts[0] >= common, err
+	return rare, counts[0] >= common, nil
+}
+
+// count counts rows of a query with all words, and with each of them.
+func (l *listing) count(rows string, more ...any) ([]int, error) {
+	all := l.words.row()
+	columns, args := []string{"coalesce(sum(" + all.sql() + "), 0)"}, slices.Clone(all.args)
+	counts := make([]int, len(l.words)+1)
+	into := []any{&counts[0]}
+	for i := range l.words {
+		one := l.words[i : i+1].row()
+		columns, args = append(columns, "coalesce(sum("+one.sql()+"), 0)"), append(args, one.args...)
+		into = append(into, &counts[i+1])
+	}
+	err := l.tx.row(into, "SELECT "+strings.Join(columns, ", ")+" FROM ("+rows+")", append(args, more...)...)
+	return counts, err
+}
+
+// fromAllOver is the query of as many rows from each of some places of the index
+// of words, as far from each other as they can be.
+func (l *listing) fromAllOver() (query string, args []any, err error) {
+	var first, last int64
+	if err := l.tx.row([]any{&first, &last}, "SELECT (SELECT coalesce(min(pos), 0) FROM requests), "+headOfWords); err != nil {
+		return "", nil, err
+	}
+	apart := max(1, (last-first)/samples+1)
+	place := "SELECT * FROM (SELECT search FROM requests WHERE submitted_ms > 0 AND pos >= ? AND pos < ? ORDER BY pos" + limited(sampled/samples) + ")"
+	for n := range int64(samples) {
+		from := first + n*apart
+		args = append(args, from, min(from+apart, last+1))
+	}
+	return strings.Join(slices.Repeat([]string{place}, samples), " UNION ALL "), args, nil
 }
 
 // tooMany reports whether the index finds more rows for the words than are

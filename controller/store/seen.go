@@ -170,7 +170,7 @@ func (s *Store) EachSighting(ctx context.Context, span Span, workers []func(*Sig
 		f := SightingFilter{Since: span.Since, Until: span.Until, Limit: spanPage}
 		for seen := 0; ; {
 			var page []Sighting
-			err := s.View(ctx, func(tx *Tx) (err error) { page, err = tx.Sightings(f); return err })
+			err := s.Browse(ctx, func(tx *Tx) (err error) { page, err = tx.Sightings(f); return err })
 			if err != nil || len(page) == 0 {
 				return err
 			}

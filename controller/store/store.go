@@ -2,7 +2,8 @@
 // requests, grants, frames for endpoints, people, rules, settings and the audit
 // log. It alone knows SQL and gorm; none of their types leave it.
 //
-// [Store.View] reads one consistent state. [Store.Update] changes it in a
+// [Store.View] reads one consistent state, [Store.Browse] too, for what may take
+// long. [Store.Update] changes it in a
 // transaction that is shared with other callers and is answered after the commit
 // is durable (WAL, synchronous=FULL). A change of anything that
 // is audited does not commit without an audit event in the same call.
@@ -20,6 +21,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,6 +72,7 @@ type Store struct {
 	writer  *writer
 	keeper  *keeper
 	readers chan *conn
+	browses chan struct{} // as many as may browse at a time
 
 	settings  atomic.Pointer[Settings]
 	counts    counters
@@ -108,7 +111,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{cfg: cfg, db: db, readers: make(chan *conn, cfg.Readers), appended: make(chan struct{})}
+	browses := make(chan struct{}, max(1, min(runtime.NumCPU(), cfg.Readers)/2))
+	s := &Store{cfg: cfg, db: db, readers: make(chan *conn, cfg.Readers), browses: browses, appended: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database: %w", err)
@@ -187,7 +191,7 @@ func (s *Store) Close() error {
 }
 
 // View runs fn on one consistent state of the database. fn may not write, keeps
-// nothing of tx, and calls no other View, which could wait for itself.
+// nothing of tx, and calls no other View or Browse, which could wait for itself.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	select {
 	case c, ok := <-s.readers:
@@ -201,7 +205,19 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-// Reads is how many times something was read with [Store.View].
+// Browse is View for lists, searches and reports. Fewer run at a time than there
+// are connections or processors, so that decisions never wait for their end.
+func (s *Store) Browse(ctx context.Context, fn func(*Tx) error) error {
+	select {
+	case s.browses <- struct{}{}:
+		defer func() { <-s.browses }()
+		return s.View(ctx, fn)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Reads is how many times something was read with [Store.View] or [Store.Browse].
 func (s *Store) Reads() uint64 { return s.reads.Load() }
 
 func (s *Store) view(ctx context.Context, c *conn, fn func(*Tx) error) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -310,5 +312,43 @@ func TestReaderThatLeaves(t *testing.T) {
 			_, err := tx.Counts(RequestFilter{User: "cy"})
 			return err
 		})
+	}
+}
+
+// However many lists are read, there are connections for what can not wait; and
+// whoever waits to read a list can leave.
+func TestBrowsingLeavesRoom(t *testing.T) {
+	s := fresh(t)
+	var group sync.WaitGroup
+	defer group.Wait()
+	hold := make(chan struct{})
+	defer close(hold)
+	for range cap(s.readers) {
+		group.Go(func() {
+			if err := s.Browse(context.Background(), func(*Tx) error { <-hold; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for len(s.browses) < cap(s.browses) {
+		runtime.Gosched()
+	}
+	for range cap(s.readers) - cap(s.browses) {
+		inside := make(chan struct{})
+		group.Go(func() {
+			if err := s.View(context.Background(), func(*Tx) error { close(inside); <-hold; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		select {
+		case <-inside:
+		case <-time.After(30 * time.Second):
+			t.Fatal("lists have taken every connection")
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Browse(ctx, func(*Tx) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left has %v", err)
 	}
 }
