@@ -2,10 +2,9 @@
 // requests, grants, frames for endpoints, people, rules, settings and the audit
 // log. It alone knows SQL and gorm; none of their types leave it.
 //
-// [Store.View] reads one consistent state, [Store.Browse] too, for what may take
-// long. [Store.Update] changes it in a
-// transaction that is shared with other callers and is answered after the commit
-// is durable (WAL, synchronous=FULL). A change of anything that
+// [Store.View] and, for what may take long, [Store.Browse] read one consistent
+// state. [Store.Update] changes it in a transaction that is shared with others and
+// answered after the commit is durable (WAL, synchronous=FULL). A change of what
 // is audited does not commit without an audit event in the same call.
 //
 // Read writer.go for the group commit and requests.go for the queue; lists.go,
